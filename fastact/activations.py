@@ -1,0 +1,657 @@
+"""The table: every elementwise activation, declared once, next to its derivative.
+
+To add one, write it here and its mathematical definition in reference.py. A declaration is a function of the
+kernel dialect: straight-line scalar arithmetic on x and the parameters, over the elementary functions of
+vecmath.py. Its keyword defaults are the public parameters and its docstring is the public documentation.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+from . import declare
+from .dialect.primitives import absent, copysign, exact, fma, low, per_type, sqrt
+from .vecmath import (
+    LOWEST,
+    bell_parts,
+    exp,
+    exp_negative,
+    expm1,
+    gaussian_parts,
+    logistic_parts,
+    mills_parts,
+    scaled,
+    softplus_parts,
+    tanh_parts,
+)
+from .vecmath import tanh as tanh_
+from .vecmath import tanh_shrink as tanh_shrink_
+
+TABLE = declare.Table()
+elementwise = TABLE.elementwise
+
+
+def above(x: Any, t: Any) -> Any:
+    """x > t, also where t is not a number of the computing type."""
+    return x > t or (x == t and low(t) < 0.0)
+
+
+# Where x is larger, σ and tanh have no low part left that it could multiply.
+ENOUGH = per_type(f32=1e30, f64=1e300)
+
+
+def inside(mask: Any, x: Any, slope: Any) -> Any:
+    """`slope` where the mask holds, else 0, but NaN where x is."""
+    return slope if mask else (x if x != x else 0.0)
+
+
+# --- straight lines and steps -----------------------------------------------------------------------------------
+
+
+@elementwise(aliases=("linear",), source="definition")
+def identity(x: Any) -> Any:
+    """x."""
+    return x
+
+
+@identity.derivative
+def identity_slope(x: Any) -> Any:
+    return 1.0
+
+
+@identity.derivative_from_output
+def identity_slope_from_output(y: Any) -> Any:
+    return 1.0
+
+
+@elementwise(aliases=("binary_step",), source="Rosenblatt 1958, doi:10.1037/h0042519")
+def step(x: Any, threshold: float = 0.0, at_threshold: float = 1.0) -> Any:
+    """1 above the threshold, 0 below it, `at_threshold` on it. The derivative is 0 everywhere, for NaN too."""
+    on = x == threshold and low(threshold) == 0.0
+    return 1.0 if above(x, threshold) else (at_threshold if on else (x if x != x else 0.0))
+
+
+@step.derivative
+def step_slope(x: Any, threshold: float, at_threshold: float) -> Any:
+    return 0.0
+
+
+@elementwise(aliases=("hardtanh",), source="Collobert 2004, Large Scale Machine Learning")
+def hard_tanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+    """x, clipped to [`min_val`, `max_val`]. The derivative is 1 inside, 0 at both bounds."""
+    return min(max(x, min_val), max_val)
+
+
+@hard_tanh.derivative
+def hard_tanh_slope(x: Any, min_val: float, max_val: float) -> Any:
+    return inside(min_val < x and x < max_val, x, 1.0)
+
+
+@elementwise(
+    aliases=("hardsigmoid",), source="Courbariaux, Bengio, David 2015, arXiv:1511.00363; slope of MobileNetV3"
+)
+def hard_sigmoid(x: Any, slope: float = 1 / 6, offset: float = 0.5) -> Any:
+    """`slope`·x + `offset`, clipped to [0, 1]. The derivative is `slope` inside, 0 at both bounds."""
+    return min(max(ramp(x, slope, offset), 0.0), 1.0)
+
+
+@hard_sigmoid.derivative
+def hard_sigmoid_slope(x: Any, slope: float, offset: float) -> Any:
+    y = ramp(x, slope, offset)
+    return inside(0.0 < y and y < 1.0, x, slope)
+
+
+def ramp(x: Any, slope: Any, offset: Any) -> Any:
+    """slope·x + offset. As (x + offset/slope)·slope the zero lies where a slope such as 1/6 means it to lie."""
+    shift = offset / slope
+    return (x + shift) * slope if abs(shift) < 1e30 else fma(slope, x, offset)
+
+
+@elementwise(source="Nair, Hinton 2010, ICML")
+def relu(x: Any) -> Any:
+    """max(x, 0). The derivative is 0 at 0."""
+    return max(x, 0.0)
+
+
+@relu.derivative
+def relu_slope(x: Any) -> Any:
+    return inside(x > 0.0, x, 1.0)
+
+
+@relu.derivative_from_output
+def relu_slope_from_output(y: Any) -> Any:
+    return inside(y > 0.0, y, 1.0)
+
+
+@elementwise(source="Howard et al. 2017, arXiv:1704.04861")
+def relu6(x: Any) -> Any:
+    """x, clipped to [0, 6]. The derivative is 0 at 0 and at 6."""
+    return min(max(x, 0.0), 6.0)
+
+
+@relu6.derivative
+def relu6_slope(x: Any) -> Any:
+    return inside(0.0 < x and x < 6.0, x, 1.0)
+
+
+@elementwise(aliases=("relu2", "squared_relu"), source="So et al. 2021, arXiv:2109.08668")
+def relu_squared(x: Any) -> Any:
+    """max(x, 0)²."""
+    m = max(x, 0.0)
+    return m * m
+
+
+@relu_squared.derivative
+def relu_squared_slope(x: Any) -> Any:
+    return 2.0 * max(x, 0.0)
+
+
+@elementwise(source="Maas, Hannun, Ng 2013, ICML")
+def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+    """x where x > 0, else `negative_slope`·x. The derivative is `negative_slope` at 0."""
+    return x if x > 0.0 else negative_slope * x
+
+
+@leaky_relu.derivative
+def leaky_relu_slope(x: Any, negative_slope: float) -> Any:
+    return 1.0 if x > 0.0 else (x if x != x else negative_slope)
+
+
+@leaky_relu.derivative_from_output
+def leaky_relu_slope_from_output(y: Any, negative_slope: float) -> Any:
+    return 1.0 if y > 0.0 else (y if y != y else negative_slope)
+
+
+@elementwise(aliases=("thresholded_relu",), source="Konda, Memisevic, Krueger 2014, arXiv:1402.3337")
+def threshold(x: Any, threshold: float = 1.0, value: float = 0.0) -> Any:
+    """x above the threshold, else `value`. The derivative is 0 at the threshold."""
+    return x if above(x, threshold) or x != x else value
+
+
+@threshold.derivative
+def threshold_slope(x: Any, threshold: float, value: float) -> Any:
+    return inside(above(x, threshold), x, 1.0)
+
+
+@elementwise(aliases=("hardshrink",), source="Donoho, Johnstone 1994, doi:10.1093/biomet/81.3.425")
+def hard_shrink(x: Any, lambd: float = 0.5) -> Any:
+    """x where |x| > `lambd`, else 0. The derivative is 0 at ±`lambd`."""
+    return x if above(abs(x), lambd) or x != x else 0.0
+
+
+@hard_shrink.derivative
+def hard_shrink_slope(x: Any, lambd: float) -> Any:
+    return inside(above(abs(x), lambd), x, 1.0)
+
+
+@elementwise(aliases=("softshrink",), source="Donoho 1995, doi:10.1109/18.382009")
+def soft_shrink(x: Any, lambd: float = 0.5) -> Any:
+    """sign(x)·max(|x| - `lambd`, 0). The derivative is 0 at ±`lambd`."""
+    rest = (abs(x) - lambd) - low(lambd)
+    return copysign(rest, x) if rest > 0.0 else x * 0.0
+
+
+@soft_shrink.derivative
+def soft_shrink_slope(x: Any, lambd: float) -> Any:
+    return inside(above(abs(x), lambd), x, 1.0)
+
+
+SIXTH = exact("0.16666666666666666666666666666666666666666666666667")
+
+
+@elementwise(aliases=("hardswish", "hard_silu"), source="Howard et al. 2019, arXiv:1905.02244")
+def hard_swish(x: Any) -> Any:
+    """x·clip(x + 3, 0, 6)/6. The derivative is 0 for x ≤ -3, 1 for x ≥ 3."""
+    part = min(max(x + 3.0, 0.0), 6.0)
+    return max(x, -3.0) * fma(part, SIXTH, part * low(SIXTH))
+
+
+@hard_swish.derivative
+def hard_swish_slope(x: Any) -> Any:
+    twice = fma(2.0, x, 3.0)
+    inside = fma(twice, SIXTH, twice * low(SIXTH))
+    return 0.0 if x <= -3.0 else (1.0 if x >= 3.0 else inside)
+
+
+@elementwise(source="the relu of Gaussian-free sparse layers; optax and JAX, jax.nn.sparse_plus")
+def sparse_plus(x: Any) -> Any:
+    """0 for x ≤ -1, (x + 1)²/4 up to 1, x from there."""
+    half = fma(0.5, x, 0.5)
+    return x if x >= 1.0 else (0.0 if x <= -1.0 else half * half)
+
+
+@sparse_plus.derivative
+def sparse_plus_slope(x: Any) -> Any:
+    return min(max(fma(0.5, x, 0.5), 0.0), 1.0)
+
+
+@elementwise(source="Martins, Astudillo 2016, arXiv:1602.02068")
+def sparse_sigmoid(x: Any) -> Any:
+    """(x + 1)/2, clipped to [0, 1]. The derivative is ½ inside, 0 at ±1."""
+    return min(max(fma(0.5, x, 0.5), 0.0), 1.0)
+
+
+@sparse_sigmoid.derivative
+def sparse_sigmoid_slope(x: Any) -> Any:
+    return inside(abs(x) < 1.0, x, 0.5)
+
+
+# --- roots and quotients -----------------------------------------------------------------------------------------
+
+
+@elementwise(aliases=("soft_sign",), source="Turian, Bergstra, Bengio 2009, NAACL")
+def softsign(x: Any) -> Any:
+    """x/(1 + |x|). The derivative is (1 + |x|)⁻²."""
+    a = min(abs(x), 1e38)
+    return copysign(a / (1.0 + a), x)
+
+
+@softsign.derivative
+def softsign_slope(x: Any) -> Any:
+    a = abs(x)
+    d = 1.0 + a
+    b = d - a
+    r = 1.0 / d
+    r = fma(fma(-r, d, 1.0) - r * ((1.0 - b) + (a - (d - b))), r, r)
+    return r * r if a < ENOUGH else 1.0 / a / a
+
+
+# Above this x² + b is x² to the last bit for every b that is not itself enormous, and x² nears overflow.
+BIG = per_type(f32=1e18, f64=1e150)
+LARGEST = per_type(f32=float.fromhex("0x1.fffffep127"), f64=float.fromhex("0x1.fffffffffffffp1023"))
+
+
+def squareplus_parts(x: Any, b: Any) -> Any:
+    """For a = |x|: √(a² + b), (√ + a)/2 and (√ - a)/2, the last as b/4 over the one before."""
+    a = min(abs(x), LARGEST)
+    square = fma(a, a, b)
+    near = sqrt(square)
+    root = a if a > BIG else near
+    half = fma(0.5, a, 0.5 * root)
+    inverse = 1.0 / half
+    # 1/(2·root) in a/half: within 3 %, which serves to correct the root for its own rounding.
+    share = a * inverse
+    root_low = fma(-near, near, square) * inverse * fma(fma(0.125, share, 0.125), share, 0.25)
+    half_low = fma(0.5, a, 0.5 * root - half) + (0.0 if a > BIG else 0.5 * root_low)
+    quarter = 0.25 * b
+    below = quarter * inverse
+    below = fma(fma(-below, half, quarter) - below * half_low, inverse, below)
+    return root, half, below
+
+
+@elementwise(source="Barron 2021, arXiv:2112.11687")
+def squareplus(x: Any, b: float = 4.0) -> Any:
+    """(x + √(x² + b))/2, without cancellation for x < 0."""
+    _, half, below = squareplus_parts(x, b)
+    return (below if x >= -LARGEST else 0.0) if x < 0.0 else (x if x > BIG else half)
+
+
+@squareplus.derivative
+def squareplus_slope(x: Any, b: float) -> Any:
+    root, _, below = squareplus_parts(x, b)
+    slope = below / root
+    return slope if x < 0.0 else 1.0 - slope
+
+
+# --- exponentials ------------------------------------------------------------------------------------------------
+
+
+@elementwise(aliases=("exp",), source="definition")
+def exponential(x: Any) -> Any:
+    """eˣ."""
+    return exp(x)
+
+
+@exponential.derivative
+def exponential_slope(x: Any) -> Any:
+    return exp(x)
+
+
+@exponential.derivative_from_output
+def exponential_slope_from_output(y: Any) -> Any:
+    return y
+
+
+@elementwise(source="Clevert, Unterthiner, Hochreiter 2015, arXiv:1511.07289")
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """x where x > 0, else `alpha`·(eˣ - 1). The derivative is `alpha` at 0."""
+    below = expm1(min(x, 0.0))
+    return x if x >= 0.0 else fma(below, alpha, below * low(alpha))
+
+
+@elu.derivative
+def elu_slope(x: Any, alpha: float) -> Any:
+    e, unit = exp_negative(min(x, 0.0), absent)
+    return 1.0 if x > 0.0 else fma(e, alpha, e * low(alpha)) * unit
+
+
+@elu.derivative_from_output
+def elu_slope_from_output(y: Any, alpha: float) -> Any:
+    return 1.0 if y > 0.0 else y + alpha
+
+
+@elementwise(source="Barron 2017, arXiv:1704.07483")
+def celu(x: Any, alpha: float = 1.0) -> Any:
+    """max(x, 0) + min(0, `alpha`·(exp(x/`alpha`) - 1)), for `alpha` > 0. The derivative is 1 at 0."""
+    return x if x >= 0.0 else alpha * expm1(min(x / alpha, 0.0))
+
+
+@celu.derivative
+def celu_slope(x: Any, alpha: float) -> Any:
+    z = min(x / alpha, 0.0)
+    rest = fma(-z, alpha, x) - z * low(alpha)
+    e, unit = exp_negative(z, rest * (1.0 / alpha) if z > LOWEST and x <= 0.0 else 0.0)
+    return 1.0 if x > 0.0 else e * unit
+
+
+@celu.derivative_from_output
+def celu_slope_from_output(y: Any, alpha: float) -> Any:
+    return 1.0 if y > 0.0 else (y + alpha) / alpha
+
+
+SELU_SCALE = exact("1.0507009873554804934193349852946")
+SELU_SCALE_ALPHA = exact("1.7580993408473768599402175208123")
+
+
+@elementwise(source="Klambauer, Unterthiner, Mayr, Hochreiter 2017, arXiv:1706.02515")
+def selu(x: Any) -> Any:
+    """λ·elu(x, α), λ = 1.0507009873554804934…, α = 1.6732632423543772848…. The derivative is λα at 0."""
+    below = expm1(min(x, 0.0))
+    return x * SELU_SCALE if x >= 0.0 else fma(below, SELU_SCALE_ALPHA, below * low(SELU_SCALE_ALPHA))
+
+
+@selu.derivative
+def selu_slope(x: Any) -> Any:
+    e, unit = exp_negative(min(x, 0.0), absent)
+    return SELU_SCALE if x > 0.0 else fma(e, SELU_SCALE_ALPHA, e * low(SELU_SCALE_ALPHA)) * unit
+
+
+@selu.derivative_from_output
+def selu_slope_from_output(y: Any) -> Any:
+    return SELU_SCALE if y > 0.0 else y + SELU_SCALE_ALPHA
+
+
+@elementwise(aliases=("expit", "logistic"), source="Verhulst 1838")
+def sigmoid(x: Any) -> Any:
+    """1/(1 + e⁻ˣ)."""
+    s, s_low, unit, _ = logistic_parts(x, absent)
+    return (s + s_low) * unit
+
+
+@sigmoid.derivative
+def sigmoid_slope(x: Any) -> Any:
+    b, unit = bell_parts(x, absent)
+    return b * unit
+
+
+@sigmoid.derivative_from_output
+def sigmoid_slope_from_output(y: Any) -> Any:
+    return fma(-y, y, y)
+
+
+@elementwise(source="definition")
+def tanh(x: Any) -> Any:
+    """tanh x. The derivative is sech² x."""
+    return tanh_(x)
+
+
+@tanh.derivative
+def tanh_slope(x: Any) -> Any:
+    b, unit = bell_parts(2.0 * x, absent)
+    return 4.0 * b * unit
+
+
+@tanh.derivative_from_output
+def tanh_slope_from_output(y: Any) -> Any:
+    return fma(-y, y, 1.0)
+
+
+@elementwise(aliases=("tanhshrink",), source="definition")
+def tanh_shrink(x: Any) -> Any:
+    """x - tanh x, without cancellation near 0. The derivative is tanh² x."""
+    return tanh_shrink_(x)
+
+
+@tanh_shrink.derivative
+def tanh_shrink_slope(x: Any) -> Any:
+    y, y_low = tanh_parts(x)
+    return fma(y, y, 2.0 * (y * y_low))
+
+
+# Below this tanh z is z to the last bit: z²/3 is under a quarter of an ulp.
+LINEAR = per_type(f32=2.0**-13, f64=2.0**-27)
+
+
+def softcap_argument(x: Any, cap: Any) -> Any:
+    """x/cap to twice the precision."""
+    z = x / cap
+    rest = (fma(-z, cap, x) - z * low(cap)) * (1.0 / cap)
+    return z, rest if abs(z) < -LOWEST else 0.0
+
+
+@elementwise(source="Gemma Team 2024, arXiv:2408.00118")
+def softcap(x: Any, cap: float) -> Any:
+    """`cap`·tanh(x/`cap`). The derivative is sech²(x/`cap`)."""
+    z, z_low = softcap_argument(x, cap)
+    y, y_low = tanh_parts(z)
+    y_low = y_low + copysign(z_low, z_low * z) * fma(-y, y, 1.0)
+    return x if abs(z) < LINEAR else copysign(fma(abs(cap), y, abs(cap) * y_low), x)
+
+
+@softcap.derivative
+def softcap_slope(x: Any, cap: float) -> Any:
+    z, z_low = softcap_argument(x, cap)
+    b, unit = bell_parts(2.0 * z, 2.0 * z_low)
+    return 4.0 * b * unit
+
+
+@elementwise(aliases=("logsigmoid", "log_expit"), source="definition")
+def log_sigmoid(x: Any) -> Any:
+    """log σ(x) = min(x, 0) - log1p(exp(-|x|)). The derivative is σ(-x)."""
+    p, unit = softplus_parts(-x, absent)
+    return 0.0 - p * unit
+
+
+@log_sigmoid.derivative
+def log_sigmoid_slope(x: Any) -> Any:
+    s, s_low, unit, _ = logistic_parts(-x, absent)
+    return (s + s_low) * unit
+
+
+@log_sigmoid.derivative_from_output
+def log_sigmoid_slope_from_output(y: Any) -> Any:
+    return -expm1(y)
+
+
+@elementwise(source="Dugas et al. 2000, NIPS", optional={"threshold": inf})
+def softplus(x: Any, beta: float = 1.0, threshold: float | None = None) -> Any:
+    """log1p(exp(`beta`·x))/`beta`; x itself where `beta`·x > `threshold`, if one is given."""
+    z, z_low = scaled(x, beta)
+    p, unit = softplus_parts(z, z_low)
+    return x if z > threshold else p / beta * unit
+
+
+@softplus.derivative
+def softplus_slope(x: Any, beta: float, threshold: float) -> Any:
+    z, z_low = scaled(x, beta)
+    s, s_low, unit, _ = logistic_parts(z, z_low)
+    return 1.0 if z > threshold else (s + s_low) * unit
+
+
+@softplus.derivative_from_output
+def softplus_slope_from_output(y: Any, beta: float, threshold: float) -> Any:
+    z = beta * y
+    return 1.0 if z > threshold else -expm1(-z)
+
+
+def swish(x: Any, z: Any, z_low: Any) -> Any:
+    """x·σ(z + z_low), 0 where σ is nothing beside any x."""
+    s, s_low, unit, _ = logistic_parts(z, z_low)
+    bounded = x if z > LOWEST else 0.0
+    return copysign(fma(bounded, s, min(bounded, ENOUGH) * s_low) * unit, x)
+
+
+def swish_slope(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
+    """σ·(1 + rise·(1 - σ)), the derivative of x·σ(z) for rise = x·dz/dx; 1 - σ and rise to twice the precision."""
+    s, s_low, unit, small = logistic_parts(z, z_low)
+    plain = s * unit
+    other = 1.0 - plain
+    other_low = ((1.0 - other) - plain) - s_low * unit
+    other = other if z < 0.0 else small * s
+    other_low = other_low if z < 0.0 else 0.0
+    bounded = min(max(rise, -SLOPE_END), SLOPE_END)
+    factor = fma(bounded, other, 1.0) + (bounded * other_low + rise_low * other)
+    return fma(s, factor, s_low * factor) * unit
+
+
+# Larger factors of 1 - σ make no difference any more, and would be infinite in the end.
+SLOPE_END = per_type(f32=1e6, f64=1e6)
+
+
+@elementwise(aliases=("swish",), source="Elfwing, Uchibe, Doya 2017, arXiv:1702.03118")
+def silu(x: Any, beta: float = 1.0) -> Any:
+    """x·σ(`beta`·x), the sigmoid-weighted linear unit."""
+    z, z_low = scaled(x, beta)
+    return swish(x, z, z_low)
+
+
+@silu.derivative
+def silu_slope(x: Any, beta: float) -> Any:
+    z, z_low = scaled(x, beta)
+    return swish_slope(z, z_low, z, z_low)
+
+
+QUICK = exact("1.702")
+
+
+@elementwise(aliases=("gelu_fast",), source="Hendrycks, Gimpel 2016, arXiv:1606.08415, section 2")
+def quick_gelu(x: Any) -> Any:
+    """x·σ(1.702 x)."""
+    z, z_low = scaled(x, QUICK)
+    return swish(x, z, z_low)
+
+
+@quick_gelu.derivative
+def quick_gelu_slope(x: Any) -> Any:
+    z, z_low = scaled(x, QUICK)
+    return swish_slope(z, z_low, z, z_low)
+
+
+def mish_parts(x: Any) -> Any:
+    """tanh(softplus x) = n/(n + 2) with n = eˣ·(eˣ + 2), both multiplied by e^(-2x) for x ≥ 0.
+
+    As (e, unit) with e·unit = exp(-|x|), the numerator and the denominator, each in two parts.
+    """
+    e, unit = exp_negative(-abs(x), absent)
+    negative = x < 0.0
+    small = e * unit
+    wide = small + 2.0
+    wide_low = small - (wide - 2.0)
+    flat = fma(2.0, small, 1.0)
+    flat_low = fma(2.0, small, 1.0 - flat)
+    steep = e * wide
+    top = steep if negative else flat
+    top_low = fma(e, wide, -steep) + e * wide_low if negative else flat_low
+    left = small if negative else 2.0 * small
+    right = wide if negative else small
+    base = 2.0 if negative else flat
+    d = fma(left, right, base)
+    d_low = fma(left, right, base - d) + (small * wide_low if negative else flat_low)
+    return e, unit if negative else 1.0, small, top, top_low, d, d_low
+
+
+@elementwise(source="Misra 2019, arXiv:1908.08681")
+def mish(x: Any) -> Any:
+    """x·tanh(softplus x)."""
+    _, unit, _, top, top_low, d, d_low = mish_parts(x)
+    inverse = 1.0 / d
+    q = top * inverse
+    q_low = (fma(-q, d, top) + (top_low - q * d_low)) * inverse
+    bounded = x if x > LOWEST else 0.0
+    return copysign(fma(bounded, q, min(bounded, ENOUGH) * q_low) * unit, x)
+
+
+@mish.derivative
+def mish_slope(x: Any) -> Any:
+    e, unit, small, _, _, d, d_low = mish_parts(x)
+    # For x < 0: e·(e³ + 4e² + 6e + 4 + 4x(1 + e))/d² with e = eˣ; for x ≥ 0 both are multiplied by e^(-4x).
+    bounded = min(max(x, LOWEST), -LOWEST)
+    falling = fma(small, fma(small, 4.0 + small, fma(4.0, bounded, 6.0)), fma(4.0, bounded, 4.0))
+    rising = fma(fma(2.0, small, 1.0), d, 4.0 * bounded * (small * small * (1.0 + small)))
+    top = e * falling if x < 0.0 else rising
+    return top / fma(d, d, 2.0 * (d * d_low)) * unit
+
+
+# --- the Gaussian family -----------------------------------------------------------------------------------------
+
+GELU_CHOICES: dict[str, dict[object, str]] = {
+    "approximate": {"none": "gelu", False: "gelu", "tanh": "gelu_tanh", True: "gelu_tanh"}
+}
+
+
+@elementwise(source="Hendrycks, Gimpel 2016, arXiv:1606.08415", choices=GELU_CHOICES)
+def gelu(x: Any) -> Any:
+    """x·Φ(x), Φ the normal cdf. With `approximate="tanh"`, `gelu_tanh`."""
+    # max(x, 0) - |x|·Φ(-|x|) has no cancellation; Φ(-a) is Mills' ratio times exp(-a²/2).
+    a, t, mills, mills_low = mills_parts(x)
+    q, power, unit = gaussian_parts(a)
+    tail = t * mills
+    tail_low = fma(t, mills, -tail) + t * mills_low
+    return copysign(max(x, 0.0) - (tail + fma(tail, q, tail_low)) * power * unit, x)
+
+
+# 4·φ(0), which is 2·√(2/π).
+DENSITY = exact("1.5957691216057307117597842397375274739034345246597386306637033186826317035972073540050093356292")
+
+
+@gelu.derivative
+def gelu_slope(x: Any) -> Any:
+    a, t, mills, mills_low = mills_parts(x)
+    q, power, unit = gaussian_parts(a)
+    # a·φ(a) - Φ(-a) over exp(-a²/2)/4; Φ(-a) is mills·(1 - t)/4, and the products are carried to twice the precision.
+    other = 1.0 - t
+    other_low = (1.0 - other) - t
+    cdf = mills * other
+    cdf_low = fma(mills, other, -cdf) + (mills * other_low + mills_low * other)
+    density = a * DENSITY
+    density_low = fma(a, DENSITY, -density) + a * low(DENSITY)
+    d = (density - cdf) + (density_low - cdf_low)
+    tail = fma(d, q, d) * power * (0.25 * unit)
+    return 1.0 + tail if x > 0.0 else -tail
+
+
+# DENSITY times 0.044715.
+TANH_CUBIC = exact("0.071354816272600248776338752279863540995592074770160212870127493894893876626349126834333992442661")
+# Beyond this ±x is far in the tail where the result is x or 0.
+TANH_END = per_type(f32=12.0, f64=24.0)
+
+
+def tanh_argument(x: Any) -> Any:
+    """The argument w of x·σ(w), to twice the precision, and what its cubic term adds to x·dw/dx."""
+    x = min(max(x, -TANH_END), TANH_END)
+    square = x * x
+    square_low = fma(x, x, -square)
+    p = TANH_CUBIC * square
+    p_low = fma(TANH_CUBIC, square, -p) + (low(TANH_CUBIC) * square + TANH_CUBIC * square_low)
+    m = p + DENSITY
+    b = m - p
+    m_low = ((p - (m - b)) + (DENSITY - b)) + (p_low + low(DENSITY))
+    w = x * m
+    return w, fma(x, m, -w) + x * m_low, 2.0 * p * x
+
+
+@elementwise(source="Hendrycks, Gimpel 2016, arXiv:1606.08415, section 2")
+def gelu_tanh(x: Any) -> Any:
+    """½x·(1 + tanh(√(2/π)·(x + 0.044715 x³)))."""
+    w, w_low, _ = tanh_argument(x)
+    s, s_low, unit, _ = logistic_parts(w, w_low)
+    bounded = x if x > -TANH_END else 0.0
+    return copysign(fma(bounded, s, min(bounded, ENOUGH) * s_low) * unit, x)
+
+
+@gelu_tanh.derivative
+def gelu_tanh_slope(x: Any) -> Any:
+    w, w_low, cubic = tanh_argument(x)
+    rise = w + cubic
+    return swish_slope(w, w_low, rise, (w - rise + cubic) + w_low)

@@ -1,0 +1,53 @@
+"""Write the emitted files: ``python -m fastact.dialect.build --c DIR --numba DIR``."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from itertools import groupby
+from pathlib import Path
+
+from ..activations import TABLE
+from . import emit_c, emit_numba
+from .kernels import kernels
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def write(path: Path, text: str) -> None:
+    """Write `path` unless it holds `text` already: a new time stamp would empty Numba's cache, and compile C again."""
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def write_c(directory: Path) -> None:
+    """Write kernels.h and kernels.def."""
+    directory.mkdir(parents=True, exist_ok=True)
+    every = list(kernels(TABLE))
+    write(directory / "kernels.h", emit_c.header(every, PACKAGE.parent))
+    write(directory / "kernels.def", emit_c.rows(every))
+
+
+def write_numba(directory: Path) -> None:
+    """Write the package of Numba kernels, a module for each activation."""
+    directory.mkdir(parents=True, exist_ok=True)
+    stamp = hashlib.sha256((PACKAGE / "backends" / "numba_ops.py").read_bytes()).hexdigest()[:16]
+    write(directory / "__init__.py", '"""Kernels emitted from fastact/activations.py, a module for each activation."""\n')
+    for name, group in groupby(kernels(TABLE), key=lambda kernel: kernel.name):
+        write(directory / f"{name}.py", emit_numba.module(group, stamp))
+
+
+def main() -> None:
+    """Write what the command line asks for."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--c", type=Path, help="folder for kernels.h and kernels.def")
+    parser.add_argument("--numba", type=Path, help="folder for the modules of Numba kernels")
+    arguments = parser.parse_args()
+    if arguments.c:
+        write_c(arguments.c)
+    if arguments.numba:
+        write_numba(arguments.numba)
+
+
+if __name__ == "__main__":
+    main()

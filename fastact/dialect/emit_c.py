@@ -1,0 +1,68 @@
+"""Emit kernels as C over the lanes of csrc/lanes_<isa>.h."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from .graph import OPERATIONS, Node
+from .kernels import SIGNATURES, Kernel
+
+SPECIAL = {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "NAN"}
+
+
+def literal(value: float) -> str:
+    return SPECIAL.get(str(value), value.hex())
+
+
+def operand(kernel: Kernel, node: Node, names: dict[Node, str]) -> str:
+    """How a later line refers to `node`."""
+    if node.op == "constant":
+        return f"{kernel.dtype}_set({literal(node.value)})"
+    if node.op.startswith("in"):
+        return f"in[{node.op[2:]}]"
+    if node.op.startswith("p"):
+        number, _, low = node.op[1:].partition("_")
+        return f"{'p_lo' if low else 'p'}[{number}]"
+    return names[node]
+
+
+def body(kernel: Kernel, root: Path) -> Iterator[str]:
+    """The lines of one kernel's function, each under the line of Python that it comes from."""
+    t = kernel.dtype
+    yield f"LANE void {kernel.name}_{kernel.pass_}_{t}(const {t}_v *in, const {t}_v *p, const {t}_v *p_lo, {t}_v *out)"
+    yield "{"
+    yield "    (void)in, (void)p, (void)p_lo;"
+    names: dict[Node, str] = {}
+    for node in kernel.nodes:
+        if node.op not in OPERATIONS:
+            continue
+        names[node] = f"v{len(names)}"
+        args = ", ".join(operand(kernel, arg, names) for arg in node.args)
+        yield f'#line {node.line} "{relative(node.file, root)}"'
+        yield f"    const {t}_{node.kind[0] if node.kind == 'mask' else 'v'} {names[node]} = {t}_{node.op}({args});"
+    for k, node in enumerate(kernel.outputs):
+        yield f"    out[{k}] = {operand(kernel, node, names)};"
+    yield "}"
+
+
+def relative(file: str, root: Path) -> str:
+    path = Path(file)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+
+
+def header(kernels: Iterable[Kernel], root: Path) -> str:
+    """kernels.h: the body of every kernel."""
+    lines = ["/* Emitted from fastact/activations.py. */"]
+    for kernel in kernels:
+        lines += ["", *body(kernel, root)]
+    return "\n".join(lines) + "\n"
+
+
+def rows(kernels: Iterable[Kernel]) -> str:
+    """kernels.def: one row a kernel, for whoever includes it to give a meaning to."""
+    return "".join(
+        f"FASTACT_KERNEL({k.name}, {k.pass_}, {k.dtype}, {len(SIGNATURES[k.pass_][0])}, "
+        f"{len(SIGNATURES[k.pass_][1])}, {len(k.declaration.params)}, {k.cost})\n"
+        for k in kernels
+    )

@@ -1,0 +1,80 @@
+"""From declarations to kernels: the traced graph of every (activation, pass, type)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import FunctionType
+
+from ..declare import Declaration
+from .graph import OPERATIONS, DType, Graph, Node
+from .trace import Tracer
+
+DTYPES: tuple[DType, ...] = ("f32", "f64")
+
+#: pass -> (names of its inputs, names of its outputs)
+SIGNATURES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "forward": (("x",), ("out",)),
+    "derivative": (("x",), ("out",)),
+    "vjp": (("g", "x"), ("out",)),
+    "value_and_derivative": (("x",), ("out", "dout")),
+    "vjp_from_output": (("g", "y"), ("out",)),
+}
+
+# A division keeps its unit busy for as long as five to eight other operations.
+WEIGHT = {"div": 6, "sqrt": 6}
+# Upper bounds of the cost classes, in weighted operations; what is above them all is "heavy".
+CLASSES = (("move", 4), ("cheap", 20), ("exp", 60))
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One traced kernel; `nodes` in the order in which they are to be computed."""
+
+    declaration: Declaration
+    pass_: str
+    dtype: DType
+    nodes: list[Node]
+    outputs: list[Node]
+
+    @property
+    def name(self) -> str:
+        return self.declaration.name
+
+    @property
+    def cost(self) -> str:
+        work = sum(WEIGHT.get(node.op, 1) for node in self.nodes if node.op in OPERATIONS)
+        return next((name for name, most in CLASSES if work <= most), "heavy")
+
+
+def trace(declaration: Declaration, pass_: str, dtype: DType) -> Kernel:
+    """Trace one kernel of `declaration`."""
+    graph = Graph(dtype)
+    tracer = Tracer(graph, {})
+    inputs = [graph.input(f"in{k}") for k in range(len(SIGNATURES[pass_][0]))]
+    params = [graph.input(f"p{k}") for k in range(len(declaration.params))]
+    for k, param in enumerate(params):
+        tracer.low_parts[param] = graph.input(f"p{k}_lo") if dtype == "f32" else graph.absent()
+
+    def value(function: FunctionType | None) -> Node:
+        if function is None:
+            raise TypeError(f"{declaration.name} declares no derivative")
+        return tracer.lane(tracer.call(function, inputs[-1], *params))
+
+    outputs: dict[str, Callable[[], list[Node]]] = {
+        "forward": lambda: [value(declaration.forward)],
+        "derivative": lambda: [value(declaration.slope)],
+        "vjp": lambda: [graph.times(inputs[0], value(declaration.slope))],
+        "value_and_derivative": lambda: [value(declaration.forward), value(declaration.slope)],
+        "vjp_from_output": lambda: [graph.times(inputs[0], value(declaration.slope_from_output))],
+    }
+    results = outputs[pass_]()
+    return Kernel(declaration, pass_, dtype, graph.needed(results), results)
+
+
+def kernels(table: dict[str, Declaration]) -> Iterator[Kernel]:
+    """Every kernel of the table, always in the same order."""
+    for declaration in table.values():
+        for pass_ in declaration.passes:
+            for dtype in DTYPES:
+                yield trace(declaration, pass_, dtype)

@@ -1,0 +1,104 @@
+"""The words of the dialect that Python does not have: lane primitives and constants that know their precision.
+
+A dialect function is an ordinary Python function over these, arithmetic, comparisons, conditional expressions,
+``abs``, ``max``, ``min`` and other dialect functions. It is never run: the build traces it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from .graph import DType, round_to
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """A lane operation with one implementation for each target."""
+
+    name: str
+    arity: int
+    __doc__: str
+
+    def __call__(self, *operands: Any) -> Any:
+        raise TypeError(f"{self.name}() has a meaning only inside a dialect function, which is traced and not run")
+
+
+fma = Primitive("fma", 3, "a·b + c, rounded once.")
+sqrt = Primitive("sqrt", 1, "Correctly rounded square root.")
+copysign = Primitive("copysign", 2, "The magnitude of the first operand with the sign of the second.")
+scale = Primitive("scale", 2, "p·2ⁿ for an operand t = n + 1.5·2^mantissa: n is added to the exponent bits of p.")
+low = Primitive("low", 1, "What a parameter or a constant has beyond its value in the computing type.")
+
+
+class Absent:
+    """The low part of a number that has none."""
+
+
+absent: Any = Absent()
+
+
+@dataclass(frozen=True)
+class PerType:
+    """A constant that differs between the computing types, such as the argument at which exp underflows."""
+
+    f32: Any
+    f64: Any
+
+    def of(self, dtype: DType) -> Any:
+        return self.f32 if dtype == "f32" else self.f64
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """A polynomial's coefficients, constant term first, for each computing type.
+
+    `rest` is what the constant term has beyond its value in that type, where a fit says.
+    """
+
+    f32: tuple[float, ...]
+    f64: tuple[float, ...]
+    rest: PerType | None = None
+
+    def of(self, dtype: DType) -> tuple[float, ...]:
+        return self.f32 if dtype == "f32" else self.f64
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A real number known to more digits than a double; its value in a computing type, and the rest of it."""
+
+    number: Fraction
+
+    def of(self, dtype: DType) -> float:
+        return round_to(dtype, float(self.number))
+
+    def rest(self, dtype: DType) -> float:
+        return round_to(dtype, float(self.number - Fraction(self.of(dtype))))
+
+
+def per_type(*, f32: Any, f64: Any) -> Any:
+    """A constant given for each computing type."""
+    return PerType(f32, f64)
+
+
+def exact(decimal: str) -> Any:
+    """A constant given by its decimal digits, as many as are known."""
+    return Exact(Fraction(decimal))
+
+
+def coefficients(*, f32: tuple[str, ...], f64: tuple[str, ...], rest: tuple[str, str] | None = None) -> Any:
+    """Coefficients given as hexadecimal floats, constant term first; `rest` for f32 and f64."""
+    numbers = (tuple(map(float.fromhex, table)) for table in (f32, f64))
+    return Coefficients(*numbers, PerType(*map(float.fromhex, rest)) if rest else None)
+
+
+def polynomial(x: Any, table: Any) -> Any:
+    """c₀ + c₁x + c₂x² + … by Horner's rule in fused multiply-adds."""
+    raise TypeError("polynomial() has a meaning only inside a dialect function, which is traced and not run")
+
+
+def polynomial_parts(x: Any, table: Any) -> Any:
+    """The same as the sum of a number and a small one, for a table that knows the rest of c₀."""
+    raise TypeError("polynomial_parts() has a meaning only inside a dialect function, which is traced and not run")

@@ -1,0 +1,168 @@
+"""Fit the polynomials of fastact/vecmath.py: minimax by Remez exchange in 80-digit arithmetic.
+
+Run ``python tools/fit.py`` to print every table with its worst error, ``python tools/fit.py --check`` to compare
+what it prints with what stands in vecmath.py. Needs mpmath.
+"""
+
+from __future__ import annotations
+
+import argparse
+import struct
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import mpmath as mp
+
+mp.mp.dps = 80
+Real = mp.mpf
+Function = Callable[[Real], Real]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A function to be approximated on an interval; the error is minimised after multiplication by `weight`."""
+
+    name: str
+    function: Function
+    weight: Function
+    interval: tuple[Real, Real]
+    degree: dict[str, int]
+
+
+def remez(function: Function, weight: Function, a: Real, b: Real, degree: int) -> tuple[list[Real], Real]:
+    """Coefficients, constant term first, and the weighted worst error of the minimax polynomial on [a, b]."""
+    n = degree + 2
+    nodes = [(a + b) / 2 - (b - a) / 2 * mp.cos(mp.pi * (2 * k + 1) / (2 * n)) for k in range(n)]
+    coefficients: list[Real] = []
+    level = mp.mpf(0)
+    for _ in range(30):
+        system = mp.matrix(n, n)
+        right = mp.matrix(n, 1)
+        for i, x in enumerate(nodes):
+            for j in range(degree + 1):
+                system[i, j] = x**j
+            system[i, degree + 1] = (-1) ** i / weight(x)
+            right[i] = function(x)
+        solution = mp.lu_solve(system, right)
+        coefficients, level = [solution[j] for j in range(degree + 1)], abs(solution[degree + 1])
+
+        def error(x: Real, c: list[Real] = coefficients) -> Real:
+            return weight(x) * (mp.polyval(c[::-1], x) - function(x))
+
+        nodes, worst = exchange(error, a, b, nodes)
+        if worst - level < level / 1000:
+            break
+    return coefficients, level
+
+
+def exchange(error: Function, a: Real, b: Real, nodes: list[Real]) -> tuple[list[Real], Real]:
+    """The extremum of `error` between each two of its sign changes, and the largest of them."""
+    edges = [a]
+    for left, right in zip(nodes, nodes[1:], strict=False):
+        sign = mp.sign(error(left))
+        for _ in range(50):
+            middle = (left + right) / 2
+            left, right = (middle, right) if mp.sign(error(middle)) == sign else (left, middle)
+        edges.append(left)
+    edges.append(b)
+    extrema = [golden(error, left, right) for left, right in zip(edges, edges[1:], strict=False)]
+    return extrema, max(abs(error(x)) for x in extrema)
+
+
+def golden(error: Function, left: Real, right: Real) -> Real:
+    """Where |error| is largest on an interval that holds one extremum (or has it at an end)."""
+    ends = (left, right)
+    ratio = (mp.sqrt(5) - 1) / 2
+    for _ in range(60):
+        x, y = right - ratio * (right - left), left + ratio * (right - left)
+        left, right = (left, y) if abs(error(x)) > abs(error(y)) else (x, right)
+    return max((*ends, (left + right) / 2), key=lambda x: abs(error(x)))
+
+
+HALF = mp.mpf(1) / 2
+MILLS_CENTRE = mp.mpf(5) / 16
+HALF_LN2 = mp.log(2) / 2 * (1 + mp.mpf(2) ** -12)  # the reduction rounds n, so |r| passes ln 2 / 2 by a little
+
+
+def expm1_rest(r: Real) -> Real:
+    """(expm1(r) − r) / r²."""
+    return HALF + r / 6 + r * r / 24 if abs(r) < mp.mpf(10) ** -25 else (mp.expm1(r) - r) / r**2
+
+
+def log1p_ratio(v: Real) -> Real:
+    """log1p(u) / u at u = v + ½."""
+    u = v + HALF
+    return mp.log1p(u) / u if u else mp.mpf(1)
+
+
+def mills(v: Real) -> Real:
+    """(a + 4) · Φ(−a) · exp(a²/2) at a / (a + 4) = v + 5/16: Mills' ratio, tamed."""
+    t = v + MILLS_CENTRE
+    a = 4 * t / (1 - t)
+    return (a + 4) * mp.erfc(a / mp.sqrt(2)) * mp.exp(a * a / 2) / 2
+
+
+def tanh_shrink_rest(v: Real) -> Real:
+    """(x − tanh x) / x³ at x² = v + ½."""
+    s = v + HALF
+    x = mp.sqrt(s)
+    return (x - mp.tanh(x)) / x**3 if s > mp.mpf(10) ** -20 else mp.mpf(1) / 3 - 2 * s / 15
+
+
+def mills_problem(name: str, largest: float, degree: dict[str, int]) -> Problem:
+    interval = (-MILLS_CENTRE, largest / (largest + mp.mpf(4)) - MILLS_CENTRE)
+    return Problem(name, mills, lambda v: 1 / mills(v), interval, degree)
+
+
+PROBLEMS = [
+    Problem("EXPM1", expm1_rest, lambda r: abs(r) + mp.mpf(10) ** -3, (-HALF_LN2, HALF_LN2), {"f32": 4, "f64": 9}),
+    Problem("LOG1P", log1p_ratio, lambda v: 1 / log1p_ratio(v), (-HALF, HALF), {"f32": 9, "f64": 20}),
+    mills_problem("MILLS", 15.0, {"f32": 10}),
+    mills_problem("MILLS", 39.0, {"f64": 22}),
+    Problem(
+        "TANH_SHRINK", tanh_shrink_rest, lambda v: 1 / tanh_shrink_rest(v),
+        (-HALF, mp.mpf("1.0") + HALF), {"f32": 9, "f64": 20},
+    ),
+]
+
+
+def hexadecimal(value: Real, dtype: str) -> str:
+    """`value` rounded to `dtype`, as Python's float.hex writes it without trailing zeros."""
+    number = float(value)
+    if dtype == "f32":
+        number = struct.unpack("f", struct.pack("f", number))[0]
+    mantissa, exponent = number.hex().split("p")
+    return f"{mantissa.rstrip('0').rstrip('.')}p{exponent}"
+
+
+def fitted(problem: Problem, dtype: str) -> tuple[list[str], float]:
+    """The rounded coefficients and the rest of the first, and log₂ of the worst weighted error before rounding."""
+    coefficients, level = remez(problem.function, problem.weight, *problem.interval, problem.degree[dtype])
+    table = [hexadecimal(c, dtype) for c in coefficients]
+    table.append(hexadecimal(coefficients[0] - mp.mpf(float.fromhex(table[0])), dtype))
+    return table, float(mp.log(level, 2))
+
+
+def main() -> int:
+    """Print every table, or say which of them vecmath.py does not hold."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare with fastact/vecmath.py")
+    check = parser.parse_args().check
+    missing = 0
+    source = (Path(__file__).parent.parent / "fastact" / "vecmath.py").read_text() if check else ""
+    for problem in PROBLEMS:
+        for dtype in problem.degree:
+            table, error = fitted(problem, dtype)
+            *table, rest = table
+            absent = [text for text in table if f'"{text}"' not in source] if check else []
+            missing += bool(absent)
+            print(f"{problem.name} {dtype}: degree {problem.degree[dtype]}, error 2^{error:.1f}", *absent)
+            if not check:
+                print("    " + ", ".join(f'"{text}"' for text in table), "rest", rest)
+    return missing > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
