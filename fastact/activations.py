@@ -89,7 +89,8 @@ def hard_tanh_slope(x: Any, min_val: float, max_val: float) -> Any:
 
 
 @elementwise(
-    aliases=("hardsigmoid",), source="Courbariaux, Bengio, David 2015, arXiv:1511.00363; slope of MobileNetV3"
+    aliases=("hardsigmoid",),
+    source="Courbariaux, Bengio, David 2015, arXiv:1511.00363; slope of MobileNetV3",
 )
 def hard_sigmoid(x: Any, slope: float = 1 / 6, offset: float = 0.5) -> Any:
     """`slope`·x + `offset`, clipped to [0, 1]. The derivative is `slope` inside, 0 at both bounds."""
@@ -99,7 +100,7 @@ def hard_sigmoid(x: Any, slope: float = 1 / 6, offset: float = 0.5) -> Any:
 @hard_sigmoid.derivative
 def hard_sigmoid_slope(x: Any, slope: float, offset: float) -> Any:
     y = ramp(x, slope, offset)
-    return inside(0.0 < y and y < 1.0, x, slope)
+    return inside(y > 0.0 and y < 1.0, x, slope)
 
 
 def ramp(x: Any, slope: Any, offset: Any) -> Any:
@@ -132,7 +133,7 @@ def relu6(x: Any) -> Any:
 
 @relu6.derivative
 def relu6_slope(x: Any) -> Any:
-    return inside(0.0 < x and x < 6.0, x, 1.0)
+    return inside(x > 0.0 and x < 6.0, x, 1.0)
 
 
 @elementwise(aliases=("relu2", "squared_relu"), source="So et al. 2021, arXiv:2109.08668")
@@ -163,7 +164,9 @@ def leaky_relu_slope_from_output(y: Any, negative_slope: float) -> Any:
     return 1.0 if y > 0.0 else (y if y != y else negative_slope)
 
 
-@elementwise(aliases=("thresholded_relu",), source="Konda, Memisevic, Krueger 2014, arXiv:1402.3337")
+@elementwise(
+    aliases=("thresholded_relu",), source="Konda, Memisevic, Krueger 2014, arXiv:1402.3337"
+)
 def threshold(x: Any, threshold: float = 1.0, value: float = 0.0) -> Any:
     """x above the threshold, else `value`. The derivative is 0 at the threshold."""
     return x if above(x, threshold) or x != x else value
@@ -358,7 +361,9 @@ SELU_SCALE_ALPHA = exact("1.7580993408473768599402175208123")
 def selu(x: Any) -> Any:
     """λ·elu(x, α), λ = 1.0507009873554804934…, α = 1.6732632423543772848…. The derivative is λα at 0."""
     below = expm1(min(x, 0.0))
-    return x * SELU_SCALE if x >= 0.0 else fma(below, SELU_SCALE_ALPHA, below * low(SELU_SCALE_ALPHA))
+    return (
+        x * SELU_SCALE if x >= 0.0 else fma(below, SELU_SCALE_ALPHA, below * low(SELU_SCALE_ALPHA))
+    )
 
 
 @selu.derivative
@@ -602,7 +607,9 @@ def gelu(x: Any) -> Any:
 
 
 # 4·φ(0), which is 2·√(2/π).
-DENSITY = exact("1.5957691216057307117597842397375274739034345246597386306637033186826317035972073540050093356292")
+DENSITY = exact(
+    "1.5957691216057307117597842397375274739034345246597386306637033186826317035972073540050093356292"
+)
 
 
 @gelu.derivative
@@ -622,7 +629,9 @@ def gelu_slope(x: Any) -> Any:
 
 
 # DENSITY times 0.044715.
-TANH_CUBIC = exact("0.071354816272600248776338752279863540995592074770160212870127493894893876626349126834333992442661")
+TANH_CUBIC = exact(
+    "0.071354816272600248776338752279863540995592074770160212870127493894893876626349126834333992442661"
+)
 # Beyond this ±x is far in the tail where the result is x or 0.
 TANH_END = per_type(f32=12.0, f64=24.0)
 

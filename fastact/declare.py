@@ -25,7 +25,7 @@ class Parameter:
 
 @dataclass(eq=False)
 class Declaration:
-    """One activation of the table. `forward`, `slope` and `slope_from_output` are dialect functions."""
+    """One activation of the table. `forward` and the `slopes`, by what they are given, are dialect functions."""
 
     name: str
     forward: FunctionType
@@ -34,23 +34,23 @@ class Declaration:
     params: dict[str, Parameter]
     doc: str
     choices: dict[str, dict[object, str]] = field(default_factory=dict)
-    slope: FunctionType | None = None
-    slope_from_output: FunctionType | None = None
+    slopes: dict[str, FunctionType] = field(default_factory=dict)
 
     @property
     def passes(self) -> tuple[str, ...]:
-        return (*PASSES, "vjp_from_output") if self.slope_from_output else PASSES
+        """Its passes, in the order of SIGNATURES in dialect/kernels.py."""
+        return (*PASSES, "vjp_from_output") if "output" in self.slopes else PASSES
 
     def derivative(self, function: Callable[..., Any]) -> Declaration:
         """Decorator: the derivative with respect to x, given x and the parameters."""
         assert isinstance(function, FunctionType)
-        self.slope = function
+        self.slopes["x"] = function
         return self
 
     def derivative_from_output(self, function: Callable[..., Any]) -> Declaration:
         """Decorator: the derivative, given the output y and the parameters."""
         assert isinstance(function, FunctionType)
-        self.slope_from_output = function
+        self.slopes["output"] = function
         return self
 
 
@@ -75,8 +75,13 @@ class Table(dict[str, Declaration]):
         def declare(function: Callable[..., Any]) -> Declaration:
             assert isinstance(function, FunctionType)
             declaration = Declaration(
-                function.__name__, function, aliases, source, _parameters(function, optional or {}),
-                function.__doc__ or "", choices or {},
+                function.__name__,
+                function,
+                aliases,
+                source,
+                _parameters(function, optional or {}),
+                function.__doc__ or "",
+                choices or {},
             )
             self[declaration.name] = declaration
             return declaration
@@ -89,6 +94,6 @@ def _parameters(function: FunctionType, optional: dict[str, float]) -> dict[str,
     defaults = function.__defaults__ or ()
     shown: list[float | None] = [None] * (len(names) - len(defaults)) + list(defaults)
     return {
-        name: Parameter(name, optional[name] if name in optional else default, name in optional)
+        name: Parameter(name, optional.get(name, default), name in optional)
         for name, default in zip(names, shown, strict=True)
     }

@@ -7,6 +7,7 @@ what it prints with what stands in vecmath.py. Needs mpmath.
 from __future__ import annotations
 
 import argparse
+import itertools
 import struct
 import sys
 from collections.abc import Callable
@@ -31,7 +32,9 @@ class Problem:
     degree: dict[str, int]
 
 
-def remez(function: Function, weight: Function, a: Real, b: Real, degree: int) -> tuple[list[Real], Real]:
+def remez(
+    function: Function, weight: Function, a: Real, b: Real, degree: int
+) -> tuple[list[Real], Real]:
     """Coefficients, constant term first, and the weighted worst error of the minimax polynomial on [a, b]."""
     n = degree + 2
     nodes = [(a + b) / 2 - (b - a) / 2 * mp.cos(mp.pi * (2 * k + 1) / (2 * n)) for k in range(n)]
@@ -60,14 +63,14 @@ def remez(function: Function, weight: Function, a: Real, b: Real, degree: int) -
 def exchange(error: Function, a: Real, b: Real, nodes: list[Real]) -> tuple[list[Real], Real]:
     """The extremum of `error` between each two of its sign changes, and the largest of them."""
     edges = [a]
-    for left, right in zip(nodes, nodes[1:], strict=False):
+    for left, right in itertools.pairwise(nodes):
         sign = mp.sign(error(left))
         for _ in range(50):
             middle = (left + right) / 2
             left, right = (middle, right) if mp.sign(error(middle)) == sign else (left, middle)
         edges.append(left)
     edges.append(b)
-    extrema = [golden(error, left, right) for left, right in zip(edges, edges[1:], strict=False)]
+    extrema = [golden(error, left, right) for left, right in itertools.pairwise(edges)]
     return extrema, max(abs(error(x)) for x in extrema)
 
 
@@ -83,7 +86,9 @@ def golden(error: Function, left: Real, right: Real) -> Real:
 
 HALF = mp.mpf(1) / 2
 MILLS_CENTRE = mp.mpf(5) / 16
-HALF_LN2 = mp.log(2) / 2 * (1 + mp.mpf(2) ** -12)  # the reduction rounds n, so |r| passes ln 2 / 2 by a little
+HALF_LN2 = (
+    mp.log(2) / 2 * (1 + mp.mpf(2) ** -12)
+)  # the reduction rounds n, so |r| passes ln 2 / 2 by a little
 
 
 def expm1_rest(r: Real) -> Real:
@@ -117,13 +122,24 @@ def mills_problem(name: str, largest: float, degree: dict[str, int]) -> Problem:
 
 
 PROBLEMS = [
-    Problem("EXPM1", expm1_rest, lambda r: abs(r) + mp.mpf(10) ** -3, (-HALF_LN2, HALF_LN2), {"f32": 4, "f64": 9}),
-    Problem("LOG1P", log1p_ratio, lambda v: 1 / log1p_ratio(v), (-HALF, HALF), {"f32": 9, "f64": 20}),
+    Problem(
+        "EXPM1",
+        expm1_rest,
+        lambda r: abs(r) + mp.mpf(10) ** -3,
+        (-HALF_LN2, HALF_LN2),
+        {"f32": 4, "f64": 9},
+    ),
+    Problem(
+        "LOG1P", log1p_ratio, lambda v: 1 / log1p_ratio(v), (-HALF, HALF), {"f32": 9, "f64": 20}
+    ),
     mills_problem("MILLS", 15.0, {"f32": 10}),
     mills_problem("MILLS", 39.0, {"f64": 22}),
     Problem(
-        "TANH_SHRINK", tanh_shrink_rest, lambda v: 1 / tanh_shrink_rest(v),
-        (-HALF, mp.mpf("1.0") + HALF), {"f32": 9, "f64": 20},
+        "TANH_SHRINK",
+        tanh_shrink_rest,
+        lambda v: 1 / tanh_shrink_rest(v),
+        (-HALF, mp.mpf("1.0") + HALF),
+        {"f32": 9, "f64": 20},
     ),
 ]
 
@@ -139,7 +155,9 @@ def hexadecimal(value: Real, dtype: str) -> str:
 
 def fitted(problem: Problem, dtype: str) -> tuple[list[str], float]:
     """The rounded coefficients and the rest of the first, and log₂ of the worst weighted error before rounding."""
-    coefficients, level = remez(problem.function, problem.weight, *problem.interval, problem.degree[dtype])
+    coefficients, level = remez(
+        problem.function, problem.weight, *problem.interval, problem.degree[dtype]
+    )
     table = [hexadecimal(c, dtype) for c in coefficients]
     table.append(hexadecimal(coefficients[0] - mp.mpf(float.fromhex(table[0])), dtype))
     return table, float(mp.log(level, 2))
@@ -158,7 +176,10 @@ def main() -> int:
             *table, rest = table
             absent = [text for text in table if f'"{text}"' not in source] if check else []
             missing += bool(absent)
-            print(f"{problem.name} {dtype}: degree {problem.degree[dtype]}, error 2^{error:.1f}", *absent)
+            print(
+                f"{problem.name} {dtype}: degree {problem.degree[dtype]}, error 2^{error:.1f}",
+                *absent,
+            )
             if not check:
                 print("    " + ", ".join(f'"{text}"' for text in table), "rest", rest)
     return missing > 0

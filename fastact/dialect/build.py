@@ -32,7 +32,10 @@ def write_numba(directory: Path) -> None:
     """Write the package of Numba kernels, a module for each activation."""
     directory.mkdir(parents=True, exist_ok=True)
     stamp = hashlib.sha256((PACKAGE / "backends" / "numba_ops.py").read_bytes()).hexdigest()[:16]
-    write(directory / "__init__.py", '"""Kernels emitted from fastact/activations.py, a module for each activation."""\n')
+    write(
+        directory / "__init__.py",
+        '"""Kernels emitted from fastact/activations.py, a module for each activation."""\n',
+    )
     for name, group in groupby(kernels(TABLE), key=lambda kernel: kernel.name):
         write(directory / f"{name}.py", emit_numba.module(group, stamp))
 

@@ -12,8 +12,20 @@ from math import isfinite
 from .graph import OPERATIONS, Node
 from .kernels import SIGNATURES, Kernel
 
-INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==",
-         "ne": "!=", "and": "&", "or": "|"}
+INFIX = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "div": "/",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+    "eq": "==",
+    "ne": "!=",
+    "and": "&",
+    "or": "|",
+}
 PREFIX = {"neg": "-", "not": "not "}
 CALL = {"abs": "fabs", "max": "fmax2", "min": "fmin2"}
 NUMPY = {"f32": "np.float32", "f64": "np.float64"}
@@ -40,7 +52,8 @@ class Module:
     def function(self, kernel: Kernel, arrays: bool) -> Iterator[str]:
         inputs, outputs = SIGNATURES[kernel.pass_]
         params = [
-            text for k in range(len(kernel.declaration.params))
+            text
+            for k in range(len(kernel.declaration.params))
             for text in ((f"a{k}", f"number{k}", f"is_array{k}") if arrays else (f"number{k}",))
         ]
         kind = "array" if arrays else "scalar"
@@ -50,7 +63,9 @@ class Module:
         yield f"    for i in range({inputs[-1]}.size):"
         if arrays:
             yield from (f"        {line}" for line in self.elements(kernel, used))
-        yield from (f"        in{k} = load({name}, i)" for k, name in enumerate(inputs) if f"in{k}" in used)
+        yield from (
+            f"        in{k} = load({name}, i)" for k, name in enumerate(inputs) if f"in{k}" in used
+        )
         yield from (f"        {line}" for line in self.body(kernel))
         yield from (
             f"        store({name}, i, {self.operand(kernel, node)})"

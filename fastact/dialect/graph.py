@@ -97,8 +97,11 @@ class Graph:
             return args[1]
         if op == "sub":
             return self.apply("neg", args[1])
-        return self._intern(op, tuple(self.constant(0.0) if g else a for g, a in zip(gone, args, strict=True)),
-                            OPERATIONS[op][1])
+        return self._intern(
+            op,
+            tuple(self.constant(0.0) if g else a for g, a in zip(gone, args, strict=True)),
+            OPERATIONS[op][1],
+        )
 
     def times(self, g: Node, factor: Node) -> Node:
         """`g` · `factor`, where a factor that selects the constant 0 or 1 gives 0 or `g`, even for infinite `g`."""
@@ -113,7 +116,8 @@ class Graph:
 
     def _selects_unit(self, node: Node) -> bool:
         return any(
-            (arm.op == "constant" and arm.value in (0.0, 1.0)) or (arm.op == "select" and self._selects_unit(arm))
+            (arm.op == "constant" and arm.value in (0.0, 1.0))
+            or (arm.op == "select" and self._selects_unit(arm))
             for arm in node.args[1:]
         )
 

@@ -56,17 +56,20 @@ def trace(declaration: Declaration, pass_: str, dtype: DType) -> Kernel:
     for k, param in enumerate(params):
         tracer.low_parts[param] = graph.input(f"p{k}_lo") if dtype == "f32" else graph.absent()
 
-    def value(function: FunctionType | None) -> Node:
-        if function is None:
-            raise TypeError(f"{declaration.name} declares no derivative")
+    def value(function: FunctionType) -> Node:
         return tracer.lane(tracer.call(function, inputs[-1], *params))
+
+    def slope(given: str) -> Node:
+        if given not in declaration.slopes:
+            raise TypeError(f"{declaration.name} declares no derivative from {given}")
+        return value(declaration.slopes[given])
 
     outputs: dict[str, Callable[[], list[Node]]] = {
         "forward": lambda: [value(declaration.forward)],
-        "derivative": lambda: [value(declaration.slope)],
-        "vjp": lambda: [graph.times(inputs[0], value(declaration.slope))],
-        "value_and_derivative": lambda: [value(declaration.forward), value(declaration.slope)],
-        "vjp_from_output": lambda: [graph.times(inputs[0], value(declaration.slope_from_output))],
+        "derivative": lambda: [slope("x")],
+        "vjp": lambda: [graph.times(inputs[0], slope("x"))],
+        "value_and_derivative": lambda: [value(declaration.forward), slope("x")],
+        "vjp_from_output": lambda: [graph.times(inputs[0], slope("output"))],
     }
     results = outputs[pass_]()
     return Kernel(declaration, pass_, dtype, graph.needed(results), results)

@@ -22,14 +22,22 @@ class Primitive:
     __doc__: str
 
     def __call__(self, *operands: Any) -> Any:
-        raise TypeError(f"{self.name}() has a meaning only inside a dialect function, which is traced and not run")
+        raise TypeError(
+            f"{self.name}() has a meaning only inside a dialect function, which is traced and not run"
+        )
 
 
 fma = Primitive("fma", 3, "a·b + c, rounded once.")
 sqrt = Primitive("sqrt", 1, "Correctly rounded square root.")
-copysign = Primitive("copysign", 2, "The magnitude of the first operand with the sign of the second.")
-scale = Primitive("scale", 2, "p·2ⁿ for an operand t = n + 1.5·2^mantissa: n is added to the exponent bits of p.")
-low = Primitive("low", 1, "What a parameter or a constant has beyond its value in the computing type.")
+copysign = Primitive(
+    "copysign", 2, "The magnitude of the first operand with the sign of the second."
+)
+scale = Primitive(
+    "scale", 2, "p·2ⁿ for an operand t = n + 1.5·2^mantissa: n is added to the exponent bits of p."
+)
+low = Primitive(
+    "low", 1, "What a parameter or a constant has beyond its value in the computing type."
+)
 
 
 class Absent:
@@ -88,17 +96,24 @@ def exact(decimal: str) -> Any:
     return Exact(Fraction(decimal))
 
 
-def coefficients(*, f32: tuple[str, ...], f64: tuple[str, ...], rest: tuple[str, str] | None = None) -> Any:
+def coefficients(
+    *, f32: tuple[str, ...], f64: tuple[str, ...], rest: tuple[str, str] | None = None
+) -> Any:
     """Coefficients given as hexadecimal floats, constant term first; `rest` for f32 and f64."""
-    numbers = (tuple(map(float.fromhex, table)) for table in (f32, f64))
-    return Coefficients(*numbers, PerType(*map(float.fromhex, rest)) if rest else None)
+    tables = [tuple(map(float.fromhex, table)) for table in (f32, f64)]
+    known = PerType(f32=float.fromhex(rest[0]), f64=float.fromhex(rest[1])) if rest else None
+    return Coefficients(f32=tables[0], f64=tables[1], rest=known)
 
 
 def polynomial(x: Any, table: Any) -> Any:
     """c₀ + c₁x + c₂x² + … by Horner's rule in fused multiply-adds."""
-    raise TypeError("polynomial() has a meaning only inside a dialect function, which is traced and not run")
+    raise TypeError(
+        "polynomial() has a meaning only inside a dialect function, which is traced and not run"
+    )
 
 
 def polynomial_parts(x: Any, table: Any) -> Any:
     """The same as the sum of a number and a small one, for a table that knows the rest of c₀."""
-    raise TypeError("polynomial_parts() has a meaning only inside a dialect function, which is traced and not run")
+    raise TypeError(
+        "polynomial_parts() has a meaning only inside a dialect function, which is traced and not run"
+    )

@@ -13,10 +13,18 @@ import textwrap
 from collections.abc import Sequence
 from fractions import Fraction
 from types import FunctionType
-from typing import Any
+from typing import Any, NoReturn
 
 from .graph import Graph, Node
-from .primitives import Absent, Coefficients, Exact, PerType, Primitive, polynomial, polynomial_parts
+from .primitives import (
+    Absent,
+    Coefficients,
+    Exact,
+    PerType,
+    Primitive,
+    polynomial,
+    polynomial_parts,
+)
 
 BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div"}
 COMPARE = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne"}
@@ -114,16 +122,18 @@ class _Frame:
         self.tree, self.file, self.offset = parse(function)
         names = parameter_names(function)
         if len(args) > len(names):
-            self.fail(self.tree, f"{function.__name__}() takes {len(names)} arguments, {len(args)} given")
+            self.fail(
+                self.tree, f"{function.__name__}() takes {len(names)} arguments, {len(args)} given"
+            )
         self.local = dict(zip(names, args, strict=False))
-        for name in names[len(args):]:
+        for name in names[len(args) :]:
             default = inspect.signature(function).parameters[name].default
             if default is inspect.Parameter.empty:
                 self.fail(self.tree, f"{function.__name__}() lacks its argument {name}")
             self.local[name] = default
         self.outside = function.__globals__
 
-    def fail(self, node: ast.AST, message: str) -> Any:
+    def fail(self, node: ast.AST, message: str) -> NoReturn:
         raise DialectError(message, self.file, getattr(node, "lineno", 1) + self.offset)
 
     def run(self) -> Any:
@@ -134,14 +144,21 @@ class _Frame:
             if isinstance(statement, ast.Return) and statement.value is not None:
                 return self.evaluate(statement.value)
             if not (isinstance(statement, ast.Assign) and len(statement.targets) == 1):
-                self.fail(statement, f"{type(statement).__name__} is not of the dialect: assign names, then return")
+                self.fail(
+                    statement,
+                    f"{type(statement).__name__} is not of the dialect: assign names, then return",
+                )
             self.bind(statement.targets[0], self.evaluate(statement.value))
-        return self.fail(self.tree, f"{self.tree.name}() returns nothing")
+        self.fail(self.tree, f"{self.tree.name}() returns nothing")
 
     def bind(self, target: ast.expr, value: Any) -> None:
         if isinstance(target, ast.Name):
             self.local[target.id] = value
-        elif isinstance(target, ast.Tuple) and isinstance(value, tuple) and len(target.elts) == len(value):
+        elif (
+            isinstance(target, ast.Tuple)
+            and isinstance(value, tuple)
+            and len(target.elts) == len(value)
+        ):
             for element, part in zip(target.elts, value, strict=True):
                 self.bind(element, part)
         else:
@@ -154,7 +171,7 @@ class _Frame:
         try:
             return method(node)
         except TypeError as error:
-            return self.fail(node, str(error))
+            self.fail(node, str(error))
 
     def apply(self, op: str, *values: Any) -> Any:
         if op in FOLD and all(isinstance(v, int | float) for v in values):
@@ -176,7 +193,7 @@ class _Frame:
         for scope in (self.local, self.outside, {"abs": abs, "max": max, "min": min}):
             if node.id in scope:
                 return scope[node.id]
-        return self.fail(node, f"{node.id} is not known here")
+        self.fail(node, f"{node.id} is not known here")
 
     def on_Tuple(self, node: ast.Tuple) -> tuple[Any, ...]:
         return tuple(map(self.evaluate, node.elts))
@@ -184,7 +201,9 @@ class _Frame:
     def on_BinOp(self, node: ast.BinOp) -> Any:
         if type(node.op) not in BINARY:
             self.fail(node, f"the operator {type(node.op).__name__} is not of the dialect")
-        return self.apply(BINARY[type(node.op)], self.evaluate(node.left), self.evaluate(node.right))
+        return self.apply(
+            BINARY[type(node.op)], self.evaluate(node.left), self.evaluate(node.right)
+        )
 
     def on_UnaryOp(self, node: ast.UnaryOp) -> Any:
         if isinstance(node.op, ast.Not):
@@ -196,7 +215,7 @@ class _Frame:
 
     def on_Compare(self, node: ast.Compare) -> Node:
         values = list(map(self.evaluate, (node.left, *node.comparators)))
-        masks = []
+        masks: list[Node] = []
         for op, left, right in zip(node.ops, values, values[1:], strict=False):
             if type(op) not in COMPARE:
                 self.fail(node, f"the comparison {type(op).__name__} is not of the dialect")
@@ -205,11 +224,15 @@ class _Frame:
 
     def on_BoolOp(self, node: ast.BoolOp) -> Node:
         op = "and" if isinstance(node.op, ast.And) else "or"
-        return functools.reduce(lambda a, b: self.graph.apply(op, a, b), map(self.mask, node.values))
+        return functools.reduce(
+            lambda a, b: self.graph.apply(op, a, b), map(self.mask, node.values)
+        )
 
     def on_IfExp(self, node: ast.IfExp) -> Node:
         return self.graph.apply(
-            "select", self.mask(node.test), *(self.tracer.lane(self.evaluate(n)) for n in (node.body, node.orelse))
+            "select",
+            self.mask(node.test),
+            *(self.tracer.lane(self.evaluate(n)) for n in (node.body, node.orelse)),
         )
 
     def on_Call(self, node: ast.Call) -> Any:
@@ -218,7 +241,9 @@ class _Frame:
         called, args = self.evaluate(node.func), list(map(self.evaluate, node.args))
         called = getattr(called, "forward", called)
         if called is polynomial or called is polynomial_parts:
-            expand = self.tracer.polynomial if called is polynomial else self.tracer.polynomial_parts
+            expand = (
+                self.tracer.polynomial if called is polynomial else self.tracer.polynomial_parts
+            )
             return expand(self.tracer.lane(args[0]), args[1])
         if isinstance(called, FunctionType):
             return self.tracer.call(called, *args)
