@@ -1,0 +1,279 @@
+"""How far results are from the truth, in units in the last place.
+
+An error of 1 ulp is the distance between neighbouring numbers of the result's dtype at the size of
+the true value; below the smallest normal number it is the spacing of the subnormals. Samples are
+spread evenly over bit patterns, so that each exponent weighs the same and the tails are seen.
+float32 results are checked against the float64 definitions in `fastact.reference`, float64 results
+against the same definitions in mpmath::
+
+    from fastact import accuracy
+    print(accuracy.measure("gelu", "forward", "float32", kernel))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from . import reference
+
+Array = NDArray[Any]
+
+
+def ulp_error(
+    result: ArrayLike, truth: ArrayLike, dtype: DTypeLike | None = None
+) -> NDArray[np.float64]:
+    """Return the error of each result in ulp of its true value.
+
+    Parameters
+    ----------
+    result : array_like
+        What was computed, in `dtype`.
+    truth : array_like
+        float64 values, for float16 and float32 results; an object array of mpmath numbers, for any.
+    dtype : dtype, optional
+        The precision that errors are measured in; that of `result` by default.
+
+    Returns
+    -------
+    ndarray of float64
+        Two NaNs, two equal infinities and an infinite result for a finite truth that rounds to it
+        are 0 apart. A NaN or an infinity in only one of them is infinitely wrong. Zeros are equal
+        whatever their signs.
+    """
+    result, truth = np.asarray(result), np.asarray(truth)
+    dtype = np.dtype(result.dtype if dtype is None else dtype)
+    if truth.dtype == object:
+        rounded, distance = _exact_distance(result, truth, dtype)
+    elif dtype == np.float64:
+        raise TypeError(
+            "float64 results need a truth of more digits: an object array of mpmath numbers"
+        )
+    else:
+        rounded, distance = _distance(result, truth.astype(np.float64), dtype)
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        result = result.astype(np.float64)
+    same = (result == rounded) | (np.isnan(result) & np.isnan(rounded))
+    special = ~(np.isfinite(result) & np.isfinite(rounded))
+    # A largest finite result for a truth that rounds to infinity is off by what it is off.
+    special &= ~(np.isfinite(result) & np.isfinite(distance))
+    return np.where(special, np.where(same, 0.0, np.inf), distance)
+
+
+def _distance(result: Array, truth: Array, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    """Return the truth rounded to dtype, and how many ulp the result is from the truth."""
+    info = np.finfo(dtype)
+    with np.errstate(all="ignore"):
+        distance = np.ldexp(np.abs(result - truth), int(info.nmant) - _exponent(truth, info))
+        return truth.astype(dtype).astype(np.float64), distance
+
+
+def _exponent(truth: Array, info: np.finfo[Any]) -> Array:
+    exponent = np.where(truth == 0, int(info.minexp), np.frexp(truth)[1] - 1)
+    return np.clip(exponent, int(info.minexp), int(info.maxexp) - 1)
+
+
+def _exact_distance(result: Array, truth: Array, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    info = np.finfo(dtype)
+    result, truth = np.broadcast_arrays(result, truth)
+    rounded, distance = np.empty(result.shape), np.empty(result.shape)
+    for index, true in np.ndenumerate(truth):
+        with np.errstate(over="ignore"):
+            rounded[index] = dtype.type(float(true))
+        context = true.context
+        exponent = context.mag(true) - 1 if context.isnormal(true) else int(info.minexp)
+        exponent = min(max(exponent, int(info.minexp)), int(info.maxexp) - 1)
+        difference = abs(context.mpf(float(result[index])) - true)
+        distance[index] = float(context.ldexp(difference, int(info.nmant) - exponent))
+    return rounded, distance
+
+
+def blocks(dtype: DTypeLike, stride: int = 1, size: int = 1 << 20) -> Iterator[Array]:
+    """Yield every `stride`-th value of a dtype, by bit pattern, in arrays of up to `size`.
+
+    With a stride of 1 that is all of them, NaNs included: 4,294,967,296 for float32.
+    """
+    dtype = np.dtype(dtype)
+    integer = np.dtype(f"u{dtype.itemsize}")
+    total = 1 << (8 * dtype.itemsize)
+    for start in range(0, total, stride * size):
+        length = min(size, -(-(total - start) // stride))
+        steps = np.arange(length, dtype=np.uint64) * np.uint64(stride) + np.uint64(start)
+        yield steps.astype(integer).view(dtype)
+
+
+def bit_patterns(dtype: DTypeLike, count: int) -> Array:
+    """Return about `count` values evenly spaced by bit pattern, and those where mistakes are made.
+
+    These are ±0, ±1, the smallest and largest subnormal, the smallest normal and the largest finite
+    numbers of both signs, ±inf and NaN. The same arguments give the same values.
+    """
+    dtype = np.dtype(dtype)
+    total = 1 << (8 * dtype.itemsize)
+    stride = max(1, total // count) | 1  # odd, so that the low bits vary
+    info = np.finfo(dtype)
+    positive = np.array(
+        [0.0, info.smallest_subnormal, info.smallest_normal, 1.0, info.max, np.inf], dtype=dtype
+    )
+    positive = np.append(positive, np.nextafter(info.smallest_normal, dtype.type(0)))
+    return np.concatenate([positive, -positive, np.array([np.nan], dtype), *blocks(dtype, stride)])
+
+
+def around(points: ArrayLike, dtype: DTypeLike, steps: int = 16) -> Array:
+    """Return each point with its `steps` neighbours on either side, as the dtype spaces them."""
+    dtype = np.dtype(dtype)
+    integer = np.dtype(f"i{dtype.itemsize}")
+    lowest = np.iinfo(integer).min  # the pattern of −0.0
+    order = np.atleast_1d(np.asarray(points)).astype(dtype).view(integer)
+    order = np.where(order < 0, lowest - order, order)  # now in the order of the numbers
+    infinity = int(np.array(np.inf, dtype).view(integer))
+    near = order[:, None] + np.arange(-steps, steps + 1, dtype=integer)
+    near = np.unique(np.clip(near, -infinity, infinity))
+    return np.where(near < 0, lowest - near, near).astype(integer).view(dtype)
+
+
+@lru_cache
+def sign_changes(name: str, *params: float) -> tuple[float, ...]:
+    """Return where the derivative of a function, at these parameters, passes through zero."""
+    x = np.concatenate([*blocks(np.float64, 1 << 47)])
+    x = np.sort(x[np.isfinite(x)])
+    sign = np.sign(reference.evaluate(name, "derivative", x, *params))
+    x, sign = x[sign != 0], sign[sign != 0]
+    at = np.flatnonzero(sign[:-1] * sign[1:] < 0)
+    low, high = x[at], x[at + 1]
+    for _ in range(60):
+        middle = low + (high - low) / 2
+        left = np.sign(reference.evaluate(name, "derivative", middle, *params)) == sign[at]
+        low, high = np.where(left, middle, low), np.where(left, high, middle)
+    return tuple(low.tolist())
+
+
+def derivative_error(
+    error: NDArray[np.float64], truth: Array, x: Array, dtype: DTypeLike, zeros: Sequence[float]
+) -> NDArray[np.float64]:
+    """Return the errors of a derivative, those near its zeros in a fixed unit.
+
+    Where a derivative passes through zero, what is left of a cancellation has an absolute accuracy
+    only. Within ±1 of such a point, where it is below 1/16, the unit is the ulp of the numbers just
+    below 1/16: 2⁻²⁸ for float32.
+    """
+    info = np.finfo(dtype)
+    size = np.abs(truth.astype(np.float64))
+    near = np.zeros(np.shape(x), dtype=bool)
+    for zero in zeros:
+        near |= (x >= zero - 1) & (x <= zero + 1)
+    near &= size < 1 / 16
+    with np.errstate(all="ignore"):
+        return np.where(near, np.ldexp(error, np.minimum(_exponent(size, info) + 5, 0)), error)
+
+
+def truth(name: str, pass_: str, x: Array, *params: Any) -> Array:
+    """Return the true values at x.
+
+    They are float64 numbers for arguments of lower precision, mpmath numbers for float64.
+    """
+    if x.dtype != np.float64:
+        values = reference.evaluate(name, pass_, x, *params)
+        return np.broadcast_to(values, np.broadcast_shapes(values.shape, x.shape))
+    columns = np.broadcast_arrays(x, *params)
+    values = np.empty(columns[0].shape, dtype=object)
+    for index in np.ndindex(values.shape):
+        values[index] = reference.exact(name, pass_, *(float(column[index]) for column in columns))
+    return values
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The largest error found, and where."""
+
+    ulp: float
+    x: float
+    result: float
+    truth: float
+    over: float
+    count: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.ulp:.3f} ulp at {self.x!r} ({self.x.hex()}): {self.result!r} for "
+            f"{self.truth!r}; {100 * self.over:.3g} % of {self.count} over 2 ulp"
+        )
+
+
+def measure(
+    name: str,
+    pass_: str,
+    dtype: DTypeLike,
+    kernel: Callable[..., Any],
+    params: Sequence[Any] = (),
+    x: Iterable[Array] | Array | None = None,
+) -> Worst:
+    """Measure the largest error of a kernel.
+
+    Parameters
+    ----------
+    name : str
+        The canonical name of the function.
+    pass_ : {"forward", "derivative"}
+        What the kernel computes.
+    dtype : dtype
+        float32 or float64; float64 needs mpmath and takes about 0.1 ms for each argument.
+    kernel : callable
+        Called as ``kernel(x, out, *params)`` with one-dimensional arrays of `dtype`.
+    params : sequence
+        Numbers, or arrays that fit `x`.
+    x : array or iterable of arrays, optional
+        The arguments; an iterable, such as `blocks`, is walked array by array. By default 4 million
+        bit patterns for float32 and 4,000 for float64.
+
+    Returns
+    -------
+    Worst
+        Errors of a derivative are as `derivative_error` gives them.
+    """
+    dtype = np.dtype(dtype)
+    if x is None:
+        x = bit_patterns(dtype, 4000 if dtype == np.float64 else 1 << 22)
+    if isinstance(x, np.ndarray):
+        x = np.split(x, range(1 << 18, x.size, 1 << 18)) if not _has_arrays(params) else [x]
+    zeros: tuple[float, ...] = ()
+    if pass_ == "derivative" and not _has_arrays(params):
+        zeros = sign_changes(name, *(float(p) for p in params))
+    return _merged([_measured(name, pass_, part, kernel, params, zeros) for part in x if part.size])
+
+
+def _has_arrays(params: Sequence[Any]) -> bool:
+    return any(np.ndim(p) for p in params)
+
+
+def _measured(
+    name: str,
+    pass_: str,
+    x: Array,
+    kernel: Callable[..., Any],
+    params: Sequence[Any],
+    zeros: tuple[float, ...],
+) -> Worst:
+    result = np.empty_like(x)
+    kernel(x, result, *params)
+    true = truth(name, pass_, x, *params)
+    error = ulp_error(result, true)
+    if zeros:
+        error = derivative_error(error, true, x, x.dtype, zeros)
+    at = int(np.argmax(error))
+    over = float(np.count_nonzero(error > 2)) / x.size
+    return Worst(float(error[at]), float(x[at]), float(result[at]), float(true[at]), over, x.size)
+
+
+def _merged(parts: Sequence[Worst]) -> Worst:
+    if not parts:
+        raise ValueError("there is nothing to measure: x is empty")
+    worst = max(parts, key=lambda part: part.ulp)
+    count = sum(part.count for part in parts)
+    over = sum(part.over * part.count for part in parts) / count
+    return Worst(worst.ulp, worst.x, worst.result, worst.truth, over, count)
