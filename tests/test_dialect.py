@@ -30,7 +30,7 @@ def sample() -> Table:
         """A sample."""
         y = -abs(x) * slope
         curved = fma(polynomial(y, CURVE), LINE, x * low(slope) + low(LINE))
-        below = x < 0.0 and x == x
+        below = x < 0.0 and not x <= -9.0
         return max(min(curved, 2.0 * 3.0), -inf_()) if below or 1.0 <= x < 2.0 else curved
 
     @sample.derivative
