@@ -18,6 +18,7 @@ from .vecmath import (
     exp,
     exp_negative,
     expm1,
+    expm1_parts,
     gaussian_parts,
     logistic_parts,
     mills_parts,
@@ -39,6 +40,17 @@ def above(x: Any, t: Any) -> Any:
 
 # Where x is larger, σ and tanh have no low part left that it could multiply.
 ENOUGH = per_type(f32=1e30, f64=1e300)
+
+
+def quotient(x: Any, divisor: Any) -> Any:
+    """x/divisor and what rounding it left behind, both for use as the argument of exp."""
+    z = x / divisor
+    rest = (fma(-z, divisor, x) - z * low(divisor)) * (1.0 / divisor)
+    return z, rest if abs(z) < -LOWEST else 0.0
+
+
+def clipped(x: Any) -> Any:
+    return max(min(x, ENOUGH), -ENOUGH)
 
 
 def inside(mask: Any, x: Any, slope: Any) -> Any:
@@ -103,10 +115,18 @@ def hard_sigmoid_slope(x: Any, slope: float, offset: float) -> Any:
     return inside(y > 0.0 and y < 1.0, x, slope)
 
 
+# 1 in float32. In float64 the quotient of two parameters counts as exact; a float32 one has a low part, of which
+# less than 2^-40 is noise.
+SINGLE = per_type(f32=1.0, f64=absent)
+NOISE = 2.0**-40
+
+
 def ramp(x: Any, slope: Any, offset: Any) -> Any:
-    """slope·x + offset. As (x + offset/slope)·slope the zero lies where a slope such as 1/6 means it to lie."""
+    """slope·x + offset, as (x + offset/slope)·slope: the zero lies where a slope such as 1/6 means it to lie."""
     shift = offset / slope
-    return (x + shift) * slope if abs(shift) < 1e30 else fma(slope, x, offset)
+    left = (fma(-shift, slope, offset) + (low(offset) - shift * low(slope))) / slope * SINGLE
+    shift_low = left if abs(left) > NOISE * abs(shift) else absent
+    return ((x + shift) + shift_low) * slope if abs(shift) < 1e30 else fma(slope, x, offset)
 
 
 @elementwise(source="Nair, Hinton 2010, ICML")
@@ -262,6 +282,7 @@ def softsign_slope(x: Any) -> Any:
 
 # Above this x² + b is x² to the last bit for every b that is not itself enormous, and x² nears overflow.
 BIG = per_type(f32=1e18, f64=1e150)
+LEAST = per_type(f32=2.0**-126, f64=2.0**-1022)
 LARGEST = per_type(f32=float.fromhex("0x1.fffffep127"), f64=float.fromhex("0x1.fffffffffffffp1023"))
 
 
@@ -270,13 +291,14 @@ def squareplus_parts(x: Any, b: Any) -> Any:
     a = min(abs(x), LARGEST)
     square = fma(a, a, b)
     near = sqrt(square)
-    root = a if a > BIG else near
+    far = a > BIG or b == 0.0
+    root = a if far else near
     half = fma(0.5, a, 0.5 * root)
-    inverse = 1.0 / half
+    inverse = min(1.0 / half, LARGEST)
     # 1/(2·root) in a/half: within 3 %, which serves to correct the root for its own rounding.
     share = a * inverse
     root_low = fma(-near, near, square) * inverse * fma(fma(0.125, share, 0.125), share, 0.25)
-    half_low = fma(0.5, a, 0.5 * root - half) + (0.0 if a > BIG else 0.5 * root_low)
+    half_low = fma(0.5, a, 0.5 * root - half) + (0.0 if far else 0.5 * root_low)
     quarter = 0.25 * b
     below = quarter * inverse
     below = fma(fma(-below, half, quarter) - below * half_low, inverse, below)
@@ -293,8 +315,8 @@ def squareplus(x: Any, b: float = 4.0) -> Any:
 @squareplus.derivative
 def squareplus_slope(x: Any, b: float) -> Any:
     root, _, below = squareplus_parts(x, b)
-    slope = below / root
-    return slope if x < 0.0 else 1.0 - slope
+    slope = below / max(root, LEAST)
+    return slope if x <= 0.0 else 1.0 - slope
 
 
 # --- exponentials ------------------------------------------------------------------------------------------------
@@ -334,17 +356,23 @@ def elu_slope_from_output(y: Any, alpha: float) -> Any:
     return 1.0 if y > 0.0 else y + alpha
 
 
+# Below this eˣ - 1 is x to the last bit.
+NEGLIGIBLE = per_type(f32=2.0**-25, f64=2.0**-54)
+
+
 @elementwise(source="Barron 2017, arXiv:1704.07483")
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """max(x, 0) + min(0, `alpha`·(exp(x/`alpha`) - 1)), for `alpha` > 0. The derivative is 1 at 0."""
-    return x if x >= 0.0 else alpha * expm1(min(x / alpha, 0.0))
+    z, z_low = quotient(min(x, 0.0), alpha)
+    y, y_low = expm1_parts(z)
+    rest = fma(alpha, fma(z_low, 1.0 + y, y_low), low(alpha) * y)
+    return x if z > -NEGLIGIBLE else fma(alpha, y, rest)
 
 
 @celu.derivative
 def celu_slope(x: Any, alpha: float) -> Any:
-    z = min(x / alpha, 0.0)
-    rest = fma(-z, alpha, x) - z * low(alpha)
-    e, unit = exp_negative(z, rest * (1.0 / alpha) if z > LOWEST and x <= 0.0 else 0.0)
+    z, z_low = quotient(min(x, 0.0), alpha)
+    e, unit = exp_negative(z, z_low)
     return 1.0 if x > 0.0 else e * unit
 
 
@@ -428,17 +456,10 @@ def tanh_shrink_slope(x: Any) -> Any:
 LINEAR = per_type(f32=2.0**-13, f64=2.0**-27)
 
 
-def softcap_argument(x: Any, cap: Any) -> Any:
-    """x/cap to twice the precision."""
-    z = x / cap
-    rest = (fma(-z, cap, x) - z * low(cap)) * (1.0 / cap)
-    return z, rest if abs(z) < -LOWEST else 0.0
-
-
 @elementwise(source="Gemma Team 2024, arXiv:2408.00118")
 def softcap(x: Any, cap: float) -> Any:
     """`cap`·tanh(x/`cap`). The derivative is sech²(x/`cap`)."""
-    z, z_low = softcap_argument(x, cap)
+    z, z_low = quotient(x, cap)
     y, y_low = tanh_parts(z)
     y_low = y_low + copysign(z_low, z_low * z) * fma(-y, y, 1.0)
     return x if abs(z) < LINEAR else copysign(fma(abs(cap), y, abs(cap) * y_low), x)
@@ -446,7 +467,7 @@ def softcap(x: Any, cap: float) -> Any:
 
 @softcap.derivative
 def softcap_slope(x: Any, cap: float) -> Any:
-    z, z_low = softcap_argument(x, cap)
+    z, z_low = quotient(x, cap)
     b, unit = bell_parts(2.0 * z, 2.0 * z_low)
     return 4.0 * b * unit
 
@@ -454,8 +475,8 @@ def softcap_slope(x: Any, cap: float) -> Any:
 @elementwise(aliases=("logsigmoid", "log_expit"), source="definition")
 def log_sigmoid(x: Any) -> Any:
     """log σ(x) = min(x, 0) - log1p(exp(-|x|)). The derivative is σ(-x)."""
-    p, unit = softplus_parts(-x, absent)
-    return 0.0 - p * unit
+    p, p_low, unit = softplus_parts(-x, absent)
+    return 0.0 - (p + p_low) * unit
 
 
 @log_sigmoid.derivative
@@ -473,8 +494,10 @@ def log_sigmoid_slope_from_output(y: Any) -> Any:
 def softplus(x: Any, beta: float = 1.0, threshold: float | None = None) -> Any:
     """log1p(exp(`beta`·x))/`beta`; x itself where `beta`·x > `threshold`, if one is given."""
     z, z_low = scaled(x, beta)
-    p, unit = softplus_parts(z, z_low)
-    return x if z > threshold else p / beta * unit
+    p, p_low, unit = softplus_parts(z, z_low)
+    y = p / beta
+    rest = fma(-y, beta, p) + (p_low - y * low(beta))
+    return x if z > threshold or z > -LOWEST else fma(rest, 1.0 / beta, y) * unit
 
 
 @softplus.derivative
@@ -494,7 +517,7 @@ def swish(x: Any, z: Any, z_low: Any) -> Any:
     """x·σ(z + z_low), 0 where σ is nothing beside any x."""
     s, s_low, unit, _ = logistic_parts(z, z_low)
     bounded = x if z > LOWEST else 0.0
-    return copysign(fma(bounded, s, min(bounded, ENOUGH) * s_low) * unit, x)
+    return copysign(fma(bounded, s, clipped(bounded) * s_low) * unit, x)
 
 
 def swish_slope(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
@@ -574,7 +597,7 @@ def mish(x: Any) -> Any:
     q = top * inverse
     q_low = (fma(-q, d, top) + (top_low - q * d_low)) * inverse
     bounded = x if x > LOWEST else 0.0
-    return copysign(fma(bounded, q, min(bounded, ENOUGH) * q_low) * unit, x)
+    return copysign(fma(bounded, q, clipped(bounded) * q_low) * unit, x)
 
 
 @mish.derivative
@@ -656,7 +679,7 @@ def gelu_tanh(x: Any) -> Any:
     w, w_low, _ = tanh_argument(x)
     s, s_low, unit, _ = logistic_parts(w, w_low)
     bounded = x if x > -TANH_END else 0.0
-    return copysign(fma(bounded, s, min(bounded, ENOUGH) * s_low) * unit, x)
+    return copysign(fma(bounded, s, clipped(bounded) * s_low) * unit, x)
 
 
 @gelu_tanh.derivative

@@ -100,6 +100,7 @@ LOG1P = coefficients(
         "-0x1.420ae76ccbe23p-15",
         "0x1.a420fdc4eb253p-16",
     ),
+    rest=("0x1.d90812p-26", "-0x1.5ab1bbfe0b483p-58"),
 )
 
 # (a + 4) · Φ(-a) · exp(a²/2), Mills' ratio tamed, in t - 5/16 with t = a / (a + 4). Of the powers of two, 4 wants the
@@ -252,9 +253,9 @@ def expm1(x: Any) -> Any:
     return y
 
 
-def log1p_over(u: Any) -> Any:
-    """log1p(u) / u for 0 ≤ u ≤ 1."""
-    return polynomial(u - 0.5, LOG1P)
+def log1p_parts(u: Any) -> Any:
+    """log1p(u) / u for 0 ≤ u ≤ 1, in two parts."""
+    return polynomial_parts(u - 0.5, LOG1P)
 
 
 def scaled(x: Any, factor: Any) -> Any:
@@ -296,14 +297,15 @@ def bell_parts(z: Any, z_low: Any) -> Any:
 
 
 def softplus_parts(z: Any, z_low: Any) -> Any:
-    """log(1 + exp(z + z_low)) as (p, unit)."""
+    """log(1 + exp(z + z_low)) as (p, p_low, unit): (p + p_low) · unit, p alone being good to 2 ulp."""
     negative = z < 0.0
     q, power, unit = exp_parts(-abs(z), facing(z, z_low))
     small = fma(power, q, power) * unit
-    ratio = log1p_over(small)
+    ratio, ratio_low = log1p_parts(small)
     # Below zero the rounding of 1 + q would be half an ulp more.
-    p = power * fma(ratio, q, ratio) if negative else fma(small, ratio, z)
-    return p, unit if negative else 1.0
+    p = power * (ratio + fma(ratio, q, ratio_low)) if negative else fma(small, ratio, z)
+    p_low = 0.0 if negative else fma(small, ratio_low, fma(small, ratio, z - p) + z_low)
+    return p, p_low, unit if negative else 1.0
 
 
 def tanh_parts(x: Any) -> Any:

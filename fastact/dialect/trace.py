@@ -74,10 +74,10 @@ class Tracer:
     def lane(self, value: Any) -> Node:
         if isinstance(value, Node):
             return value
-        if isinstance(value, Absent):
-            return self.graph.absent()
         if isinstance(value, PerType):
             value = value.of(self.graph.dtype)
+        if isinstance(value, Absent):
+            return self.graph.absent()
         if isinstance(value, Exact):
             value = value.of(self.graph.dtype)
         if isinstance(value, int | float):

@@ -1,0 +1,5 @@
+#include "fastact.h"
+#include "lanes_avx2.h"
+#include "loops.h"
+
+FASTACT_TABLE(avx2, "AVX2 and FMA");

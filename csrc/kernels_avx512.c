@@ -1,0 +1,5 @@
+#include "fastact.h"
+#include "lanes_avx512.h"
+#include "loops.h"
+
+FASTACT_TABLE(avx512, "AVX-512F");

@@ -1,0 +1,5 @@
+#include "fastact.h"
+#include "lanes_baseline.h"
+#include "loops.h"
+
+FASTACT_TABLE(baseline, "portable C, one lane");

@@ -1,0 +1,107 @@
+/* NEON on 64-bit Arm: four floats or two doubles. Masks are integer vectors. */
+#include <arm_neon.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef float32_t f32_t;
+typedef float32x4_t f32_v;
+typedef uint32x4_t f32_m;
+enum { f32_WIDTH = 4 };
+
+LANE f32_v f32_set(f32_t s) { return vdupq_n_f32(s); }
+LANE f32_v f32_load(const f32_t *p) { return vld1q_f32(p); }
+LANE void f32_store(f32_t *p, f32_v v) { vst1q_f32(p, v); }
+LANE void f32_stream(f32_t *p, f32_v v) { vst1q_f32(p, v); }
+LANE f32_v f32_load_part(const f32_t *p, ptrdiff_t n)
+{
+    f32_t lanes[f32_WIDTH] = {0};
+    memcpy(lanes, p, (size_t)n * sizeof *p);
+    return vld1q_f32(lanes);
+}
+LANE void f32_store_part(f32_t *p, ptrdiff_t n, f32_v v)
+{
+    f32_t lanes[f32_WIDTH];
+    vst1q_f32(lanes, v);
+    memcpy(p, lanes, (size_t)n * sizeof *p);
+}
+LANE f32_v f32_add(f32_v a, f32_v b) { return vaddq_f32(a, b); }
+LANE f32_v f32_sub(f32_v a, f32_v b) { return vsubq_f32(a, b); }
+LANE f32_v f32_mul(f32_v a, f32_v b) { return vmulq_f32(a, b); }
+LANE f32_v f32_div(f32_v a, f32_v b) { return vdivq_f32(a, b); }
+LANE f32_v f32_fma(f32_v a, f32_v b, f32_v c) { return vfmaq_f32(c, a, b); }
+LANE f32_v f32_neg(f32_v a) { return vnegq_f32(a); }
+LANE f32_v f32_abs(f32_v a) { return vabsq_f32(a); }
+LANE f32_v f32_sqrt(f32_v a) { return vsqrtq_f32(a); }
+LANE f32_v f32_copysign(f32_v a, f32_v s)
+{
+    return vbslq_f32(vdupq_n_u32(UINT32_C(1) << 31), s, a);
+}
+LANE f32_m f32_lt(f32_v a, f32_v b) { return vcltq_f32(a, b); }
+LANE f32_m f32_le(f32_v a, f32_v b) { return vcleq_f32(a, b); }
+LANE f32_m f32_gt(f32_v a, f32_v b) { return vcgtq_f32(a, b); }
+LANE f32_m f32_ge(f32_v a, f32_v b) { return vcgeq_f32(a, b); }
+LANE f32_m f32_eq(f32_v a, f32_v b) { return vceqq_f32(a, b); }
+LANE f32_m f32_not(f32_m a) { return a ^ vdupq_n_u32(~UINT32_C(0)); }
+LANE f32_m f32_ne(f32_v a, f32_v b) { return f32_not(vceqq_f32(a, b)); }
+LANE f32_m f32_and(f32_m a, f32_m b) { return vandq_u32(a, b); }
+LANE f32_m f32_or(f32_m a, f32_m b) { return vorrq_u32(a, b); }
+LANE f32_v f32_select(f32_m m, f32_v a, f32_v b) { return vbslq_f32(m, a, b); }
+/* Not vmaxq and vminq: they return NaN for a NaN in either operand. */
+LANE f32_v f32_max(f32_v a, f32_v b) { return f32_select(f32_gt(a, b), a, b); }
+LANE f32_v f32_min(f32_v a, f32_v b) { return f32_select(f32_lt(a, b), a, b); }
+LANE f32_v f32_scale(f32_v p, f32_v t)
+{
+    const uint32x4_t shifted = vshlq_n_u32(vreinterpretq_u32_f32(t), 23);
+    return vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(p), shifted));
+}
+
+typedef float64_t f64_t;
+typedef float64x2_t f64_v;
+typedef uint64x2_t f64_m;
+enum { f64_WIDTH = 2 };
+
+LANE f64_v f64_set(f64_t s) { return vdupq_n_f64(s); }
+LANE f64_v f64_load(const f64_t *p) { return vld1q_f64(p); }
+LANE void f64_store(f64_t *p, f64_v v) { vst1q_f64(p, v); }
+LANE void f64_stream(f64_t *p, f64_v v) { vst1q_f64(p, v); }
+LANE f64_v f64_load_part(const f64_t *p, ptrdiff_t n)
+{
+    f64_t lanes[f64_WIDTH] = {0};
+    memcpy(lanes, p, (size_t)n * sizeof *p);
+    return vld1q_f64(lanes);
+}
+LANE void f64_store_part(f64_t *p, ptrdiff_t n, f64_v v)
+{
+    f64_t lanes[f64_WIDTH];
+    vst1q_f64(lanes, v);
+    memcpy(p, lanes, (size_t)n * sizeof *p);
+}
+LANE f64_v f64_add(f64_v a, f64_v b) { return vaddq_f64(a, b); }
+LANE f64_v f64_sub(f64_v a, f64_v b) { return vsubq_f64(a, b); }
+LANE f64_v f64_mul(f64_v a, f64_v b) { return vmulq_f64(a, b); }
+LANE f64_v f64_div(f64_v a, f64_v b) { return vdivq_f64(a, b); }
+LANE f64_v f64_fma(f64_v a, f64_v b, f64_v c) { return vfmaq_f64(c, a, b); }
+LANE f64_v f64_neg(f64_v a) { return vnegq_f64(a); }
+LANE f64_v f64_abs(f64_v a) { return vabsq_f64(a); }
+LANE f64_v f64_sqrt(f64_v a) { return vsqrtq_f64(a); }
+LANE f64_v f64_copysign(f64_v a, f64_v s)
+{
+    return vbslq_f64(vdupq_n_u64(UINT64_C(1) << 63), s, a);
+}
+LANE f64_m f64_lt(f64_v a, f64_v b) { return vcltq_f64(a, b); }
+LANE f64_m f64_le(f64_v a, f64_v b) { return vcleq_f64(a, b); }
+LANE f64_m f64_gt(f64_v a, f64_v b) { return vcgtq_f64(a, b); }
+LANE f64_m f64_ge(f64_v a, f64_v b) { return vcgeq_f64(a, b); }
+LANE f64_m f64_eq(f64_v a, f64_v b) { return vceqq_f64(a, b); }
+LANE f64_m f64_not(f64_m a) { return a ^ vdupq_n_u64(~UINT64_C(0)); }
+LANE f64_m f64_ne(f64_v a, f64_v b) { return f64_not(vceqq_f64(a, b)); }
+LANE f64_m f64_and(f64_m a, f64_m b) { return vandq_u64(a, b); }
+LANE f64_m f64_or(f64_m a, f64_m b) { return vorrq_u64(a, b); }
+LANE f64_v f64_select(f64_m m, f64_v a, f64_v b) { return vbslq_f64(m, a, b); }
+LANE f64_v f64_max(f64_v a, f64_v b) { return f64_select(f64_gt(a, b), a, b); }
+LANE f64_v f64_min(f64_v a, f64_v b) { return f64_select(f64_lt(a, b), a, b); }
+LANE f64_v f64_scale(f64_v p, f64_v t)
+{
+    const uint64x2_t shifted = vshlq_n_u64(vreinterpretq_u64_f64(t), 52);
+    return vreinterpretq_f64_u64(vaddq_u64(vreinterpretq_u64_f64(p), shifted));
+}

@@ -1,0 +1,93 @@
+/* The one loop, for the element type whose prefix T() adds: f32 or f64. Included by loops.h. */
+
+typedef void (*T(body))(const T(v) *in, const T(v) *p, const T(v) *p_lo, T(v) *out);
+
+typedef struct {
+    int stream;
+    const T(t) *in[FASTACT_MAX_INPUTS];
+    T(t) *out[FASTACT_MAX_OUTPUTS];
+} T(data);
+
+/* What rounding the number to the element type leaves out: always 0 for f64. */
+LANE T(t) T(low_part)(double number)
+{
+    const T(t) high = (T(t))number;
+    return isfinite(high) ? (T(t))(number - (double)high) : 0;
+}
+
+/* One vector at i, of which the first n lanes are there. */
+LANE void T(step)(T(body) body, int n_in, int n_out, const T(data) *d, ptrdiff_t i, ptrdiff_t n,
+                  const T(v) *p, const T(v) *p_lo)
+{
+    T(v) in[FASTACT_MAX_INPUTS], out[FASTACT_MAX_OUTPUTS];
+    if (n >= T(WIDTH)) {
+        in[0] = T(load)(d->in[0] + i);
+        if (n_in > 1)
+            in[1] = T(load)(d->in[1] + i);
+    } else {
+        in[0] = T(load_part)(d->in[0] + i, n);
+        if (n_in > 1)
+            in[1] = T(load_part)(d->in[1] + i, n);
+    }
+    body(in, p, p_lo, out);
+    if (n >= T(WIDTH) && d->stream) {
+        T(stream)(d->out[0] + i, out[0]);
+        if (n_out > 1)
+            T(stream)(d->out[1] + i, out[1]);
+    } else if (n >= T(WIDTH)) {
+        T(store)(d->out[0] + i, out[0]);
+        if (n_out > 1)
+            T(store)(d->out[1] + i, out[1]);
+    } else {
+        T(store_part)(d->out[0] + i, n, out[0]);
+        if (n_out > 1)
+            T(store_part)(d->out[1] + i, n, out[1]);
+    }
+}
+
+/* Every parameter one number: broadcast before the loop, so that what is computed from parameters
+   alone leaves it too. */
+LANE void T(scalar_loop)(T(body) body, int n_in, int n_out, int n_params, int unroll,
+                         const fastact_call *call, const T(data) *d, ptrdiff_t begin, ptrdiff_t end)
+{
+    T(v) p[FASTACT_MAX_PARAMS], p_lo[FASTACT_MAX_PARAMS];
+    for (int k = 0; k < n_params; k++) {
+        p[k] = T(set)((T(t))call->param[k]);
+        p_lo[k] = T(set)(T(low_part)(call->param[k]));
+    }
+    ptrdiff_t i = begin;
+    if (unroll && !d->stream)
+        for (; end - i >= 4 * T(WIDTH); i += 4 * T(WIDTH))
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; k++)
+                T(step)(body, n_in, n_out, d, i + k * T(WIDTH), T(WIDTH), p, p_lo);
+    for (; i < end; i += T(WIDTH))
+        T(step)(body, n_in, n_out, d, i, end - i, p, p_lo);
+}
+
+/* At least one parameter an array. The scalars among them are read from a row of copies. */
+LANE void T(array_loop)(T(body) body, int n_in, int n_out, int n_params, const fastact_call *call,
+                        const T(data) *d, ptrdiff_t begin, ptrdiff_t end)
+{
+    T(t) high[FASTACT_MAX_PARAMS][T(WIDTH)], low[FASTACT_MAX_PARAMS][T(WIDTH)];
+    const T(t) *source[FASTACT_MAX_PARAMS];
+    ptrdiff_t stride[FASTACT_MAX_PARAMS];
+    for (int k = 0; k < n_params; k++) {
+        const int scalar = call->param_array[k] == NULL;
+        const double number = scalar ? call->param[k] : 0;
+        T(store)(high[k], T(set)((T(t))number));
+        T(store)(low[k], T(set)(T(low_part)(number)));
+        source[k] = scalar ? high[k] : call->param_array[k];
+        stride[k] = scalar ? 0 : 1;
+    }
+    for (ptrdiff_t i = begin; i < end; i += T(WIDTH)) {
+        T(v) p[FASTACT_MAX_PARAMS], p_lo[FASTACT_MAX_PARAMS];
+        const ptrdiff_t n = end - i;
+        for (int k = 0; k < n_params; k++) {
+            const T(t) *at = source[k] + i * stride[k];
+            p[k] = n >= T(WIDTH) ? T(load)(at) : T(load_part)(at, n);
+            p_lo[k] = T(load)(low[k]);
+        }
+        T(step)(body, n_in, n_out, d, i, n, p, p_lo);
+    }
+}

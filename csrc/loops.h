@@ -1,0 +1,51 @@
+/* Every row of kernels.def becomes a loop function and a row of the table, for the lanes that the
+   including translation unit has chosen. The bodies come from kernels.h; both are emitted. */
+#include <math.h>
+#include "kernels.h"
+
+#define T(name) f32_##name
+#include "loop.h"
+#undef T
+#define T(name) f64_##name
+#include "loop.h"
+#undef T
+
+/* Unrolled four times, 2,048 float32 in cache take 0.6 (AVX2) and 0.75 (AVX-512) of the time in
+   relu, 0.8 and 0.9 in hard_swish. From sigmoid up it changes nothing and makes compilation three
+   times as long: those bodies fill the reorder buffer by themselves. */
+#define FASTACT_UNROLL_move 1
+#define FASTACT_UNROLL_cheap 1
+#define FASTACT_UNROLL_exp 0
+#define FASTACT_UNROLL_heavy 0
+
+#define FASTACT_KERNEL(name, pass, T, n_in, n_out, n_params, cost)                                 \
+    static void name##_##pass##_##T##_loop(const fastact_call *call, ptrdiff_t begin,              \
+                                           ptrdiff_t end)                                          \
+    {                                                                                              \
+        _Static_assert(n_in <= FASTACT_MAX_INPUTS && n_out <= FASTACT_MAX_OUTPUTS                  \
+                       && n_params <= FASTACT_MAX_PARAMS, "too many operands: " #name);            \
+        const T##_data data = {call->stream,                                                       \
+                                {call->in[0], call->in[1]},                                        \
+                                {call->out[0], call->out[1]}};                                     \
+        int arrays = 0;                                                                            \
+        for (int k = 0; k < n_params; k++)                                                         \
+            arrays |= call->param_array[k] != NULL;                                                \
+        if (n_params > 0 && arrays)                                                                \
+            T##_array_loop(name##_##pass##_##T, n_in, n_out, n_params, call, &data, begin, end);   \
+        else                                                                                       \
+            T##_scalar_loop(name##_##pass##_##T, n_in, n_out, n_params, FASTACT_UNROLL_##cost,     \
+                            call, &data, begin, end);                                              \
+    }
+#include "kernels.def"
+#undef FASTACT_KERNEL
+
+static const fastact_kernel fastact_kernels[] = {
+#define FASTACT_KERNEL(name, pass, T, n_in, n_out, n_params, cost)                                 \
+    {#name, #pass, #T, n_in, n_out, n_params, fastact_##cost, name##_##pass##_##T##_loop},
+#include "kernels.def"
+#undef FASTACT_KERNEL
+};
+
+#define FASTACT_TABLE(isa, lanes)                                                                  \
+    const fastact_table fastact_table_##isa = {                                                    \
+        #isa, lanes, fastact_kernels, sizeof fastact_kernels / sizeof *fastact_kernels}

@@ -1,0 +1,324 @@
+/* The thread pool. Not OpenMP: gcc's hangs for ever in a forked child whose parent has used it, and
+   its number of threads belongs to the user's other libraries.
+
+   One call at a time owns the pool; a second caller, on another thread, runs serially. The range
+   is cut into chunks and each participant owns a contiguous run of them, the same run from call to
+   call, so that arrays that fit stay in that core's cache. Who is done steals from the others, so the
+   caller never waits for a worker that has not woken up: it only waits for chunks in progress.
+
+   Chunks start at the same elements however many threads there are, and every element is computed
+   by the same instructions in whichever vector it falls: results do not depend on the threads. */
+#define _GNU_SOURCE /* sched_getcpu */
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "fastact.h"
+
+/* state: generation (32 bits) | participants (15) | open (1) | workers inside (16). A worker may
+   read the job only while it is counted inside, and the caller changes it only when none is. */
+#define OPEN (UINT64_C(1) << 16)
+#define INSIDE(state) ((unsigned)((state) & 0xFFFF))
+#define PARTICIPANTS(state) ((unsigned)((state) >> 17 & 0x7FFF))
+#define GENERATION(state) ((uint32_t)((state) >> 32))
+
+/* A call goes parallel when it would take one thread some 10 us. With the worker still spinning
+   two threads win from 4 us on (silu, 16,384 float32: 5.9 -> 4.0 us; relu, 65,536: 8.2 -> 5.2), with
+   the worker asleep they are even at 13 to 15, and waking it in vain, on a busy machine, costs up
+   to 10. bench/thread_thresholds.py measures it. */
+static const struct {
+    ptrdiff_t parallel_from; /* float32 elements; half as many of float64 */
+    ptrdiff_t chunk;
+} limits[] = {
+    [fastact_move] = {1 << 17, 1 << 14},
+    [fastact_cheap] = {1 << 16, 1 << 14},
+    [fastact_exp] = {1 << 15, 1 << 13},
+    [fastact_heavy] = {1 << 14, 1 << 12},
+};
+
+/* Elements from which a cheap loop gains more from aligned stores than the first, partial vector
+   costs: numpy's memory starts 16 bytes into a cache line. relu, 4,096 float32: 305 -> 160 ns. */
+enum { ALIGN_FROM = 512 };
+/* Bytes of an output from which stores bypass the cache. relu, float32, two threads, ns an element
+   with and without: 0.12 and 0.15 at 2**23, 0.14 and 0.26 at 2**25; silu 0.18 and 0.18, 0.22 and 0.30.
+   Below, what uses the result next would find it in the cache. */
+enum { STREAM_FROM = 1 << 24 };
+/* A sleeping worker takes 50 to 100 us to arrive (in a virtual machine), one that spins under 1. */
+enum { SPIN_NANOSECONDS = 50000, PAUSES_PER_LOOK = 32, PAUSES_BEFORE_YIELD = 4096 };
+
+typedef struct {
+    _Alignas(128) atomic_ptrdiff_t next; /* next chunk of this participant's run */
+    ptrdiff_t last;
+    atomic_int asleep;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+} participant;
+
+static struct {
+    const fastact_kernel *kernel;
+    const fastact_call *call;
+    ptrdiff_t begin, end, chunk;
+} job;
+
+static atomic_int caller_cpu; /* where the last job came from */
+
+static participant participants[FASTACT_MAX_THREADS]; /* 0 is the caller */
+static _Alignas(128) _Atomic uint64_t state;
+static atomic_flag busy = ATOMIC_FLAG_INIT;
+static atomic_int threads_allowed = 1;
+static int started = 1; /* participants that exist, the caller included */
+static int attempted = 1;
+static pthread_once_t at_fork_once = PTHREAD_ONCE_INIT;
+
+static void pause_briefly(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Streamed stores are ordered by nothing else. */
+static void finish_streams(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_sfence();
+#endif
+}
+
+static ptrdiff_t item_size(const fastact_kernel *kernel)
+{
+    return kernel->dtype[1] == '3' ? 4 : 8;
+}
+
+static int this_cpu(void)
+{
+#ifdef __linux__
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
+static int64_t nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static void work(unsigned self, unsigned count)
+{
+    for (unsigned k = 0; k < count; k++) {
+        participant *victim = &participants[(self + k) % count];
+        ptrdiff_t chunk;
+        while ((chunk = atomic_fetch_add_explicit(&victim->next, 1, memory_order_relaxed))
+               < victim->last) {
+            const ptrdiff_t begin = job.begin + chunk * job.chunk;
+            const ptrdiff_t left = job.end - begin;
+            job.kernel->loop(job.call, begin, begin + (left < job.chunk ? left : job.chunk));
+        }
+    }
+    finish_streams();
+}
+
+/* A tree: each participant wakes two, so that no one pays for waking them all. */
+static void wake_next(unsigned self, unsigned count)
+{
+    for (unsigned k = 2 * self + 1; k <= 2 * self + 2 && k < count; k++)
+        if (atomic_load(&participants[k].asleep)) {
+            pthread_mutex_lock(&participants[k].mutex);
+            pthread_cond_signal(&participants[k].wake);
+            pthread_mutex_unlock(&participants[k].mutex);
+        }
+}
+
+/* Wait for a generation other than the one seen: first spinning, then asleep. Not spinning on the
+   caller's own processor, where a busy system may put a worker that it wakes: there it would keep the
+   caller from running (relu, 131,072 float32: 80 us a call, 20 with this). */
+static uint64_t next_state(participant *self, uint32_t seen)
+{
+    uint64_t now;
+    const int64_t until = nanoseconds() + SPIN_NANOSECONDS;
+    while (nanoseconds() < until) {
+        const int cpu = this_cpu();
+        if (cpu >= 0 && cpu == atomic_load_explicit(&caller_cpu, memory_order_relaxed))
+            break;
+        for (int k = 0; k < PAUSES_PER_LOOK; k++) {
+            now = atomic_load_explicit(&state, memory_order_acquire);
+            if (GENERATION(now) != seen)
+                return now;
+            pause_briefly();
+        }
+    }
+
+    pthread_mutex_lock(&self->mutex);
+    atomic_store(&self->asleep, 1);
+    while (GENERATION(now = atomic_load(&state)) == seen)
+        pthread_cond_wait(&self->wake, &self->mutex);
+    atomic_store(&self->asleep, 0);
+    pthread_mutex_unlock(&self->mutex);
+    return now;
+}
+
+static void *worker(void *index)
+{
+    const unsigned self = (unsigned)(uintptr_t)index;
+    uint32_t seen = 0;
+    for (;;) {
+        uint64_t now = next_state(&participants[self], seen);
+        seen = GENERATION(now);
+        while ((now & OPEN) && GENERATION(now) == seen && self < PARTICIPANTS(now)) {
+            if (!atomic_compare_exchange_weak(&state, &now, now + 1))
+                continue;
+            wake_next(self, PARTICIPANTS(now));
+            work(self, PARTICIPANTS(now));
+            atomic_fetch_sub_explicit(&state, 1, memory_order_release);
+            break;
+        }
+    }
+    return NULL;
+}
+
+/* The child has only the thread that forked: its pool has not started. */
+static void reset_in_child(void)
+{
+    started = attempted = 1;
+    atomic_store(&state, 0);
+    atomic_flag_clear(&busy);
+}
+
+static void register_reset(void)
+{
+    pthread_atfork(NULL, NULL, reset_in_child);
+}
+
+/* As many of the wanted workers as the system gives; what it refuses once is not asked for again.
+   Signals are for the threads that were there before: Ctrl-C must reach the main one. */
+static void start(int wanted)
+{
+    sigset_t all, before;
+    pthread_attr_t attributes;
+    if (wanted <= attempted)
+        return;
+    attempted = wanted;
+    pthread_once(&at_fork_once, register_reset);
+    if (pthread_attr_init(&attributes) != 0)
+        return;
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (; started < wanted; started++) {
+        pthread_t thread;
+        participant *self = &participants[started];
+        atomic_store(&self->asleep, 0);
+        pthread_mutex_init(&self->mutex, NULL);
+        pthread_cond_init(&self->wake, NULL);
+        if (pthread_create(&thread, &attributes, worker, (void *)(uintptr_t)started) != 0)
+            break;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+}
+
+static void run_on(unsigned count)
+{
+    const ptrdiff_t chunks = (job.end - job.begin + job.chunk - 1) / job.chunk;
+    for (unsigned k = 0; k < count; k++) {
+        atomic_store_explicit(&participants[k].next, chunks * k / count, memory_order_relaxed);
+        participants[k].last = chunks * (k + 1) / count;
+    }
+    atomic_store_explicit(&caller_cpu, this_cpu(), memory_order_relaxed);
+    const uint64_t generation = GENERATION(atomic_load(&state)) + UINT64_C(1);
+    atomic_store(&state, generation << 32 | (uint64_t)count << 17 | OPEN);
+    wake_next(0, count);
+    work(0, count);
+    atomic_fetch_and(&state, ~OPEN);
+    for (int k = 0; INSIDE(atomic_load_explicit(&state, memory_order_acquire)) != 0; k++)
+        if (k < PAUSES_BEFORE_YIELD)
+            pause_briefly();
+        else
+            sched_yield();
+}
+
+ptrdiff_t fastact_parallel_from(const fastact_kernel *kernel)
+{
+#ifdef FASTACT_PARALLEL_FROM /* for bench/thread_thresholds.py */
+    (void)kernel;
+    return FASTACT_PARALLEL_FROM;
+#else
+    return limits[kernel->cost].parallel_from / item_size(kernel) * 4;
+#endif
+}
+
+void fastact_set_threads(int threads)
+{
+    atomic_store(&threads_allowed, threads < FASTACT_MAX_THREADS ? threads : FASTACT_MAX_THREADS);
+}
+
+/* The outputs of a large call bypass the cache, unless they are written over an input, which is in
+   the cache already. */
+static int worth_streaming(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t bytes)
+{
+    if (bytes < STREAM_FROM)
+        return 0;
+    for (int k = 0; k < kernel->n_out; k++) {
+        if (((uintptr_t)call->out[k] - (uintptr_t)call->out[0]) % FASTACT_ALIGNMENT != 0)
+            return 0;
+        for (int j = 0; j < kernel->n_in; j++)
+            if (call->out[k] == call->in[j])
+                return 0;
+    }
+    return 1;
+}
+
+/* Elements before the first that starts a cache line of the output. */
+static ptrdiff_t unaligned_head(const fastact_call *call, ptrdiff_t begin, ptrdiff_t item)
+{
+    const uintptr_t address = (uintptr_t)call->out[0] + (uintptr_t)(begin * item);
+    return (ptrdiff_t)(-address % FASTACT_ALIGNMENT) / item;
+}
+
+static void run_large(const fastact_kernel *kernel, const fastact_call *given, ptrdiff_t begin,
+                      ptrdiff_t end, int wanted)
+{
+    const ptrdiff_t item = item_size(kernel);
+    fastact_call call = *given;
+    call.stream = worth_streaming(kernel, given, (end - begin) * item);
+    if (wanted < 2 || atomic_flag_test_and_set_explicit(&busy, memory_order_acquire)) {
+        kernel->loop(&call, begin, end);
+        finish_streams();
+        return;
+    }
+    start(wanted);
+    job.kernel = kernel;
+    job.call = &call;
+    job.begin = begin;
+    job.end = end;
+    job.chunk = limits[kernel->cost].chunk / item * 4;
+    run_on((unsigned)(wanted < started ? wanted : started));
+    atomic_flag_clear_explicit(&busy, memory_order_release);
+}
+
+void fastact_run(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
+                 ptrdiff_t end)
+{
+    const ptrdiff_t size = end - begin, least = fastact_parallel_from(kernel);
+    if (size >= (kernel->cost <= fastact_cheap ? ALIGN_FROM : least)) {
+        const ptrdiff_t aligned = begin + unaligned_head(call, begin, item_size(kernel));
+        if (aligned > begin)
+            kernel->loop(call, begin, aligned);
+        begin = aligned;
+    }
+    if (size < least) {
+        kernel->loop(call, begin, end);
+        return;
+    }
+    const ptrdiff_t useful = size / least + 1;
+    const int allowed = atomic_load_explicit(&threads_allowed, memory_order_relaxed);
+    run_large(kernel, call, begin, end, useful < allowed ? (int)useful : allowed);
+}

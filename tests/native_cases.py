@@ -1,0 +1,68 @@
+"""What the tests of the compiled kernels share: inputs, parameters, comparison, compilation."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastact.accuracy import bit_patterns
+from fastact.activations import TABLE
+from fastact.dialect import build
+from fastact.dialect.kernels import SIGNATURES
+
+CSRC = Path(__file__).parent.parent / "csrc"
+DRIVERS = Path(__file__).parent / "csrc"
+DTYPES = {"f32": np.dtype(np.float32), "f64": np.dtype(np.float64)}
+KEYS = [
+    (name, pass_, dtype)
+    for name, declaration in TABLE.items()
+    for pass_ in declaration.passes
+    for dtype in DTYPES
+]
+IDS = ["-".join(key) for key in KEYS]
+FLAGS = "-O2 -std=c11 -Wall -Wextra -Werror -fno-math-errno -fno-trapping-math -ffp-contract=off"
+ISA_FLAGS = {"baseline": "", "avx2": "-mavx2 -mfma", "avx512": "-mavx512f", "neon": ""}
+
+
+def inputs(pass_: str, dtype: str, size: int) -> list[np.ndarray]:
+    """Return the inputs of a pass: bit patterns, and for a second one the same in another order."""
+    x = np.resize(bit_patterns(DTYPES[dtype], size), size)
+    return [np.roll(x, 7 * k) for k in range(len(SIGNATURES[pass_][0]))]
+
+
+def outputs(pass_: str, dtype: str, size: int) -> list[np.ndarray]:
+    return [np.full(size, 7, DTYPES[dtype]) for _ in SIGNATURES[pass_][1]]
+
+
+def params(name: str) -> list[float]:
+    """Return parameters of which float32 holds only part."""
+    defaults = (parameter.default for parameter in TABLE[name].params.values())
+    return [1.3 if default is None else default * 1.1 for default in defaults]
+
+
+def run(kernel: Any, pass_: str, arrays: Sequence[np.ndarray], *params: Any) -> list[np.ndarray]:
+    out = outputs(pass_, f"f{8 * arrays[0].itemsize}", arrays[0].size)
+    kernel(*arrays, *out, *params)
+    return out
+
+
+def assert_same_bits(got: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> None:
+    """Assert equality bit for bit, one NaN being as good as another."""
+    for a, b in zip(got, expected, strict=True):
+        bits = np.dtype(f"u{a.itemsize}")
+        differ = (a.view(bits) != b.view(bits)) & ~(np.isnan(a) & np.isnan(b))
+        assert not differ.any(), (np.flatnonzero(differ)[:5], a[differ][:5], b[differ][:5])
+
+
+def compile_c(compiler: str, isa: str, sources: Sequence[Path], target: Path) -> None:
+    """Compile and link a program statically (for an emulator), with the emitted kernels at hand."""
+    build.write_c(target.parent)
+    command = [compiler, *FLAGS.split(), *ISA_FLAGS[isa].split(), "-static"]
+    command += [f"-I{CSRC}", f"-I{target.parent}", f'-DLANES="lanes_{isa}.h"']
+    command += [f"-DTABLE=fastact_table_{isa}", *map(str, sources), "-o", str(target), "-lm"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=170)
+    assert done.returncode == 0, done.stderr
