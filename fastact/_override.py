@@ -1,0 +1,126 @@
+"""NumPy's protocols for other people's arrays: who computes, and what the result is dressed as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["delegate", "overrides", "takes_over", "wrap"]
+
+_DEFAULT = np.ndarray.__array_ufunc__
+
+
+def takes_over(operand: object) -> bool:
+    """Tell whether the operand's type has its own ``__array_ufunc__``."""
+    method = getattr(type(operand), "__array_ufunc__", _DEFAULT)
+    return method is not _DEFAULT
+
+
+def overrides(operands: Iterable[object]) -> list[Any]:
+    """Return the operands to ask, one of each type, in order, but subclasses before their bases."""
+    found: list[Any] = []
+    for operand in operands:
+        kind = type(operand)
+        if not takes_over(operand) or any(type(other) is kind for other in found):
+            continue
+        bases = (place for place, other in enumerate(found) if issubclass(kind, type(other)))
+        found.insert(next(bases, len(found)), operand)
+    return found
+
+
+def delegate(
+    candidates: Sequence[Any],
+    function: Any,
+    inputs: Sequence[Any],
+    outs: Sequence[Any],
+    options: dict[str, Any],
+) -> Any:
+    """Leave a call of the ufunc-like `function` to the first candidate that takes it."""
+    answer = _ask(candidates, function, inputs, outs, options)
+    if answer is NotImplemented and len(outs) == 2:
+        # dask refuses every ufunc with two outputs; the two that have one each say the same.
+        answers = [
+            _ask(candidates, part, inputs, (out,), options)
+            for part, out in zip(function.parts, outs, strict=True)
+        ]
+        answer = NotImplemented if any(a is NotImplemented for a in answers) else tuple(answers)
+    if answer is NotImplemented:
+        kinds = ", ".join(repr(type(operand).__name__) for operand in candidates)
+        raise TypeError(f"{function.__qualname__}() is not implemented by operands of type {kinds}")
+    return answer
+
+
+def _ask(
+    candidates: Sequence[Any],
+    function: Any,
+    inputs: Sequence[Any],
+    outs: Sequence[Any],
+    options: dict[str, Any],
+) -> Any:
+    """Return the first answer that is not NotImplemented, or NotImplemented when all decline."""
+    for candidate in candidates:
+        if type(candidate).__array_ufunc__ is None:
+            raise TypeError(
+                f"operand {type(candidate).__name__!r} does not support "
+                f"{function.__qualname__}() (__array_ufunc__=None)"
+            )
+    if any(out is not None for out in outs):
+        options = {"out": tuple(outs), **options}
+    for candidate in candidates:
+        answer = type(candidate).__array_ufunc__(
+            candidate, function, "__call__", *inputs, **options
+        )
+        if answer is not NotImplemented:
+            return answer
+    return NotImplemented
+
+
+def wrap(
+    function: Any,
+    inputs: Sequence[Any],
+    results: Sequence[np.ndarray[Any, np.dtype[Any]]],
+    outs: Sequence[Any],
+) -> list[Any]:
+    """Dress plain results as ufuncs do: as the `out` that was given, or as the inputs' subclass.
+
+    A zero-dimensional result that nobody claims comes out as a NumPy scalar.
+    """
+    dresser = _highest_priority(inputs)
+    dressed = []
+    for place, (result, out) in enumerate(zip(results, outs, strict=True)):
+        context = (function, tuple(inputs), place)
+        if type(out) is np.ndarray:
+            dressed.append(out)
+        elif out is not None:
+            dressed.append(_call_array_wrap(out, out, context, False))
+        elif dresser is not None:
+            dressed.append(_call_array_wrap(dresser, result, context, result.ndim == 0))
+        else:
+            dressed.append(result if result.ndim else result[()])
+    return dressed
+
+
+def _highest_priority(inputs: Sequence[Any]) -> Any:
+    best, priority = None, 0.0
+    for operand in inputs:
+        if type(operand) is np.ndarray or isinstance(operand, np.generic):
+            continue
+        if hasattr(operand, "__array_wrap__"):
+            own = float(getattr(operand, "__array_priority__", 0.0))
+            if best is None or own > priority:
+                best, priority = operand, own
+    return best
+
+
+def _call_array_wrap(dresser: Any, result: Any, context: Any, scalar: bool) -> Any:
+    # NumPy 2 passes three arguments; libraries written for NumPy 1 take two or one.
+    if type(dresser).__array_wrap__ is np.ndarray.__array_wrap__:
+        return dresser.__array_wrap__(result, context, scalar)
+    for arguments in ((result, context, scalar), (result, context)):
+        try:
+            return dresser.__array_wrap__(*arguments)
+        except TypeError:
+            continue
+    return dresser.__array_wrap__(result)

@@ -1,0 +1,46 @@
+"""The gradient of a weight that many elements share: an accurate sum in bounded memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._walk import regions
+
+__all__ = ["SUM_BLOCK", "weight_gradient"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# Elements of a partial sum of prelu's weight gradient: three float64 temporaries of it are 768 KiB.
+SUM_BLOCK = 1 << 15
+
+
+def weight_gradient(g: Array, x: Array, slope: Array) -> Array:
+    """Sum g * x over the elements with x < 0 that share a weight, in float64."""
+    g, x = np.broadcast_arrays(g, x)
+    np.broadcast_shapes(x.shape, slope.shape)
+    shape = (1,) * (x.ndim - slope.ndim) + slope.shape
+    shared = tuple(axis for axis, length in enumerate(shape) if length == 1)
+    total, lost = np.zeros(shape), np.zeros(shape)
+    with np.errstate(all="ignore"):
+        for region in regions(x.shape, SUM_BLOCK):
+            index = _as_slices(region, x.ndim)
+            # The slope has no part in an output for x >= 0, not even against an infinite g.
+            part = np.where(x[index] >= 0, 0.0, np.multiply(g[index], x[index], dtype=np.float64))
+            held = tuple(slice(None) if a in shared else index[a] for a in range(x.ndim))
+            _add(total[held], lost[held], part.sum(axis=shared, keepdims=True))
+        return np.where(np.isfinite(lost), total + lost, total)
+
+
+def _as_slices(region: tuple[Any, ...], ndim: int) -> tuple[slice, ...]:
+    kept = [slice(i, i + 1) if isinstance(i, int) else i for i in region if i is not ...]
+    return (*kept, *[slice(None)] * (ndim - len(kept)))
+
+
+def _add(total: Array, lost: Array, part: Array) -> None:
+    """Add `part` in place, keeping in `lost` what rounding takes away (Knuth's two-sum)."""
+    before = total.copy()
+    total += part
+    kept = total - before
+    lost += (before - (total - kept)) + (part - kept)

@@ -1,0 +1,1 @@
+"""The interchangeable engines behind the public functions, and the registry that picks one."""

@@ -1,0 +1,234 @@
+"""Which backend computes: by environment variable, for the process, or for one thread or task."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+
+from .. import threads
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = [
+    "Backend",
+    "Kernel",
+    "active",
+    "backends",
+    "get_backend",
+    "register_backend",
+    "set_backend",
+    "use_backend",
+]
+
+VARIABLE = "FASTACT_BACKEND"
+ENTRY_POINT_GROUP = "fastact.backends"
+# In the order in which "auto" tries them.
+BUILT_IN = ("cython", "numba", "numpy")
+
+Kernel = Callable[..., object]
+
+
+class Backend(Protocol):
+    """What a backend offers: a hashable module or object with these four members.
+
+    A kernel takes one-dimensional, contiguous, aligned arrays in native byte order, all of one
+    dtype and size: the inputs, then the outputs to fill, then every parameter of the function, each
+    a `float` or an array like the inputs. An output may be the same memory as an input.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name it is registered under."""
+
+    def why_unavailable(self) -> str | None:
+        """Say in one line why it cannot work here, or return None if it can. Never raises."""
+
+    def kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
+        """Return the kernel of one pass of one function, for float32 or float64."""
+
+    def describe(self) -> dict[str, str]:
+        """Describe what it runs on, such as its instruction set, for ``fastact info``."""
+
+
+class _State:
+    """What was registered and loaded, and the choice for the whole process."""
+
+    def __init__(self) -> None:
+        self.factories: dict[str, Callable[[], Backend]] = {}
+        self.loaded: dict[str, Backend] = {}
+        self.lock = threading.RLock()
+        self.chosen: Backend | None = None
+
+
+_state = _State()
+_chosen_here: ContextVar[Backend | None] = ContextVar("fastact_backend", default=None)
+
+
+def active() -> Backend:
+    """Return the backend in force in this thread or task."""
+    backend = _chosen_here.get()
+    if backend is None:
+        backend = _state.chosen
+        if backend is None:
+            backend = _from_environment()
+    return backend
+
+
+def get_backend() -> str:
+    """Return the name of the backend in force in this thread or task."""
+    return active().name
+
+
+def set_backend(name: str) -> None:
+    """Choose the backend of the whole process.
+
+    Parameters
+    ----------
+    name : str
+        "auto", "cython", "numba", "numpy", or the name of a registered backend. "auto" takes the
+        first of the three that works here.
+
+    Raises
+    ------
+    ValueError
+        If there is no backend of that name.
+    ImportError
+        If it cannot work here; the message says why.
+    """
+    _state.chosen = _resolve(name, "set_backend")
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """Choose the backend for the body of a ``with`` statement, in this thread or task alone.
+
+    Parameters
+    ----------
+    name : str
+        As for :func:`set_backend`, whose choice it overrides.
+    """
+    token = _chosen_here.set(_resolve(name, "use_backend"))
+    try:
+        yield
+    finally:
+        _chosen_here.reset(token)
+
+
+def backends() -> dict[str, str]:
+    """Return every known backend: its name and "available", or why it is not."""
+    return {name: _attempt(name)[1] or "available" for name in _known()}
+
+
+def register_backend(name: str, factory: Callable[[], Backend]) -> None:
+    """Add a backend under a name of its own.
+
+    Parameters
+    ----------
+    name : str
+        What to choose it by. Registering a name again replaces it; the built-in names are taken.
+    factory : callable
+        Called without arguments when the backend is first needed; returns a :class:`Backend`.
+
+    Notes
+    -----
+    An installed package can do the same by declaring the factory as an entry point of the group
+    ``fastact.backends``.
+    """
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"a backend's name is a non-empty string, not {name!r}")
+    if name == "auto" or name in BUILT_IN:
+        raise ValueError(f"the backend name {name!r} is taken")
+    if not callable(factory):
+        raise TypeError(f"the factory of backend {name!r} is not callable: {factory!r}")
+    with _state.lock:
+        _state.factories[name] = factory
+        _state.loaded.pop(name, None)
+
+
+def _after_fork_in_child() -> None:
+    # Another thread of the parent may have held the lock when it forked; nobody would release it
+    # here.
+    _state.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _from_environment() -> Backend:
+    with _state.lock:
+        if _state.chosen is None:
+            _state.chosen = _resolve(os.environ.get(VARIABLE, "auto"), VARIABLE)
+        return _state.chosen
+
+
+def _resolve(name: str, asked_by: str) -> Backend:
+    """Return a working backend, or raise ValueError (unknown) or ImportError (does not work)."""
+    # A bad FASTACT_NUM_THREADS must surface as itself, not as a backend that could not be loaded.
+    threads.get_num_threads()
+    if name == "auto":
+        return _first_that_works()
+    if name not in BUILT_IN and name not in _state.factories and name not in _known():
+        choices = ", ".join(["auto", *_known()])
+        shown = f"{asked_by}={name!r}" if asked_by == VARIABLE else f"{asked_by}({name!r})"
+        raise ValueError(f"{shown}: choose one of {choices}")
+    backend, reason = _attempt(name)
+    if backend is None:
+        raise ImportError(f"the {name} backend is not available: {reason}")
+    return backend
+
+
+def _first_that_works() -> Backend:
+    reasons = []
+    for name in BUILT_IN:
+        backend, reason = _attempt(name)
+        if backend is not None:
+            return backend
+        reasons.append(f"{name}: {reason}")
+    raise ImportError(f"no backend works here: {'; '.join(reasons)}")
+
+
+def _attempt(name: str) -> tuple[Backend | None, str | None]:
+    """Return a working backend and None, or None and the reason."""
+    try:
+        backend = _load(name)
+        reason = backend.why_unavailable()
+    except Exception as error:  # whatever a broken installation raises is a reason, not a crash
+        return None, f"{type(error).__name__}: {error}"
+    return (backend, None) if reason is None else (None, reason)
+
+
+def _load(name: str) -> Backend:
+    with _state.lock:
+        if name not in _state.loaded:
+            if name in BUILT_IN:
+                _state.loaded[name] = cast(Backend, import_module(f".{name}", __package__))
+            else:
+                _state.loaded[name] = _state.factories[name]()
+        return _state.loaded[name]
+
+
+def _known() -> list[str]:
+    """Return every name, those of installed packages included, built-in ones first."""
+    from importlib.metadata import entry_points  # 15 ms, and few programs ever get here
+
+    with _state.lock:
+        for entry_point in entry_points(group=ENTRY_POINT_GROUP):
+            if entry_point.name not in BUILT_IN:
+                _state.factories.setdefault(entry_point.name, _loader(entry_point))
+        return [*BUILT_IN, *_state.factories]
+
+
+def _loader(entry_point: EntryPoint) -> Callable[[], Backend]:
+    def factory() -> Backend:
+        return cast(Backend, entry_point.load()())
+
+    return factory

@@ -1,0 +1,138 @@
+"""``fastact apply``: a function over a ``.npy`` file of any size."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..backends.registry import get_backend, use_backend
+from ..streaming import NpySource, stream
+from ..threads import get_num_threads, set_num_threads
+from .options import FLOATS, find_elementwise, parse_params, pass_of, pass_option
+from .signals import stoppable
+
+
+@click.command()
+@click.argument("name")
+@click.argument("source", metavar="IN.npy", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT.npy", type=click.Path(path_type=Path))
+@pass_option
+@click.option(
+    "--grad",
+    type=click.Path(path_type=Path),
+    metavar="G.npy",
+    help="The gradient by the output, of IN.npy's shape, for vjp and vjp_from_output.",
+)
+@click.option(
+    "--param",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the function, such as alpha=0.5; may be repeated.",
+)
+@click.option(
+    "--dtype", type=click.Choice(FLOATS), help="Compute in this dtype instead of IN.npy's."
+)
+@click.option("--backend", metavar="NAME", help="Use this backend; see fastact info.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="How many threads to use.")
+@click.option(
+    "--progress/--no-progress",
+    default=None,
+    help="Show a progress bar at once, or never. By default it is shown at once on a terminal, "
+    "elsewhere after two seconds.",
+)
+def apply(
+    name: str,
+    source: Path,
+    target: Path,
+    pass_: str,
+    grad: Path | None,
+    params: tuple[str, ...],
+    dtype: str | None,
+    backend: str | None,
+    threads: int | None,
+    progress: bool | None,
+) -> None:
+    """Evaluate the function NAME on IN.npy and write the result to OUT.npy.
+
+    The files may be larger than memory: they are read and written in blocks. OUT.npy is replaced
+    in one step at the end, so that a run that is stopped or fails leaves it as it was; only one
+    that is killed outright leaves a file OUT.npy.*.partial behind. Fortran order is kept. Shape and
+    dtype are those that the Python function returns: integers become float64, big-endian files
+    native ones.
+
+    \b
+    forward               f(x)                        IN.npy is x
+    derivative            f'(x)                       IN.npy is x
+    vjp                   g f'(x)                     IN.npy is x, --grad is g
+    vjp_from_output       the same, from y = f(x)     IN.npy is y, --grad is g
+    value_and_derivative  OUT.npy has shape (2, ...): f(x) is [0], f'(x) is [1]
+    """  # noqa: D301 - the backspace keeps click from filling the table
+    function = find_elementwise(name)
+    options = parse_params(function.name, function.parameters, params)
+    evaluate = partial(pass_of(function, pass_), dtype=dtype, **options)
+    paths = _inputs(pass_, source, grad)
+    _refuse_input_as_output(paths, target)
+    with contextlib.ExitStack() as stack:
+        check = stack.enter_context(stoppable())
+        if threads is not None:
+            stack.callback(set_num_threads, get_num_threads())
+            set_num_threads(threads)
+        if backend is not None:
+            stack.enter_context(use_backend(backend))
+        sources = [stack.enter_context(NpySource(path)) for path in paths]
+        start = time.perf_counter()
+        bar = stack.enter_context(_progress_bar(function.name, sources[-1].size, progress))
+
+        def advance(count: int) -> None:
+            check()
+            bar.update(count)
+
+        result = stream(evaluate, sources, target, advance)
+        shape = " x ".join(map(str, sources[-1].shape)) or "()"
+        click.echo(
+            f"{target}: {function.name} {pass_}, {shape} {result}, {get_backend()} backend, "
+            f"{time.perf_counter() - start:.2f} s"
+        )
+
+
+def _inputs(pass_: str, source: Path, grad: Path | None) -> list[Path]:
+    """Return the input files in the order in which the pass takes them."""
+    takes_gradient = pass_ in ("vjp", "vjp_from_output")
+    if takes_gradient and grad is None:
+        raise click.UsageError(f"--pass {pass_} needs --grad G.npy")
+    if grad is not None and not takes_gradient:
+        raise click.UsageError(f"--grad is for vjp and vjp_from_output, not for {pass_}")
+    return [source] if grad is None else [grad, source]
+
+
+def _refuse_input_as_output(paths: list[Path], target: Path) -> None:
+    for path in paths:
+        # A missing file is reported when it is opened.
+        with contextlib.suppress(OSError):
+            if os.path.samefile(path, target):
+                raise click.UsageError(f"{target} is both input and output; choose another output")
+
+
+def _progress_bar(name: str, size: int, wanted: bool | None) -> Any:
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    terminal = sys.stderr.isatty()
+    return tqdm(
+        desc=name,
+        total=size,
+        unit="",
+        unit_scale=True,
+        leave=False,
+        disable=wanted is False,
+        # A log gets a line only from runs that are worth watching, and then not ten a second.
+        delay=0 if terminal or wanted else 2,
+        mininterval=0.1 if terminal else 1,
+    )

@@ -1,0 +1,58 @@
+"""``fastact info``: what the library runs on here, and why."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+
+import click
+import numpy as np
+
+from .. import __version__
+from ..backends.registry import active, backends, get_backend, use_backend
+from ..threads import cgroup_limit, get_num_threads
+
+# Besides its own variables, those that change what it chooses.
+_VARIABLES = ("FASTACT_", "NUMBA_", "OMP_NUM_THREADS")
+
+
+@click.command()
+def info() -> None:
+    """Show versions, backends and why, instruction set, threads, cache, environment."""
+    rows = list(_rows())
+    width = max(len(label) for label, _ in rows)
+    for label, value in rows:
+        click.echo(f"{label:<{width}}  {value}".rstrip())
+
+
+def _rows() -> Iterator[tuple[str, str]]:
+    yield "fastact", f"{__version__} ({os.path.dirname(os.path.dirname(__file__))})"
+    yield "python", f"{platform.python_version()} ({platform.platform()})"
+    yield "numpy", np.__version__
+    yield "threads", f"{get_num_threads()} ({_thread_limits()})"
+    chosen = os.environ.get("FASTACT_BACKEND")
+    asked = f"FASTACT_BACKEND={chosen}" if chosen else "the first of these that is available"
+    yield "backend", f"{get_backend()} ({asked})"
+    for name, state in backends().items():
+        yield f"  {name}", state
+        if state == "available":
+            with use_backend(name):
+                for key, value in active().describe().items():
+                    yield f"    {key}", value
+    variables = sorted(name for name in os.environ if name.startswith(_VARIABLES))
+    yield "environment", "" if variables else "none of FASTACT_*, NUMBA_*, OMP_NUM_THREADS is set"
+    for name in variables:
+        yield f"  {name}", os.environ[name]
+
+
+def _thread_limits() -> str:
+    """Say where the number of threads comes from."""
+    if "FASTACT_NUM_THREADS" in os.environ:
+        return "from FASTACT_NUM_THREADS"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    quota, openmp = cgroup_limit(), os.environ.get("OMP_NUM_THREADS", "not set")
+    return (
+        f"the smallest of processor affinity {cores}, cgroup quota {quota or 'none'}, "
+        f"OMP_NUM_THREADS {openmp}"
+    )

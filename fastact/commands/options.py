@@ -1,0 +1,78 @@
+"""What the subcommands share: options, parameters given as text, a table of text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from ..elementwise import Elementwise
+from ..lookup import get
+
+PASSES = ("forward", "derivative", "vjp", "value_and_derivative", "vjp_from_output")
+FLOATS = ("float16", "float32", "float64")
+
+pass_option = click.option(
+    "--pass", "pass_", type=click.Choice(PASSES), default="forward", show_default=True
+)
+
+
+def find_elementwise(name: str) -> Elementwise:
+    """Return the function of that name, which may be computed block by block."""
+    function = get(name)
+    if not isinstance(function, Elementwise):
+        raise click.UsageError(f"{name} is not a function of single numbers; call it from Python")
+    return function
+
+
+def parse_params(name: str, known: Mapping[str, Any], texts: Iterable[str]) -> dict[str, Any]:
+    """Read ``name=value`` texts as keyword arguments.
+
+    Parameters
+    ----------
+    name
+        The function's name, for messages.
+    known
+        Its parameters and their defaults.
+    texts
+        What the command line gave.
+    """
+    values = {}
+    for text in texts:
+        parameter, equals, value = (part.strip() for part in text.partition("="))
+        if not equals:
+            raise click.UsageError(f"--param {text}: write it as NAME=VALUE")
+        if parameter not in known:
+            takes = f"it takes {', '.join(known)}" if known else "it takes none"
+            raise click.UsageError(f"{name} has no parameter {parameter!r}; {takes}")
+        values[parameter] = _parse_value(parameter, value, known[parameter])
+    return values
+
+
+def _parse_value(parameter: str, text: str, default: Any) -> Any:
+    # The default tells what else is accepted; the function itself checks a choice among words.
+    if isinstance(default, (str, bool)) and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if isinstance(default, str):
+        return text
+    if default is None and text.lower() == "none":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise click.UsageError(f"--param {parameter}: {text!r} is not a number") from None
+
+
+def pass_of(function: Elementwise, pass_: str) -> Callable[..., Any]:
+    """Return what computes one pass of a function."""
+    computes: Callable[..., Any] = function if pass_ == "forward" else getattr(function, pass_)
+    return computes
+
+
+def align(texts: Sequence[str], widths: Sequence[int]) -> str:
+    """Lay out one row of a table; a negative width aligns to the left."""
+    return "  ".join(
+        text.ljust(-width) if width < 0 else text.rjust(width)
+        for text, width in zip(texts, widths, strict=True)
+    ).rstrip()

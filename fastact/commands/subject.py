@@ -1,0 +1,108 @@
+"""What ``fastact bench`` and ``fastact accuracy`` measure: one function with its parameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from ..accuracy import Worst, bit_patterns, measure
+from .options import find_elementwise, parse_params, pass_of
+
+Array = npt.NDArray[Any]
+Kernel = Callable[..., object]
+
+names_argument = click.argument("names", nargs=-1, metavar="[NAMES]...")
+dtype_option = click.option(
+    "--dtype", type=click.Choice(("float32", "float64")), default="float32", show_default=True
+)
+param_option = click.option(
+    "--param",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter that all of NAMES take. Required ones are 1 unless given.",
+)
+
+
+def shown(value: float, dtype: str) -> str:
+    """Return a number with the digits that its dtype has."""
+    return str(np.dtype(dtype).type(value))
+
+
+class Subject:
+    """A function and the keyword arguments it is called with.
+
+    Attributes
+    ----------
+    label : str
+        The function's name and the parameters that differ from their defaults.
+    """
+
+    def __init__(self, name: str, texts: Sequence[str]) -> None:
+        function = find_elementwise(name)
+        options = parse_params(function.name, function.parameters, texts)
+        for parameter, default in function.parameters.items():
+            if default is inspect.Parameter.empty:
+                options.setdefault(parameter, 1.0)
+        chosen, values = function.parameter_list.bind(function.name, (), options)
+        self.function = function
+        self.options = options
+        self._declared = chosen or function.name
+        self._values = tuple(values.values())
+        given = ", ".join(f"{key}={value}" for key, value in options.items())
+        self.label = f"{function.name}({given})" if given else function.name
+
+    def call(self, pass_: str, *data: Array, out: Any) -> Callable[[], object]:
+        """Return a pass prepared for its data, as a user would call it."""
+        compute, options = pass_of(self.function, pass_), self.options
+        return lambda: compute(*data, out=out, **options)
+
+    def worst(self, pass_: str, dtype: str, count: int) -> Worst | None:
+        """Measure a pass in the active backend, or return None where the truth is not defined.
+
+        The vector-Jacobian product is measured with a gradient of 1. What a product from the output
+        should be depends on how that output was rounded.
+        """
+        compute, options = pass_of(self.function, pass_), self.options
+        if pass_ == "vjp_from_output":
+            return None
+        if pass_ == "value_and_derivative":
+            found = [
+                self._measure(part, dtype, count, _one_of_two(compute, options, index))
+                for index, part in enumerate(("forward", "derivative"))
+            ]
+            return max(found, key=lambda worst: worst.ulp)
+        if pass_ == "vjp":
+            return self._measure(
+                "derivative",
+                dtype,
+                count,
+                lambda x, out, *_: compute(np.ones_like(x), x, out=out, **options),
+            )
+        return self._measure(pass_, dtype, count, lambda x, out, *_: compute(x, out=out, **options))
+
+    def worst_of(self, formula: Callable[[Array], Array], dtype: str, count: int) -> Worst:
+        """Measure another formula for the same function."""
+
+        def kernel(x: Array, out: Array, *params: float) -> None:
+            with np.errstate(all="ignore"):
+                out[:] = formula(x)
+
+        return self._measure("forward", dtype, count, kernel)
+
+    def _measure(self, pass_: str, dtype: str, count: int, kernel: Kernel) -> Worst:
+        x = bit_patterns(dtype, count)
+        return measure(self._declared, pass_, dtype, kernel, self._values, x)
+
+
+def _one_of_two(compute: Kernel, options: dict[str, Any], index: int) -> Kernel:
+    def kernel(x: Array, out: Array, *params: float) -> None:
+        pair = [out, np.empty_like(out)]
+        compute(x, out=tuple(pair if index == 0 else pair[::-1]), **options)
+
+    return kernel

@@ -1,0 +1,166 @@
+"""How many threads a large call may use, and what becomes of that after a fork.
+
+The default is the smallest of the processor affinity, the control-group quota and
+``OMP_NUM_THREADS``; ``FASTACT_NUM_THREADS`` or :func:`set_num_threads` replace it. Nothing here
+starts a thread: backends subscribe with :func:`on_change` and size their own pools.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+
+__all__ = ["forked", "get_num_threads", "on_change", "set_num_threads"]
+
+VARIABLE = "FASTACT_NUM_THREADS"
+MAX_THREADS = 1024
+
+
+class _State:
+    """The number in force (None until it is asked for), who wants to hear of it, and a lock."""
+
+    def __init__(self) -> None:
+        self.count: int | None = None
+        self.forked = False
+        self.callbacks: list[Callable[[int], object]] = []
+        self.lock = threading.RLock()
+
+
+_state = _State()
+
+
+def get_num_threads() -> int:
+    """Return how many threads a large call may use.
+
+    Raises
+    ------
+    ValueError
+        If ``FASTACT_NUM_THREADS`` is set to anything but an integer from 1 to 1024.
+    """
+    if _state.count is None:
+        with _state.lock:
+            if _state.count is None:
+                _state.count = _initial_count()
+    return _state.count
+
+
+def set_num_threads(n: int) -> None:
+    """Set how many threads a large call may use, in this process.
+
+    Parameters
+    ----------
+    n : int
+        From 1 to 1024. More threads than processors is allowed.
+    """
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"set_num_threads() takes an integer, not {type(n).__name__}")
+    count = n.__index__()
+    if not 1 <= count <= MAX_THREADS:
+        raise ValueError(f"set_num_threads({count}): choose an integer from 1 to {MAX_THREADS}")
+    with _state.lock:
+        _publish(count)
+
+
+def on_change(callback: Callable[[int], object]) -> None:
+    """Call `callback` with the number of threads now, and again whenever it changes."""
+    with _state.lock:
+        callback(get_num_threads())
+        _state.callbacks.append(callback)
+
+
+def forked() -> bool:
+    """Tell whether this process was forked from one that had imported this module."""
+    return _state.forked
+
+
+def _publish(count: int) -> None:
+    _state.count = count
+    for callback in _state.callbacks:
+        callback(count)
+
+
+def _after_fork_in_child() -> None:
+    # Another thread of the parent may have held the lock when it forked; nobody would release it
+    # here.
+    _state.lock = threading.RLock()
+    _state.forked = True
+    # The threads of the parent's pools do not exist in the child, so it stays serial until it asks.
+    _publish(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _initial_count() -> int:
+    text = os.environ.get(VARIABLE)
+    if text is not None:
+        return _parse(text)
+    limits = [_affinity(), cgroup_limit(), _openmp_limit()]
+    return min(limit for limit in (*limits, MAX_THREADS) if limit is not None)
+
+
+def _parse(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if not 1 <= count <= MAX_THREADS:
+        raise ValueError(f"{VARIABLE}={text!r}: choose an integer from 1 to {MAX_THREADS}")
+    return count
+
+
+def _affinity() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _openmp_limit() -> int | None:
+    # OpenMP allows a list, one entry a nesting level; what is malformed is OpenMP's to complain
+    # about.
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(first) if first.isascii() and first.isdigit() and int(first) > 0 else None
+
+
+def cgroup_limit(
+    mount: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgroup"
+) -> int | None:
+    """Return this process's control-group quota of processors, rounded up, or None without one."""
+    quotas = [quota for folder in _cgroup_folders(mount, membership) for quota in _quotas(folder)]
+    return min(quotas, default=None)
+
+
+def _cgroup_folders(mount: str, membership: str) -> Iterator[str]:
+    """Yield the folders whose quota binds: the process's own group and every one above it."""
+    for line in _read(membership).splitlines():
+        _, controllers, group = [*line.split(":", 2), "", ""][:3]
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        roots = [controllers, "cpu", "cpu,cpuacct"] if controllers else [""]
+        # Inside a container the group is often named as the host sees it and only its root is
+        # mounted here; the walk up to that root finds the quota in both cases.
+        parts = group.strip("/").split("/")
+        for root in roots:
+            for depth in range(len(parts), -1, -1):
+                yield os.path.join(mount, root, *parts[:depth])
+
+
+def _quotas(folder: str) -> Iterator[int]:
+    """Yield the quotas of one folder: `cpu.max` of version 2, `cpu.cfs_*_us` of version 1."""
+    pair = _read(os.path.join(folder, "cpu.max")).split() or [
+        _read(os.path.join(folder, f"cpu.cfs_{part}_us")).strip() for part in ("quota", "period")
+    ]
+    if len(pair) == 2 and all(part.isascii() and part.isdigit() for part in pair):
+        quota, period = map(int, pair)
+        if quota > 0 and period > 0:
+            yield -(-quota // period)
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read()
+    except (OSError, ValueError):
+        return ""

@@ -1,0 +1,146 @@
+"""What all tests share: every available backend, and the functions of the table by kind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastact as fa
+from fastact.backends import registry
+from fastact.elementwise import FUNCTIONS, Elementwise
+
+ROOT = Path(__file__).parents[1]
+BACKENDS = [name for name in registry.BUILT_IN if fa.backends()[name] == "available"]
+
+
+class StrictBackend:
+    """The numpy backend behind a check of everything that a kernel may rely on."""
+
+    name = "strict"
+
+    def why_unavailable(self) -> str | None:
+        return None
+
+    def describe(self) -> dict[str, str]:
+        return {}
+
+    def kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> registry.Kernel:
+        assert dtype in (np.float32, np.float64)
+        kernel = registry._load("numpy").kernel(name, pass_, dtype)
+        parameters = FUNCTIONS[name].parameter_list.params
+
+        def checked(*operands: Any) -> None:
+            count = len(operands) - len(parameters)
+            inputs = operands[: FUNCTIONS[name].passes[pass_].nin]
+            outputs = operands[len(inputs) : count]
+            assert len(outputs) == FUNCTIONS[name].passes[pass_].nout
+            arrays = [*operands[:count], *(p for p in operands[count:] if type(p) is not float)]
+            for array in arrays:
+                assert type(array) is np.ndarray
+                assert array.ndim == 1
+                assert array.size == operands[0].size
+                assert array.dtype == dtype
+                assert array.flags.c_contiguous
+                assert array.flags.aligned
+            for out in outputs:
+                assert out.flags.writeable
+                for array in arrays:
+                    same = array.ctypes.data == out.ctypes.data
+                    assert array is out or same or not np.may_share_memory(array, out)
+            kernel(*operands)
+
+        return checked
+
+
+fa.register_backend("strict", StrictBackend)
+
+
+def required(function: Elementwise, value: float = 1.5) -> dict[str, float]:
+    """Return a value for each parameter that has no default."""
+    defaults = function.parameter_list.defaults
+    return {name: value for name in function.parameters if name not in defaults}
+
+
+def kinds() -> list[str]:
+    """Return one function of each kind: so many parameters, choices or none, and so many passes."""
+    found: dict[object, str] = {}
+    for function in FUNCTIONS.values():
+        numeric = len(function.parameter_list.params)
+        key = numeric, len(function.parameters) - numeric, len(function.passes)
+        found.setdefault(key, function.name)
+    return list(found.values())
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run the test on each backend that is there."""
+    with fa.use_backend(request.param):
+        yield request.param
+
+
+@pytest.fixture(
+    params=[
+        pytest.param((name, backend), id=f"{name}-{backend}")
+        for backend in BACKENDS
+        # Numba compiles for a second what the others have ready, so it gets one of each kind.
+        for name in (kinds() if backend == "numba" else FUNCTIONS)
+    ]
+)
+def everywhere(request: pytest.FixtureRequest) -> Iterator[Elementwise]:
+    """Run the test for each function of the table on each backend."""
+    name, backend = request.param
+    with fa.use_backend(backend):
+        yield FUNCTIONS[name]
+
+
+@pytest.fixture
+def strict() -> Iterator[None]:
+    """Run the test with every kernel's arguments checked."""
+    with fa.use_backend("strict"):
+        yield
+
+
+@pytest.fixture(params=list(FUNCTIONS))
+def function(request: pytest.FixtureRequest) -> Elementwise:
+    """Run the test for each function of the table."""
+    return FUNCTIONS[request.param]
+
+
+@pytest.fixture(params=kinds())
+def kind(request: pytest.FixtureRequest) -> Elementwise:
+    """Run the test for one function of each kind."""
+    return FUNCTIONS[request.param]
+
+
+def run_python(
+    source: str, *arguments: str, timeout: float = 60, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own, warnings being errors."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("FASTACT_")}
+    environment |= {"PYTHONPATH": str(ROOT), **variables}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", source, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=environment,
+    )
+
+
+def check_python(source: str, *arguments: str, timeout: float = 60, **variables: str) -> str:
+    """Run a program that must succeed and return what it prints."""
+    done = run_python(source, *arguments, timeout=timeout, **variables)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that accepts what the emitters write now."""
+    parser.addoption("--write-golden", action="store_true", help="accept what the emitters write")
