@@ -165,7 +165,7 @@ def relu_squared(x: Any) -> Any:
 
 @relu_squared.derivative
 def relu_squared_slope(x: Any) -> Any:
-    return 2.0 * max(x, 0.0)
+    return inside(x > 0.0, x, 2.0 * x)
 
 
 @elementwise(source="Maas, Hannun, Ng 2013, ICML")
@@ -246,7 +246,7 @@ def sparse_plus(x: Any) -> Any:
 
 @sparse_plus.derivative
 def sparse_plus_slope(x: Any) -> Any:
-    return min(max(fma(0.5, x, 0.5), 0.0), 1.0)
+    return 1.0 if x >= 1.0 else (0.0 if x <= -1.0 else fma(0.5, x, 0.5))
 
 
 @elementwise(source="Martins, Astudillo 2016, arXiv:1602.02068")

@@ -47,6 +47,7 @@ class Reference:
     definition: Definition
     slope: Definition
     slope_is_constant: bool
+    slope_from_output: Definition | None
 
     def forward(self, m: Mathematics, x: Number, *params: Number) -> Number:
         """Evaluate the function; NaN gives NaN."""
@@ -57,23 +58,37 @@ class Reference:
         slope = self.slope(m, x, *params)
         return slope if self.slope_is_constant else m.where(x == x, slope, x)
 
+    def derivative_from_output(self, m: Mathematics, y: Number, *params: Number) -> Number:
+        """Evaluate the derivative from y = f(x), where that determines it."""
+        if self.slope_from_output is None:
+            raise KeyError(f"the output of {self.definition.__name__} leaves its derivative open")
+        slope = self.slope_from_output(m, y, *params)
+        return slope if self.slope_is_constant else m.where(y == y, slope, y)
+
 
 TABLE: dict[str, Reference] = {}
 
 
 def derivative_of(
-    definition: Definition, *, constant: bool = False
+    definition: Definition, *, constant: bool = False, from_output: Definition | None = None
 ) -> Callable[[Definition], None]:
-    """Enter a definition into the table, together with its derivative, which this decorates."""
+    """Enter a definition into the table, together with its derivative, which this decorates.
+
+    `constant` says that the derivative is the same everywhere; `from_output` is the derivative as a
+    function of y = f(x), for a function whose output determines it.
+    """
 
     def enter(slope: Definition) -> None:
-        TABLE[definition.__name__] = Reference(definition, slope, constant)
+        TABLE[definition.__name__] = Reference(definition, slope, constant, from_output)
 
     return enter
 
 
 def evaluate(name: str, pass_: str, x: Any, *params: Any) -> Any:
-    """Return the "forward" or "derivative" `pass_` of `name` at x in float64, all broadcast."""
+    """Return `pass_` of `name` at x in float64, all broadcast.
+
+    It is "forward", "derivative", or "derivative_from_output" with y = f(x) for x.
+    """
     arguments = (np.asarray(a, dtype=np.float64) for a in (x, *params))
     with np.errstate(all="ignore"):
         return getattr(TABLE[name], pass_)(FLOAT64, *arguments)
@@ -135,7 +150,7 @@ def identity(m: Mathematics, x: Number) -> Number:
     return x
 
 
-@derivative_of(identity, constant=True)
+@derivative_of(identity, constant=True, from_output=lambda m, y: m.where(y == y, 1.0, 1.0))
 def _(m: Mathematics, x: Number) -> Number:
     return m.where(x == x, 1.0, 1.0)
 
@@ -153,7 +168,7 @@ def sigmoid(m: Mathematics, x: Number) -> Number:
     return _sigmoid(m, x)
 
 
-@derivative_of(sigmoid)
+@derivative_of(sigmoid, from_output=lambda m, y: y * (1.0 - y))
 def _(m: Mathematics, x: Number) -> Number:
     e = m.exp(-m.magnitude(x))
     return e / (1 + e * (2 + e))
@@ -184,7 +199,7 @@ def log_sigmoid(m: Mathematics, x: Number) -> Number:
     return m.narrow(m.minimum(x, 0.0) - m.log1p_exp(-m.magnitude(x)))
 
 
-@derivative_of(log_sigmoid)
+@derivative_of(log_sigmoid, from_output=lambda m, y: -m.expm1(y))
 def _(m: Mathematics, x: Number) -> Number:
     return _sigmoid(m, -x)
 
@@ -193,7 +208,7 @@ def tanh(m: Mathematics, x: Number) -> Number:
     return m.tanh(x)
 
 
-@derivative_of(tanh)
+@derivative_of(tanh, from_output=lambda m, y: (1.0 - y) * (1.0 + y))
 def _(m: Mathematics, x: Number) -> Number:
     return _sech_squared(m, x)
 
@@ -221,7 +236,7 @@ def relu(m: Mathematics, x: Number) -> Number:
     return m.where(x < 0, 0.0, x)
 
 
-@derivative_of(relu)
+@derivative_of(relu, from_output=lambda m, y: m.where(y > 0, 1.0, 0.0))
 def _(m: Mathematics, x: Number) -> Number:
     return m.where(x > 0, 1.0, 0.0)
 
@@ -248,7 +263,7 @@ def leaky_relu(m: Mathematics, x: Number, negative_slope: Number = 0.01) -> Numb
     return m.where(x > 0, x, negative_slope * x)
 
 
-@derivative_of(leaky_relu)
+@derivative_of(leaky_relu, from_output=lambda m, y, slope=0.01: m.where(y > 0, 1.0, slope))
 def _(m: Mathematics, x: Number, negative_slope: Number = 0.01) -> Number:
     return m.where(x > 0, 1.0, negative_slope)
 
@@ -266,7 +281,7 @@ def elu(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
     return m.where(x > 0, x, alpha * m.expm1(x))
 
 
-@derivative_of(elu)
+@derivative_of(elu, from_output=lambda m, y, alpha=1.0: m.where(y > 0, 1.0, y + alpha))
 def _(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
     return m.where(x > 0, 1.0, m.times_exp(alpha, x))
 
@@ -275,7 +290,7 @@ def celu(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
     return m.where(x > 0, x, alpha * m.expm1(x / alpha))
 
 
-@derivative_of(celu)
+@derivative_of(celu, from_output=lambda m, y, alpha=1.0: m.where(y > 0, 1.0, y / alpha + 1.0))
 def _(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
     return m.where(x > 0, 1.0, m.exp(m.wide(x) / alpha))
 
@@ -285,7 +300,7 @@ def selu(m: Mathematics, x: Number) -> Number:
     return m.where(x > 0, scale * x, slope * m.expm1(x))
 
 
-@derivative_of(selu)
+@derivative_of(selu, from_output=lambda m, y: m.where(y > 0, SELU_SCALE, y + SELU_SLOPE))
 def _(m: Mathematics, x: Number) -> Number:
     scale, slope = m.narrow(m.real(SELU_SCALE)), m.narrow(m.real(SELU_SLOPE))
     return m.where(x > 0, scale, m.times_exp(slope, x))
@@ -381,7 +396,12 @@ def softplus(m: Mathematics, x: Number, beta: Number = 1.0, threshold: Number = 
     return m.where(m.narrow(z) > threshold, x, m.where(m.narrow(z) > 0, x, 0.0) + rest)
 
 
-@derivative_of(softplus)
+@derivative_of(
+    softplus,
+    from_output=lambda m, y, beta=1.0, threshold=math.inf: m.where(
+        beta * y > threshold, 1.0, -m.expm1(-beta * y)
+    ),
+)
 def _(m: Mathematics, x: Number, beta: Number = 1.0, threshold: Number = math.inf) -> Number:
     z = m.wide(x) * beta
     return m.where(m.narrow(z) > threshold, 1.0, _sigmoid(m, z))
@@ -458,7 +478,7 @@ def exponential(m: Mathematics, x: Number) -> Number:
     return m.exp(x)
 
 
-@derivative_of(exponential)
+@derivative_of(exponential, from_output=lambda m, y: y)
 def _(m: Mathematics, x: Number) -> Number:
     return m.exp(x)
 
