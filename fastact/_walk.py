@@ -272,9 +272,10 @@ def _gather(piece: Array, scratch: _Scratch, operand: int, loop: DType) -> Array
     """Return the piece as the kernel wants it, copied only if it is not so already."""
     block = scratch.block
     dtype = _compute_dtype(loop)
-    if _is_flat(piece, dtype):
+    rounded = loop.itemsize == 2 and piece.dtype != loop  # to float16 first, as NumPy does
+    if _is_flat(piece, dtype) and not rounded:
         return piece.reshape(-1)
-    if loop.itemsize == 2 and piece.dtype != loop:
+    if rounded:
         piece = piece.astype(loop)
     copy = block(operand, piece.shape)
     np.copyto(copy, piece, casting="unsafe")

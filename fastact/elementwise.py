@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from . import _arguments, _contiguous, _docs, _override, _walk
+from ._call import Caller, fast_call
 from .activations import TABLE
-from .backends.registry import active
+from .backends.registry import active, chosen_here, state
 from .declare import Declaration
 
 __all__ = ["FUNCTIONS", "BoundPass", "Elementwise", "Pass"]
@@ -47,7 +48,8 @@ class _Ufunc:
         self.ntypes = len(self.types)
 
 
-class Pass(_Ufunc):
+@fast_call
+class Pass(Caller, _Ufunc):
     """One pass of one activation: the function, its derivative, its vector-Jacobian product.
 
     Called as a NumPy ufunc is, with the activation's parameters after the arrays, by position or by
@@ -71,9 +73,10 @@ class Pass(_Ufunc):
         self._defaults = self.parameter_list.complete
         # How many positional arguments a call without parameters has; -1 if it must have some.
         self._short_count = -1 if self._defaults is None else self.nin
+        self.prepare(self.kernels, chosen_here, state, self.nin, nout, self._defaults)
 
-    def __call__(self, *args: Any, out: Any = None, **options: Any) -> Any:
-        """Compute; ``inspect.signature`` shows the arguments."""
+    def call(self, *args: Any, out: Any = None, **options: Any) -> Any:
+        """Compute, as calling the object does; ``inspect.signature`` shows the arguments."""
         if len(args) == self._short_count and not options:
             result = self._short_way(self.kernels, args, out, self._defaults)
             if result is not None:
@@ -219,6 +222,7 @@ class _MissingPass:
         return self.__qualname__
 
 
+@fast_call
 class Elementwise(Pass):
     """An activation: the function itself, with its other passes as attributes.
 

@@ -259,7 +259,9 @@ def test_bench(pass_: str) -> None:
     for _, _, nanoseconds, millions, gigabytes, _, ulp, *at in measured:
         assert float(nanoseconds) * float(millions) == pytest.approx(1000, rel=0.05)
         arrays = {"forward": 2, "value_and_derivative": 3}.get(pass_, 3)
-        assert float(gigabytes) == pytest.approx(arrays * 4 / float(nanoseconds), abs=0.006)
+        assert float(gigabytes) == pytest.approx(
+            arrays * 4 / float(nanoseconds), rel=0.01, abs=0.006
+        )
         assert (ulp == "-") == (pass_ == "vjp_from_output")
         assert len(at) == (ulp != "-")
     for row in measured:
@@ -328,7 +330,7 @@ def test_accuracy_of_a_wrong_backend(monkeypatch: pytest.MonkeyPatch) -> None:
 
             return negate
 
-    monkeypatch.setattr(registry._state, "factories", {})
+    monkeypatch.setattr(registry.state, "factories", {})
     fa.register_backend("wrong", Wrong)
     rows = lines("accuracy", "relu", "--count=2000", "--backend=wrong", "--pass=forward")
     row = columns(rows[-1])

@@ -154,7 +154,7 @@ from fastact import threads
 from fastact.backends import registry
 taken, done = threading.Event(), threading.Event()
 def hold():
-    with threads._state.lock, registry._state.lock:
+    with threads._state.lock, registry.state.lock:
         taken.set()
         done.wait()
 fa.get_num_threads()

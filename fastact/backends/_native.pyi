@@ -1,7 +1,22 @@
-from typing import final
+from typing import Any, TypeVar, final
 
 import numpy as np
 import numpy.typing as npt
+
+_Class = TypeVar("_Class", bound=type)
+
+class Caller:
+    """Base of the public passes: takes plain arrays to a native kernel without a line of Python."""
+
+    def prepare(
+        self, table: Any, chosen: Any, state: Any, n_in: int, n_out: int, defaults: Any
+    ) -> None:
+        """Take what a call needs: the kernels by backend, the choice of backend, the defaults."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any: ...
+
+def fast_call(cls: _Class) -> _Class:
+    """Decorate a class derived from Caller."""
 
 @final
 class Kernel:

@@ -5,7 +5,9 @@ cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AsDouble
+from cpython.contextvars cimport PyContextVar_Get
 from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_DECREF
 
 cnp.import_array()
 
@@ -75,17 +77,31 @@ cdef class Kernel:
         return f"{self.row.name.decode()} {self.row.pass_.decode()} {self.row.dtype.decode()}"
 
 
+cdef int run(Kernel self, fastact_call *call, Py_ssize_t size) except -1:
+    """Run the kernel over all elements; a large call lets other threads and Ctrl-C through."""
+    cdef Py_ssize_t begin, end
+    call.stream = 0
+    if size < self.keep_gil_below:
+        fastact_run(self.row, call, 0, size)
+        return 0
+    for begin in range(0, size, SLICE):
+        end = min(begin + SLICE, size)
+        with nogil:
+            fastact_run(self.row, call, begin, end)
+        PyErr_CheckSignals()
+    return 0
+
+
 cdef object call_kernel(object callable, arguments args, size_t nargsf, PyObject *names):
     cdef Kernel self = <Kernel>callable
     cdef const fastact_kernel *row = self.row
     cdef fastact_call call
-    cdef Py_ssize_t begin, end, size = -1
+    cdef Py_ssize_t size = -1
     cdef int k, n_arrays = row.n_in + row.n_out
     cdef object argument
     if names != NULL or PyVectorcall_NARGS(nargsf) != n_arrays + row.n_params:
         raise TypeError(f"{self._name()} takes {n_arrays} arrays and {row.n_params} parameters, "
                         "by position")
-    call.stream = 0
     for k in range(row.n_in):
         call.inputs[k] = memory(self, <object>args[k], False, &size)
     for k in range(row.n_out):
@@ -97,14 +113,7 @@ cdef object call_kernel(object callable, arguments args, size_t nargsf, PyObject
             call.param_array[k] = memory(self, argument, False, &size)
         else:
             call.param[k] = PyFloat_AsDouble(argument)
-    if size < self.keep_gil_below:
-        fastact_run(row, &call, 0, size)
-        return None
-    for begin in range(0, size, SLICE):
-        end = min(begin + SLICE, size)
-        with nogil:
-            fastact_run(row, &call, begin, end)
-        PyErr_CheckSignals()
+    run(self, &call, size)
     return None
 
 
@@ -163,6 +172,152 @@ def set_threads(int threads):
     fastact_set_threads(threads)
 
 
-cdef Kernel _offset_of = Kernel.__new__(Kernel)
+cdef class Caller:
+    """Base of the public passes: takes plain arrays to a native kernel without a line of Python.
+
+    Whatever is not as simple as that goes to the method `call` of the derived class.
+    """
+
+    cdef vectorcallfunc vectorcall
+    cdef object table      # backend -> dtype -> kernel
+    cdef object chosen     # the registry: a context variable, and what holds the process's choice
+    cdef object state
+    cdef object backend    # the backend that `kernels` are of
+    cdef Kernel single
+    cdef Kernel double
+    cdef double params[4]
+    cdef int n_in
+    cdef int n_out
+    cdef bint has_defaults
+
+    def prepare(self, table, chosen, state, int n_in, int n_out, defaults):
+        cdef int k
+        self.vectorcall = call_pass
+        self.table, self.chosen, self.state = table, chosen, state
+        self.n_in, self.n_out = n_in, n_out
+        self.has_defaults = defaults is not None
+        for k in range(len(defaults) if self.has_defaults else 0):
+            self.params[k] = defaults[k]
+
+
+    def __call__(self, *args, **options):
+        return self.call(*args, **options)
+
+
+def fast_call(cls):
+    """Decorate a class derived from Caller: such classes do not inherit the protocol by themselves."""
+    cdef Caller one = Caller.__new__(Caller)
+    fastact_use_vectorcall(<PyTypeObject *>cls, <char *>&one.vectorcall - <char *><PyObject *>one)
+    return cls
+
+
+cdef object call_pass(object callable, arguments args, size_t nargsf, PyObject *names):
+    cdef Caller self = <Caller>callable
+    cdef Py_ssize_t k, count = PyVectorcall_NARGS(nargsf)
+    cdef Py_ssize_t named = 0 if names == NULL else len(<tuple>names)
+    cdef object out = None, result
+    if self.has_defaults and count == self.n_in:
+        if named == 0 or (named == 1 and (<tuple>names)[0] == "out"):
+            if named:
+                out = <object>args[count]
+            result = call_short(self, args, out)
+            if result is not None:
+                return result
+    positional = tuple([<object>args[k] for k in range(count)])
+    options = {(<tuple>names)[k]: <object>args[count + k] for k in range(named)}
+    return self.call(*positional, **options)
+
+
+cdef object call_short(Caller self, arguments args, object out):
+    """Compute, or return None having touched nothing."""
+    cdef fastact_call call
+    cdef cnp.ndarray like, array, first = None
+    cdef Kernel kernel
+    cdef int k, j, typenum
+    cdef Py_ssize_t size
+    if type(<object>args[self.n_in - 1]) is not cnp.ndarray:
+        return None
+    like = <cnp.ndarray>args[self.n_in - 1]
+    typenum = cnp.PyArray_TYPE(like)
+    if cnp.PyArray_NDIM(like) == 0 or not (typenum == cnp.NPY_FLOAT or typenum == cnp.NPY_DOUBLE):
+        return None
+    kernel = native_kernel(self, typenum)
+    if kernel is None:
+        return None
+    for k in range(self.n_in):
+        if not is_like(<object>args[k], like, typenum, cnp.NPY_ARRAY_CARRAY_RO):
+            return None
+        call.inputs[k] = cnp.PyArray_DATA(<cnp.ndarray>args[k])
+    size = cnp.PyArray_SIZE(like)
+    for k in range(self.n_out):
+        if out is None:
+            array = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(like), cnp.PyArray_DIMS(like), typenum, 0)
+        else:
+            given = out if self.n_out == 1 else out[k] if is_pair(out) else None
+            if not is_like(given, like, typenum, cnp.NPY_ARRAY_CARRAY):
+                return None
+            array = <cnp.ndarray>given
+            for j in range(self.n_in):
+                if overlap(call.inputs[j], cnp.PyArray_DATA(array), cnp.PyArray_NBYTES(like), True):
+                    return None
+            if k and overlap(call.out[0], cnp.PyArray_DATA(array), cnp.PyArray_NBYTES(like), False):
+                return None
+        if k == 0:
+            first = array
+        call.out[k] = cnp.PyArray_DATA(array)
+    for k in range(4):
+        call.param_array[k] = NULL
+        call.param[k] = self.params[k]
+    run(kernel, &call, size)
+    if out is not None:
+        return out
+    return first if self.n_out == 1 else (first, array)
+
+
+cdef bint is_pair(object out):
+    return type(out) is tuple and len(<tuple>out) == 2
+
+
+cdef bint is_like(object value, cnp.ndarray like, int typenum, int flags):
+    """Tell whether `value` is a plain array of the same type and shape, with these flags."""
+    cdef cnp.ndarray array
+    if type(value) is not cnp.ndarray:
+        return False
+    array = <cnp.ndarray>value
+    return (cnp.PyArray_TYPE(array) == typenum and cnp.PyArray_ISNOTSWAPPED(array)
+            and cnp.PyArray_CHKFLAGS(array, flags)
+            and (array is like or cnp.PyArray_SAMESHAPE(array, like)))
+
+
+cdef bint overlap(const void *a, const void *b, Py_ssize_t length, bint same_is_fine):
+    """Tell whether two blocks of memory share a part, or all of it unless that is fine."""
+    if a == b:
+        return not same_is_fine and length > 0
+    return <const char *>a < <const char *>b + length and <const char *>b < <const char *>a + length
+
+
+cdef Kernel native_kernel(Caller self, int typenum):
+    """Return the kernel of the backend in force, or None if that is not of this module."""
+    cdef PyObject *found = NULL
+    PyContextVar_Get(self.chosen, NULL, &found)
+    backend = <object>found if found != NULL else None
+    if found != NULL:
+        Py_DECREF(backend)
+    if backend is None:
+        backend = self.state.chosen
+    if backend is None:
+        return None
+    if backend is not self.backend:
+        bound = self.table[backend]
+        single, double = bound[single_dtype], bound[double_dtype]
+        known = type(single) is Kernel and type(double) is Kernel
+        self.single, self.double = (single, double) if known else (None, None)
+        self.backend = backend
+    return self.single if typenum == cnp.NPY_FLOAT else self.double
+
+
+cdef object single_dtype = cnp.PyArray_DescrFromType(cnp.NPY_FLOAT)
+cdef object double_dtype = cnp.PyArray_DescrFromType(cnp.NPY_DOUBLE)
+cdef Kernel _a_kernel = Kernel.__new__(Kernel)
 fastact_use_vectorcall(<PyTypeObject *>Kernel,
-                       <char *>&_offset_of.vectorcall - <char *><PyObject *>_offset_of)
+                       <char *>&_a_kernel.vectorcall - <char *><PyObject *>_a_kernel)

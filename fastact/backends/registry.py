@@ -68,15 +68,15 @@ class _State:
         self.chosen: Backend | None = None
 
 
-_state = _State()
-_chosen_here: ContextVar[Backend | None] = ContextVar("fastact_backend", default=None)
+state = _State()
+chosen_here: ContextVar[Backend | None] = ContextVar("fastact_backend", default=None)
 
 
 def active() -> Backend:
     """Return the backend in force in this thread or task."""
-    backend = _chosen_here.get()
+    backend = chosen_here.get()
     if backend is None:
-        backend = _state.chosen
+        backend = state.chosen
         if backend is None:
             backend = _from_environment()
     return backend
@@ -103,7 +103,7 @@ def set_backend(name: str) -> None:
     ImportError
         If it cannot work here; the message says why.
     """
-    _state.chosen = _resolve(name, "set_backend")
+    state.chosen = _resolve(name, "set_backend")
 
 
 @contextmanager
@@ -115,11 +115,11 @@ def use_backend(name: str) -> Iterator[None]:
     name : str
         As for :func:`set_backend`, whose choice it overrides.
     """
-    token = _chosen_here.set(_resolve(name, "use_backend"))
+    token = chosen_here.set(_resolve(name, "use_backend"))
     try:
         yield
     finally:
-        _chosen_here.reset(token)
+        chosen_here.reset(token)
 
 
 def backends() -> dict[str, str]:
@@ -148,15 +148,15 @@ def register_backend(name: str, factory: Callable[[], Backend]) -> None:
         raise ValueError(f"the backend name {name!r} is taken")
     if not callable(factory):
         raise TypeError(f"the factory of backend {name!r} is not callable: {factory!r}")
-    with _state.lock:
-        _state.factories[name] = factory
-        _state.loaded.pop(name, None)
+    with state.lock:
+        state.factories[name] = factory
+        state.loaded.pop(name, None)
 
 
 def _after_fork_in_child() -> None:
     # Another thread of the parent may have held the lock when it forked; nobody would release it
     # here.
-    _state.lock = threading.RLock()
+    state.lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -164,10 +164,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def _from_environment() -> Backend:
-    with _state.lock:
-        if _state.chosen is None:
-            _state.chosen = _resolve(os.environ.get(VARIABLE, "auto"), VARIABLE)
-        return _state.chosen
+    with state.lock:
+        if state.chosen is None:
+            state.chosen = _resolve(os.environ.get(VARIABLE, "auto"), VARIABLE)
+        return state.chosen
 
 
 def _resolve(name: str, asked_by: str) -> Backend:
@@ -176,7 +176,7 @@ def _resolve(name: str, asked_by: str) -> Backend:
     threads.get_num_threads()
     if name == "auto":
         return _first_that_works()
-    if name not in BUILT_IN and name not in _state.factories and name not in _known():
+    if name not in BUILT_IN and name not in state.factories and name not in _known():
         choices = ", ".join(["auto", *_known()])
         shown = f"{asked_by}={name!r}" if asked_by == VARIABLE else f"{asked_by}({name!r})"
         raise ValueError(f"{shown}: choose one of {choices}")
@@ -207,24 +207,24 @@ def _attempt(name: str) -> tuple[Backend | None, str | None]:
 
 
 def _load(name: str) -> Backend:
-    with _state.lock:
-        if name not in _state.loaded:
+    with state.lock:
+        if name not in state.loaded:
             if name in BUILT_IN:
-                _state.loaded[name] = cast(Backend, import_module(f".{name}", __package__))
+                state.loaded[name] = cast(Backend, import_module(f".{name}", __package__))
             else:
-                _state.loaded[name] = _state.factories[name]()
-        return _state.loaded[name]
+                state.loaded[name] = state.factories[name]()
+        return state.loaded[name]
 
 
 def _known() -> list[str]:
     """Return every name, those of installed packages included, built-in ones first."""
     from importlib.metadata import entry_points  # 15 ms, and few programs ever get here
 
-    with _state.lock:
+    with state.lock:
         for entry_point in entry_points(group=ENTRY_POINT_GROUP):
             if entry_point.name not in BUILT_IN:
-                _state.factories.setdefault(entry_point.name, _loader(entry_point))
-        return [*BUILT_IN, *_state.factories]
+                state.factories.setdefault(entry_point.name, _loader(entry_point))
+        return [*BUILT_IN, *state.factories]
 
 
 def _loader(entry_point: EntryPoint) -> Callable[[], Backend]:

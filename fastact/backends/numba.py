@@ -1,0 +1,256 @@
+"""The numba backend: kernels emitted by the build, compiled when first needed and cached on disk.
+
+Numba itself is imported with the first kernel, not before. A kernel is compiled for parameters that
+are all floats and, when asked to, for parameters of which some are arrays. Large arrays are handed
+to the same code in slices, by a parallel launcher.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import iter_modules
+from typing import Any, Final, cast
+
+import numpy as np
+
+from .. import threads
+
+__all__ = ["describe", "kernel", "name", "why_unavailable"]
+
+name: Final = "numba"
+
+_KERNELS: Final = f"{__package__}._kernels"
+_BITS: Final = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
+# The arrays that a pass takes: inputs, then outputs
+_ARRAYS: Final = {
+    "forward": "io",
+    "derivative": "io",
+    "vjp": "iio",
+    "value_and_derivative": "ioo",
+    "vjp_from_output": "iio",
+}
+# float32 elements from which two threads are clearly faster than one, by cost class. Best times of
+# one and of two threads, us: hard_swish 65,536: 7.6, 7.7; 131,072: 14.6, 11.4. elu 16,384: 5.0,
+# 6.8; 32,768: 9.0, 8.8. silu 32,768: 23.1, 15.5. mish 8,192: 7.2, 7.6; 16,384: 13.7, 10.6.
+_LARGE_FROM: Final = {"move": 1 << 17, "cheap": 1 << 17, "exp": 1 << 15, "heavy": 1 << 14}
+# Bytes from which an output is written past the cache
+_STREAM_FROM: Final = 1 << 24
+
+# Numba's workqueue layer aborts the process when two threads launch at once.
+_launching = threading.Lock()
+
+
+class _Threads:
+    """Why Numba's threads cannot be had, once that has turned out."""
+
+    trouble: str | None = None
+
+
+_threads = _Threads()
+
+
+def why_unavailable() -> str | None:
+    """Say in one line why the backend cannot work here, or return None if it can."""
+    return _why_unavailable()
+
+
+@cache
+def _why_unavailable() -> str | None:
+    if find_spec(_KERNELS) is None:
+        return "its kernels have not been generated; install the package (pip install .) to do so"
+    if find_spec("numba") is None:
+        return "Numba is not installed (pip install numba)"
+    try:
+        from numba import config
+    except Exception as error:  # a broken installation can raise anything
+        return f"Numba does not import: {type(error).__name__}: {error}"
+    return "NUMBA_DISABLE_JIT is set" if config.DISABLE_JIT else None
+
+
+def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
+    """Return the kernel of one pass of one function, for float32 or float64.
+
+    Parameters
+    ----------
+    name : str
+        The canonical name of the function.
+    pass_ : str
+        "forward", "derivative", "vjp", "value_and_derivative" or "vjp_from_output".
+    dtype : numpy.dtype
+        float32 or float64.
+
+    Raises
+    ------
+    KeyError
+        If there is no such kernel.
+    """
+    try:
+        module = import_module(f"{_KERNELS}.{name}")
+        stem = f"{pass_}_{_BITS[np.dtype(dtype)]}"
+        scalar = getattr(module, f"{stem}_scalar")
+    except (ModuleNotFoundError, AttributeError, KeyError):
+        message = f"the numba backend has no kernel {name}, {pass_}, {dtype}"
+        raise KeyError(message) from None
+    dtype, arrays = np.dtype(dtype), _ARRAYS[pass_]
+    n_arrays = len(arrays)
+    n_params = scalar.__code__.co_argcount - n_arrays
+    variant = _Variant(scalar, dtype, arrays + "f" * n_params, module.COST)
+    if not n_params:
+        return variant.caller()
+
+    @cache
+    def with_arrays() -> Callable[..., None]:
+        function = getattr(module, f"{stem}_array")
+        return _Variant(function, dtype, arrays + "afb" * n_params, module.COST).caller()
+
+    serial, large_from = variant.serial, variant.large_from
+
+    def call(*values: Any) -> None:
+        for value in values[n_arrays:]:
+            if type(value) is not float:
+                return with_arrays()(*values[:n_arrays], *_triples(values[n_arrays:], values[0]))
+        if values[0].size < large_from or not variant.call_large(values):
+            serial(*values)
+
+    return call
+
+
+def _triples(params: Sequence[Any], stand_in: Any) -> list[Any]:
+    """Return (array, number, whether it is the array that counts) for each parameter, flat."""
+    flat: list[Any] = []
+    for param in params:
+        flat += (param, 0.0, True) if isinstance(param, np.ndarray) else (stand_in, param, False)
+    return flat
+
+
+class _Variant:
+    """One emitted function, compiled for arguments of the given kinds.
+
+    `kinds` has a letter for each argument: "i" for an input array, "o" for an output array, then of the
+    parameters "a" for an array, "f" for a float, "b" for a bool. `serial` goes past Numba's
+    dispatcher, which would compile once more for a read-only array.
+    """
+
+    def __init__(
+        self, function: Callable[..., None], dtype: np.dtype[Any], kinds: str, cost: str
+    ) -> None:
+        from numba import types
+
+        from .numba_compile import address, compiled
+
+        array = (types.float32 if dtype.itemsize == 4 else types.float64)[::1]
+        types_of = {"i": array, "o": array, "a": array, "f": types.float64, "b": types.boolean}
+        signature = tuple(types_of[kind] for kind in kinds)
+        result = compiled(function, signature)
+        self.serial = cast(Callable[..., None], result.entry_point)
+        self._address = address(result)
+        self._n_inputs, self._n_arrays = kinds.count("i"), kinds.count("i") + kinds.count("o")
+        self._groups = tuple(types.Tuple(group) for group in self._split(signature))
+        self.large_from = _LARGE_FROM[cost] * 4 // dtype.itemsize
+
+    def caller(self) -> Callable[..., None]:
+        """Return a function of the arguments alone."""
+        serial, large_from = self.serial, self.large_from
+
+        def call(*values: Any) -> None:
+            if values[0].size < large_from or not self.call_large(values):
+                serial(*values)
+
+        return call
+
+    def _split(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
+        i, a = self._n_inputs, self._n_arrays
+        return values[:i], values[i:a], values[a:]
+
+    def call_large(self, values: tuple[Any, ...]) -> bool:
+        """Run on all threads, past the cache, or both; False if neither can be done now."""
+        groups, size = self._split(values), values[0].size
+        streamed = _worth_streaming(*groups[:2])
+        chunks = threads.get_num_threads()
+        # In a forked child Numba's omp layer kills the process and its workqueue layer waits for
+        # threads that are not there.
+        if chunks > 1 and not threads.forked() and _launching.acquire(blocking=False):
+            try:
+                launch = _launcher(self._groups)
+                if launch is not None:
+                    launch(self._address, *groups, size, chunks, streamed)
+                    return True
+            finally:
+                _launching.release()
+        if streamed:
+            _streamer(self._groups)(self._address, *groups, size)
+        return streamed
+
+
+def _worth_streaming(inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> bool:
+    """Tell whether the outputs had better bypass the cache: if large, and not in it as inputs."""
+    if outputs[0].nbytes < _STREAM_FROM:
+        return False
+    read, written = ([array.ctypes.data for array in group] for group in (inputs, outputs))
+    return not {*read} & {*written} and len({place % 64 for place in written}) == 1
+
+
+@cache
+def _launcher(groups: tuple[Any, ...]) -> Callable[..., None] | None:
+    """Return the parallel launcher for kernels of one signature, or None without threads."""
+    from numba import types
+
+    from .numba_compile import compiled
+    from .numba_launch import launch
+
+    if _threads.trouble:
+        return None
+    arguments = (types.intp, *groups, types.intp, types.intp, types.boolean)
+    try:
+        return cast(Callable[..., None], compiled(launch, arguments, parallel=True).entry_point)
+    except Exception as error:  # the threading layer that the user's settings ask for is not there
+        _threads.trouble = next(iter(str(error).splitlines()), type(error).__name__)
+        return None
+
+
+@cache
+def _streamer(groups: tuple[Any, ...]) -> Callable[..., None]:
+    """Return what streams the results of kernels of one signature, on one thread."""
+    from numba import types
+
+    from .numba_compile import compiled
+    from .numba_launch import stream
+
+    arguments = (types.intp, *groups, types.intp)
+    return cast(Callable[..., None], compiled(stream, arguments).entry_point)
+
+
+def describe() -> dict[str, str]:
+    """Describe the version, the processor that is compiled for, the threads and the cache."""
+    import llvmlite.binding
+    import numba
+
+    from .numba_compile import cache_folder
+
+    return {
+        "version": numba.__version__,
+        "processor": numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name(),
+        "threading layer": _threading_layer(),
+        "cache": cache_folder(_any_kernel()) or "none: no folder can be written to",
+    }
+
+
+def _any_kernel() -> Callable[..., None]:
+    package = import_module(_KERNELS)
+    first = next(iter_modules(package.__path__, f"{_KERNELS}."))
+    return cast(Callable[..., None], import_module(first.name).forward_f32_scalar)
+
+
+def _threading_layer() -> str:
+    import numba
+
+    if _threads.trouble:
+        return f"none: {_threads.trouble}"
+    try:
+        return str(numba.threading_layer())
+    except ValueError:
+        return f"{numba.config.THREADING_LAYER}, not started yet"

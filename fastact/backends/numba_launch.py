@@ -1,0 +1,173 @@
+"""What calls a compiled kernel on a large array: on all threads, past the cache, or both.
+
+Compiling a kernel with ``parallel=True`` costs 0.3-0.9 s, and every kernel would pay it. These
+functions pay it once for each list of argument types: they are handed the address of a kernel that
+was compiled serially (0.1 s) and call it on slices. What they are compiled from stands in this file
+alone, because Numba's disk cache notices changes in the file of the compiled function only.
+
+`inputs`, `outputs` and `params` are tuples, one after the other the arguments of the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from llvmlite import ir
+from numba import prange
+from numba.core import cgutils, types
+from numba.extending import intrinsic, register_jitable
+
+# What Numba leaves untyped.
+_intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
+_jitable: Callable[[Callable[..., Any]], Any] = register_jitable
+
+# Chunks start at multiples of this, so that only the last one has a remainder to do one by one.
+_GRAIN: Final = 128
+# A result that does not go to the cache is computed in blocks of this many bytes, which stay in the
+# first-level cache, and written out from there a cache line at a time.
+_BLOCK: Final = 8192
+_LINE: Final = 64
+
+
+def launch(address, inputs, outputs, params, size, chunks, streamed):  # type: ignore[no-untyped-def]
+    """Call the kernel at `address` on `chunks` slices of the arrays, in parallel."""
+    step = (size + chunks * _GRAIN - 1) // (chunks * _GRAIN) * _GRAIN
+    for chunk in prange(chunks):
+        start = min(chunk * step, size)
+        stop = min(start + step, size)
+        if streamed:
+            stream_slice(address, inputs, outputs, params, start, stop)
+        else:
+            call_on_slice(address, inputs, outputs, params, start, stop)
+
+
+def stream(address, inputs, outputs, params, size):  # type: ignore[no-untyped-def]
+    """Call the kernel at `address` on the whole arrays and write the outputs past the cache."""
+    stream_slice(address, inputs, outputs, params, 0, size)
+
+
+@_jitable
+def stream_slice(address, inputs, outputs, params, start, stop):  # type: ignore[no-untyped-def]
+    """Do as `call_on_slice`, but write past the cache. The outputs are aligned alike."""
+    line = _LINE // outputs[0].itemsize
+    first = min(start + elements_to_line(outputs, start), stop)
+    last = first + (stop - first) // line * line
+    call_on_slice(address, inputs, outputs, params, start, first)
+    block = _BLOCK // outputs[0].itemsize
+    for begin in range(first, last, block):
+        stream_block(address, inputs, outputs, params, begin, min(begin + block, last))
+    finish_streams()
+    call_on_slice(address, inputs, outputs, params, last, stop)
+
+
+@_intrinsic
+def call_on_slice(
+    typingctx: Any, address: Any, inputs: Any, outputs: Any, params: Any, start: Any, stop: Any
+) -> Any:
+    """Call a compiled function, which returns None, on array[start:stop] of each array."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds, arguments = _arguments(context, builder, signature, values)
+        _call(context, builder, values[0], kinds, arguments)
+        return context.get_dummy_value()
+
+    return types.none(address, inputs, outputs, params, start, stop), codegen
+
+
+@_intrinsic
+def stream_block(
+    typingctx: Any, address: Any, inputs: Any, outputs: Any, params: Any, start: Any, stop: Any
+) -> Any:
+    """Do as `call_on_slice` for whole cache lines, at most a block, written past the cache."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds, arguments = _arguments(context, builder, signature, values)
+        n_inputs, n_outputs = len(signature.args[1].types), len(signature.args[2].types)
+        results = range(n_inputs, n_inputs + n_outputs)
+        targets = [context.make_array(kinds[k])(context, builder, arguments[k]) for k in results]
+        blocks = []
+        for k in results:
+            # cgutils.alloca_once would fill it with zeros, and LLVM take seconds over those.
+            with builder.goto_entry_block():
+                block = builder.alloca(ir.ArrayType(ir.IntType(8), _BLOCK))
+            block.align = _LINE
+            blocks.append(block)
+            local = context.make_array(kinds[k])(context, builder, arguments[k])
+            local.data = builder.bitcast(block, local.data.type)
+            arguments[k] = local._getvalue()
+        _call(context, builder, values[0], kinds, arguments)
+        for block, target in zip(blocks, targets, strict=True):
+            n_bytes = builder.mul(target.nitems, target.itemsize)
+            _copy_past_cache(builder, block, target.data, n_bytes)
+        return context.get_dummy_value()
+
+    return types.none(address, inputs, outputs, params, start, stop), codegen
+
+
+@_intrinsic
+def elements_to_line(typingctx: Any, outputs: Any, start: Any) -> Any:
+    """Return how many elements of the first output, from `start` on, precede a cache line."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kind = signature.args[0].types[0]
+        array = builder.extract_value(values[0], 0)
+        view = context.make_array(kind)(context, builder, array)
+        place = builder.ptrtoint(builder.gep(view.data, [values[1]]), view.itemsize.type)
+        rest = builder.and_(builder.neg(place), place.type(_LINE - 1))
+        return builder.udiv(rest, view.itemsize)
+
+    return types.intp(outputs, start), codegen
+
+
+@_intrinsic
+def finish_streams(typingctx: Any) -> Any:
+    """Let what was written past the cache be seen before anything that is written later."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.none(), codegen
+
+
+def _arguments(context: Any, builder: Any, signature: Any, values: Any) -> tuple[Any, Any]:
+    """Return the types and values of a kernel's arguments for [start:stop] of the arrays."""
+    kinds = [kind for group in signature.args[1:4] for kind in group.types]
+    whole = [item for group in values[1:4] for item in cgutils.unpack_tuple(builder, group)]
+    start, size = values[4], builder.sub(values[5], values[4])
+    arguments = [
+        _slice(context, builder, kind, value, start, size)
+        if isinstance(kind, types.Array)
+        else value
+        for kind, value in zip(kinds, whole, strict=True)
+    ]
+    return kinds, arguments
+
+
+def _slice(context: Any, builder: Any, kind: Any, array: Any, start: Any, size: Any) -> Any:
+    """Return the contiguous 1-D array[start:start + size]."""
+    view = context.make_array(kind)(context, builder, value=array)
+    view.data = builder.gep(view.data, [start])
+    view.nitems = size
+    view.shape = cgutils.pack_array(builder, [size])
+    return view._getvalue()
+
+
+def _call(context: Any, builder: Any, address: Any, kinds: Any, arguments: Any) -> None:
+    convention = context.call_conv
+    kernel_type = convention.get_function_type(types.none, kinds)
+    kernel = builder.inttoptr(address, kernel_type.as_pointer())
+    # A kernel cannot raise, so its status is not looked at.
+    convention.call_function(builder, kernel, types.none, kinds, arguments)
+
+
+def _copy_past_cache(builder: Any, source: Any, target: Any, n_bytes: Any) -> None:
+    """Copy whole cache lines between aligned addresses with non-temporal stores."""
+    line = ir.VectorType(ir.IntType(64), _LINE // 8)
+    source, target = (builder.bitcast(end, line.as_pointer()) for end in (source, target))
+    hint = builder.module.add_metadata([ir.IntType(32)(1)])
+    with cgutils.for_range(builder, builder.udiv(n_bytes, n_bytes.type(_LINE))) as loop:
+        value = builder.load(builder.gep(source, [loop.index]), align=_LINE)
+        written = builder.store(value, builder.gep(target, [loop.index]), align=_LINE)
+        written.set_metadata("nontemporal", hint)

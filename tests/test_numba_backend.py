@@ -1,0 +1,423 @@
+"""The numba backend: its disk cache, its threads, and the code that it compiles."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from types import FunctionType
+
+import numpy as np
+import pytest
+
+from fastact import threads
+from fastact.activations import TABLE
+from fastact.backends import numba as backend
+
+if (REASON := backend.why_unavailable()) is not None:
+    pytest.skip(REASON, allow_module_level=True)
+
+DTYPES = ("float32", "float64")
+WITH_PARAMS = [name for name, declaration in TABLE.items() if declaration.params]
+KERNELS = [
+    f"{name}-{pass_}-{dtype}"
+    for name, declaration in TABLE.items()
+    for pass_ in declaration.passes
+    for dtype in DTYPES
+]
+LAYERS = {"workqueue": "workqueue", "omp": "omppool", "tbb": "tbbpool"}
+
+# What the scripts below begin with: `compute` uses serial, array and parallel code of one function,
+# `compiled` counts what was compiled and not loaded.
+PRELUDE = f"""
+import os, sys, threading
+import numpy as np
+from fastact import threads
+from fastact.activations import TABLE
+from fastact.backends import numba as backend
+
+NAME = {WITH_PARAMS[0]!r}
+PARAMS = [0.5] * len(TABLE[NAME].params)
+X = np.linspace(-3.0, 3.0, 1 << 18, dtype=np.float32)
+
+def compute():
+    kernel = backend.kernel(NAME, "forward", X.dtype)
+    x, out = X[:1000], np.full(1000, -7, np.float32)
+    kernel(x, out, *PARAMS)
+    filled = out.copy()
+    kernel(x, filled, *(np.full_like(x, value) for value in PARAMS))
+    assert np.array_equal(out, filled)
+    large = np.empty_like(X)
+    kernel(X, large, *PARAMS)
+    threads.set_num_threads(1)
+    serial = np.empty_like(X)
+    kernel(X, serial, *PARAMS)
+    assert np.array_equal(large, serial)
+    assert np.array_equal(large[:1000], out)
+    return large
+
+def compiled():
+    from numba.core import event
+    return event.install_recorder("numba:compile")
+
+threads.set_num_threads(2)
+"""
+COUNT = """
+with compiled() as events:
+    compute()
+print(len(events.buffer))
+"""
+
+Run = Callable[..., str]
+
+
+def kinds_of(name: str, pass_: str, dtype: str, kind: str) -> tuple[FunctionType, list[object]]:
+    """Return an emitted function and the Numba types of its arguments."""
+    from numba import types
+
+    module = importlib.import_module(f"fastact.backends._kernels.{name}")
+    function = getattr(module, f"{pass_}_f{dtype[-2:]}_{kind}")
+    array = getattr(types, dtype)[::1]
+    params = [types.float64] if kind == "scalar" else [array, types.float64, types.boolean]
+    return function, [array] * len(backend._ARRAYS[pass_]) + params * len(TABLE[name].params)
+
+
+def run_in(folder: Path, script: str, **variables: str) -> str:
+    """Run a script on the package that lies in `folder`, and return what it prints."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA_")}
+    environment = {**inherited, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PRELUDE + script],
+        cwd=folder,
+        env={**environment, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def copy_package(folder: Path) -> Path:
+    source = Path(threads.__file__).parent
+    shutil.copytree(source, folder / "fastact", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a copy of the package whose cache a first process has filled."""
+    folder = copy_package(tmp_path_factory.mktemp("filled"))
+    assert int(run_in(folder, COUNT)) > 0
+    return folder
+
+
+def cache_files(folder: Path) -> Iterator[Path]:
+    for pattern in ("*.nbi", "*.nbc"):
+        yield from folder.rglob(pattern)
+
+
+def test_a_second_process_does_not_compile(filled: Path) -> None:
+    assert int(run_in(filled, COUNT)) == 0
+
+
+def test_an_edited_kernel_is_compiled_again(filled: Path, tmp_path: Path) -> None:
+    shutil.copytree(filled, tmp_path / "edited")
+    for module in (tmp_path / "edited/fastact/backends/_kernels").glob("*.py"):
+        module.write_text(module.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+    assert int(run_in(tmp_path / "edited", COUNT)) > 0
+
+
+def test_no_folder_can_be_written(tmp_path: Path) -> None:
+    folder = copy_package(tmp_path)
+    for package in (folder / "fastact/backends", folder / "fastact/backends/_kernels"):
+        (package / "__pycache__").write_text("a file where the folder would be")
+    script = "compute(); print(backend.describe()['cache'])"
+    nowhere = os.path.join(os.devnull, "nowhere")
+    printed = run_in(folder, script, HOME=nowhere, XDG_CACHE_HOME=nowhere, LOCALAPPDATA=nowhere)
+    assert printed.startswith("none")
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "truncated": lambda data: data[: len(data) // 2],
+    "garbage": lambda data: bytes(range(256)) * 4,
+    "overwritten": lambda data: data[:3000] + bytes(2000) + data[5000:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_cache_files_are_replaced(damage: str, filled: Path, tmp_path: Path) -> None:
+    shutil.copytree(filled, tmp_path / "damaged")
+    for path in cache_files(tmp_path / "damaged"):
+        path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    assert int(run_in(tmp_path / "damaged", COUNT)) > 0
+    assert int(run_in(tmp_path / "damaged", COUNT)) == 0
+
+
+def test_processes_fill_a_cold_cache_at_once(tmp_path: Path) -> None:
+    folder = copy_package(tmp_path)
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    command = [sys.executable, "-c", PRELUDE + "compute()"]
+    running = [
+        subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE)
+        for _ in range(6)
+    ]
+    for process in running:
+        _, error = process.communicate(timeout=60)
+        assert process.returncode == 0, error.decode()
+
+
+def test_numba_is_imported_with_the_first_kernel(filled: Path) -> None:
+    assert run_in(filled, "print('numba' in sys.modules)") == "False"
+
+
+@pytest.mark.parametrize(
+    ("stub", "said"),
+    [(None, "not installed"), ("raise OSError('no LLVM here')", "no LLVM here")],
+    ids=["missing", "broken"],
+)
+def test_numba_cannot_be_imported(stub: str | None, said: str, tmp_path: Path) -> None:
+    folder = copy_package(tmp_path)
+    script = "print(backend.why_unavailable())"
+    if stub is None:
+        script = f"sys.modules['numba'] = None\n{script}"
+    else:
+        (folder / "numba.py").write_text(stub)
+    assert said in run_in(folder, script)
+
+
+def test_kernels_were_not_emitted(tmp_path: Path) -> None:
+    folder = copy_package(tmp_path)
+    shutil.rmtree(folder / "fastact/backends/_kernels")
+    assert "not been generated" in run_in(folder, "print(backend.why_unavailable())")
+
+
+def test_numba_is_switched_off(filled: Path) -> None:
+    printed = run_in(filled, "print(backend.why_unavailable())", NUMBA_DISABLE_JIT="1")
+    assert "NUMBA_DISABLE_JIT" in printed
+
+
+@pytest.mark.parametrize(
+    "key",
+    [("no_such", "forward", "f4"), (WITH_PARAMS[0], "back", "f4"), (WITH_PARAMS[0], "vjp", "f2")],
+)
+def test_a_kernel_that_is_not_there(key: tuple[str, str, str]) -> None:
+    with pytest.raises(KeyError, match="the numba backend has no kernel"):
+        backend.kernel(key[0], key[1], np.dtype(key[2]))
+
+
+# --- threads ---------------------------------------------------------------------------------------
+
+THREADS = """
+want, wrong = compute(), []
+threads.set_num_threads(2)
+kernel = backend.kernel(NAME, "forward", X.dtype)
+
+def work():
+    out = np.empty_like(X)
+    for _ in range(200):
+        out.fill(-7)
+        kernel(X, out, *PARAMS)
+        if not np.array_equal(out, want):
+            wrong.append(1)
+
+def work_together(count):
+    crew = [threading.Thread(target=work) for _ in range(count)]
+    for thread in crew: thread.start()
+    for thread in crew: thread.join()
+    return len(wrong)
+"""
+
+
+def layer_environment(layer: str) -> dict[str, str]:
+    try:
+        importlib.import_module(f"numba.np.ufunc.{LAYERS[layer]}")
+    except ImportError as error:
+        pytest.skip(f"Numba's {layer} layer cannot be loaded: {error}")
+    return {"NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "4"}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_python_threads_launch_at_once(layer: str, filled: Path) -> None:
+    script = THREADS + "print(work_together(8), backend.describe()['threading layer'])"
+    assert run_in(filled, script, **layer_environment(layer)) == f"0 {layer}"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+@pytest.mark.parametrize("layer", LAYERS)
+def test_fork_after_use(layer: str, filled: Path) -> None:
+    script = f"""{THREADS}
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
+def child():
+    threads.set_num_threads(2)
+    os._exit(work_together(2))
+children = [os.fork() or child() for _ in range(4)]
+print(*(os.waitpid(pid, 0)[1] for pid in children), work_together(1))
+"""
+    assert run_in(filled, script, **layer_environment(layer)) == "0 0 0 0 0"
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_no_more_threads_than_allowed(layer: str, filled: Path, tmp_path: Path) -> None:
+    (tmp_path / "probe.py").write_text(
+        "from numba import get_thread_id\n"
+        "def probe(out):\n"
+        "    for i in range(out.size):\n"
+        "        out[i] = get_thread_id()\n"
+    )
+    script = f"""
+sys.path.append({str(tmp_path)!r})
+from probe import probe
+variant = backend._Variant(probe, np.dtype(np.float64), "o", "heavy")
+for count in (2, 3):
+    threads.set_num_threads(count)
+    out = np.full(1 << 16, -1.0)
+    assert variant.call_large((out,))
+    print(len(set(out)) <= count and out.min() >= 0)
+"""
+    assert run_in(filled, script, **layer_environment(layer)).split() == ["True", "True"]
+
+
+def test_the_threading_layer_is_not_there(filled: Path) -> None:
+    if find_spec("numba.np.ufunc.tbbpool"):
+        try:
+            importlib.import_module("numba.np.ufunc.tbbpool")
+        except ImportError:
+            pass
+        else:
+            pytest.skip("TBB is there")
+    script = "compute(); print(backend.describe()['threading layer'])"
+    assert run_in(filled, script, NUMBA_THREADING_LAYER="tbb").startswith("none: ")
+
+
+def test_the_pool_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads._state, "count", 2)
+    kernel = backend.kernel(WITH_PARAMS[0], "forward", np.dtype(np.float32))
+    x = np.linspace(-3, 3, 1 << 18, dtype=np.float32)
+    params = [0.5] * len(TABLE[WITH_PARAMS[0]].params)
+    outs = np.zeros((2, x.size), np.float32)
+    with backend._launching:
+        kernel(x, outs[0], *params)
+    kernel(x, outs[1], *params)
+    assert np.array_equal(outs[0], outs[1])
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("pass_", ["vjp", "value_and_derivative"])
+def test_results_past_the_cache(pass_: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads._state, "count", count)
+    kernel = backend.kernel(WITH_PARAMS[0], pass_, np.dtype(np.float32))
+    params = [0.5] * len(TABLE[WITH_PARAMS[0]].params)
+    memory = np.random.default_rng(3).normal(size=(3, 160_000)).astype(np.float32)
+    n_outputs = backend._ARRAYS[pass_].count("o")
+    # Outputs that start anywhere in a cache line, alike or not, and end anywhere in one.
+    for offset, other, size in [
+        (0, 0, 131_072),
+        (3, 3, 140_001),
+        (17, 17, 133_333),
+        (1, 2, 131_080),
+    ]:
+        results = []
+        for stream_from in (0, 1 << 40):
+            monkeypatch.setattr(backend, "_STREAM_FROM", stream_from)
+            arrays = [array[offset : offset + size] for array in memory[: 3 - n_outputs]]
+            buffers = np.full((n_outputs, memory.shape[1]), 7, np.float32)
+            starts = (offset, other)[:n_outputs]
+            outputs = [
+                buffer[start : start + size] for buffer, start in zip(buffers, starts, strict=True)
+            ]
+            kernel(*arrays, *outputs, *params)
+            results.append(buffers)
+        assert np.array_equal(*results)
+        assert (results[0][0][offset + size :] == 7).all()
+        assert (results[0][0][:offset] == 7).all()
+
+
+# --- what is compiled ------------------------------------------------------------------------------
+
+
+def optimised(name: str, pass_: str, dtype: str, kind: str) -> str:
+    """Return the LLVM code of one emitted function, compiled afresh."""
+    from fastact.backends import numba_compile
+
+    function, arguments = kinds_of(name, pass_, dtype, kind)
+    dispatcher = numba_compile._dispatcher(function, parallel=False)
+    dispatcher.compile(tuple(arguments))
+    return dispatcher.overloads[tuple(arguments)].library.get_llvm_str()
+
+
+def assert_packed(key: str, kind: str) -> None:
+    name, pass_, dtype = key.split("-")
+    code = optimised(name, pass_, dtype, kind)
+    element = {"float32": "float", "float64": "double"}[dtype]
+    # Storing a constant becomes a call of memset.
+    packed = re.search(rf"store <\d+ x {element}>", code) or "llvm.memset" in code
+    assert packed, f"{key}: no packed store"
+    assert "vector.memcheck" not in code, f"{key}: tests whether its arrays overlap"
+    if dtype == "float32":
+        assert not re.search(r"<\d+ x double>", code), f"{key}: widens to float64"
+
+
+@pytest.mark.parametrize("key", KERNELS[::29])
+def test_kernels_are_packed(key: str) -> None:
+    assert_packed(key, "scalar")
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("key", KERNELS)
+def test_every_kernel_is_packed(key: str) -> None:
+    assert_packed(key, "scalar")
+    if TABLE[key.split("-")[0]].params:
+        assert_packed(key, "array")
+
+
+@pytest.mark.parametrize("name", WITH_PARAMS)
+def test_array_parameters_agree_with_floats(name: str) -> None:
+    kernel = backend.kernel(name, "forward", np.dtype(np.float32))
+    x = np.linspace(-9, 9, 333, dtype=np.float32)
+    # Not a float32: the low part of a float must survive beside a parameter that is an array.
+    floats = [0.1] + [0.75] * (len(TABLE[name].params) - 1)
+    want, got = np.empty_like(x), np.empty_like(x)
+    kernel(x, want, *floats)
+    kernel(x, got, floats[0], *(np.full_like(x, value) for value in floats[1:]))
+    assert np.array_equal(got, want, equal_nan=True)
+    single = float(np.float32(0.1))
+    kernel(x, want, single, *floats[1:])
+    kernel(x, got, *(np.full_like(x, value) for value in floats))
+    assert np.array_equal(got, want, equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_length_and_read_only_and_in_place(dtype: str) -> None:
+    kernel = backend.kernel(WITH_PARAMS[0], "vjp", np.dtype(dtype))
+    params = [0.5] * len(TABLE[WITH_PARAMS[0]].params)
+    rng = np.random.default_rng(7)
+    g, x = rng.normal(size=(2, 200)).astype(dtype)
+    want = np.empty_like(x)
+    kernel(g, x, want, *params)
+    for array in (g, x):
+        array.flags.writeable = False
+    for size in range(140):
+        out = np.full(size + 1, 7, dtype)
+        kernel(g[:size], x[:size], out[:size], *params)
+        assert np.array_equal(out[:size], want[:size])
+        assert out[size] == 7
+        for alias in (0, 1):
+            pair = [g[:size].copy(), x[:size].copy()]
+            kernel(*pair, pair[alias], *params)
+            assert np.array_equal(pair[alias], want[:size])
+
+
+def test_silent_when_everything_is_an_error() -> None:
+    with np.errstate(all="raise"):
+        kernel = backend.kernel(WITH_PARAMS[-1], "derivative", np.dtype(np.float64))
+        x = np.array([0.0, -0.0, 1e308, -1e308, 5e-324, np.inf, -np.inf, np.nan])
+        kernel(x, np.empty_like(x), *[0.5] * len(TABLE[WITH_PARAMS[-1]].params))
+        assert (x[:1] + 1)[0] == 1
