@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent
 CSRC = Path("csrc")
 PYX = Path("fastact/backends/_native.pyx")
 KERNELS = Path("fastact/backends/_kernels")
+STUB = Path("fastact/__init__.pyi")
 
 # Never -ffast-math, which would set flush-to-zero for the whole process, and never -march=native:
 # the instruction set is chosen at load.
@@ -66,18 +67,25 @@ def emitter():
     return importlib.import_module("fastact.dialect.build")
 
 
-class BuildKernels(build_py):
-    """Adds the emitted Numba kernels: beside the sources if those are what will be imported."""
+def emit_python(root):
+    """Write what the build emits besides C: the Numba kernels and the type stub."""
+    emitter().write_numba(root / KERNELS)
+    emitter().write_stub(root / STUB.parent)
 
-    def _kernels(self):
-        return (ROOT if self.editable_mode else Path(self.build_lib)) / KERNELS
+
+class BuildKernels(build_py):
+    """Adds what is emitted: beside the sources if those are what will be imported."""
+
+    def _root(self):
+        return ROOT if self.editable_mode else Path(self.build_lib)
 
     def run(self):
         super().run()
-        emitter().write_numba(self._kernels())
+        emit_python(self._root())
 
     def get_outputs(self, include_bytecode=True):
-        return [*super().get_outputs(include_bytecode), *map(str, self._kernels().glob("*.py"))]
+        emitted = [self._root() / STUB, *(self._root() / KERNELS).glob("*.py")]
+        return list({*super().get_outputs(include_bytecode), *map(str, emitted)})
 
 
 class BuildNative(build_ext):
@@ -86,7 +94,7 @@ class BuildNative(build_ext):
     def run(self):
         super().run()
         if self.inplace:
-            emitter().write_numba(ROOT / KERNELS)
+            emit_python(ROOT)
 
     def build_extension(self, ext):
         try:

@@ -476,7 +476,7 @@ def softcap_slope(x: Any, cap: float) -> Any:
 def log_sigmoid(x: Any) -> Any:
     """log σ(x) = min(x, 0) - log1p(exp(-|x|)). The derivative is σ(-x)."""
     p, p_low, unit = softplus_parts(-x, absent)
-    return 0.0 - (p + p_low) * unit
+    return x if x < LOWEST else 0.0 - (p + p_low) * unit
 
 
 @log_sigmoid.derivative

@@ -144,3 +144,15 @@ def check_python(source: str, *arguments: str, timeout: float = 60, **variables:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that accepts what the emitters write now."""
     parser.addoption("--write-golden", action="store_true", help="accept what the emitters write")
+
+
+# What was measured -> the worst error and where; printed at the end of every run.
+WORST: dict[str, str] = {}
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the worst errors that the tests found, whether they passed or not."""
+    if WORST:
+        terminalreporter.section("worst errors")
+        for label, worst in WORST.items():
+            terminalreporter.write_line(f"{label:50s} {worst}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import fastact as fa
 from fastact.activations import TABLE
 from fastact.declare import Table
 from fastact.dialect import build, emit_c, emit_numba
@@ -172,3 +173,16 @@ def test_unchanged_files_are_left_alone(tmp_path: Path) -> None:
     build.write_numba(tmp_path)
     assert before == {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
     assert {file.stem for file in before} == {"__init__", *TABLE}
+
+
+def test_the_stub_names_everything_public(tmp_path: Path) -> None:
+    build.write_stub(tmp_path)
+    text = (tmp_path / "__init__.pyi").read_text(encoding="utf-8")
+    compile(text, "__init__.pyi", "exec")
+    for name in fa.__all__:
+        assert re.search(rf"^{name}: | as {name}$", text, re.MULTILINE), name
+    for name, declaration in TABLE.items():
+        (call,) = re.findall(rf"class _{name}\(Elementwise\):\n    def __call__\((.*)\)", text)
+        assert all(
+            f"{parameter}: " in call for parameter in (*declaration.params, *declaration.choices)
+        )

@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from ..activations import TABLE
-from . import emit_c, emit_numba
+from . import emit_c, emit_numba, emit_stub
 from .kernels import kernels
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -38,6 +38,11 @@ def write_numba(directory: Path) -> None:
     )
     for name, group in groupby(kernels(TABLE), key=lambda kernel: kernel.name):
         write(directory / f"{name}.py", emit_numba.module(group, stamp))
+
+
+def write_stub(directory: Path) -> None:
+    """Write the type stub of the package whose folder this is."""
+    write(directory / "__init__.pyi", emit_stub.stub(TABLE.values()))
 
 
 def main() -> None:

@@ -1,0 +1,69 @@
+"""Emit the package's type stub: every public name, and every activation with its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ..declare import Declaration, Parameter
+from .kernels import SIGNATURES
+
+HEAD = '''\
+"""Emitted from fastact/activations.py: the public names with their types."""
+
+from typing import Any, Protocol
+
+from numpy.typing import ArrayLike, DTypeLike
+
+from .backends.registry import backends as backends
+from .backends.registry import get_backend as get_backend
+from .backends.registry import register_backend as register_backend
+from .backends.registry import set_backend as set_backend
+from .backends.registry import use_backend as use_backend
+from .elementwise import Elementwise
+from .lookup import get as get
+from .lookup import names as names
+from .slopes import prelu as prelu
+from .slopes import rrelu as rrelu
+from .threads import get_num_threads as get_num_threads
+from .threads import set_num_threads as set_num_threads
+
+__version__: str
+'''
+OPTIONS = "*, out: Any = ..., where: ArrayLike = ..., dtype: DTypeLike | None = ..."
+
+
+def stub(table: Iterable[Declaration]) -> str:
+    """Return the text of ``__init__.pyi``."""
+    lines: list[str] = []
+    for declaration in table:
+        lines += ["", *_classes(declaration)]
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def _classes(declaration: Declaration) -> Iterator[str]:
+    name = declaration.name
+    for pass_ in declaration.passes[1:]:
+        yield f"class _{name}_{pass_}(Protocol):"
+        yield f"    {_call(declaration, pass_)}"
+        yield ""
+    yield f"class _{name}(Elementwise):"
+    yield f"    {_call(declaration, 'forward')}"
+    for pass_ in declaration.passes[1:]:
+        yield f"    {pass_}: _{name}_{pass_}  # type: ignore[assignment]"
+    yield ""
+    yield from (f"{public}: _{name}" for public in (name, *declaration.aliases))
+
+
+def _call(declaration: Declaration, pass_: str) -> str:
+    inputs, outputs = SIGNATURES[pass_]
+    arrays = ", ".join(f"{array}: ArrayLike" for array in inputs)
+    parameters = "".join(f"{_parameter(parameter)}, " for parameter in declaration.params.values())
+    choices = "".join(f"{name}: bool | str = ..., " for name in declaration.choices)
+    result = "Any" if len(outputs) == 1 else "tuple[Any, Any]"
+    return f"def __call__(self, {arrays}, /, {parameters}{choices}{OPTIONS}) -> {result}: ..."
+
+
+def _parameter(parameter: Parameter) -> str:
+    kind = "ArrayLike | None" if parameter.optional else "ArrayLike"
+    default = "" if parameter.default is None else " = ..."
+    return f"{parameter.name}: {kind}{default}"
