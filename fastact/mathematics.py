@@ -292,7 +292,7 @@ class Exact:
 
     def __init__(self) -> None:
         # Only measuring needs it, so only measuring imports it.
-        from mpmath import MPContext  # type: ignore[import-untyped]
+        from mpmath import MPContext
 
         self.context = context = MPContext()
         context.dps = 60
