@@ -13,9 +13,12 @@ from typing import Any
 from . import declare
 from .dialect.primitives import absent, copysign, exact, fma, low, per_type, sqrt
 from .vecmath import (
+    FAR,
     LOWEST,
+    UNIT,
     bell_parts,
     exp,
+    exp_far,
     exp_negative,
     expm1,
     expm1_parts,
@@ -38,19 +41,11 @@ def above(x: Any, t: Any) -> Any:
     return x > t or (x == t and low(t) < 0.0)
 
 
-# Where x is larger, σ and tanh have no low part left that it could multiply.
-ENOUGH = per_type(f32=1e30, f64=1e300)
-
-
 def quotient(x: Any, divisor: Any) -> Any:
     """x/divisor and what rounding it left behind, both for use as the argument of exp."""
     z = x / divisor
     rest = (fma(-z, divisor, x) - z * low(divisor)) * (1.0 / divisor)
-    return z, rest if abs(z) < -LOWEST else 0.0
-
-
-def clipped(x: Any) -> Any:
-    return max(min(x, ENOUGH), -ENOUGH)
+    return z, rest if abs(z) < -FAR else 0.0
 
 
 def inside(mask: Any, x: Any, slope: Any) -> Any:
@@ -237,7 +232,7 @@ def hard_swish_slope(x: Any) -> Any:
     return 0.0 if x <= -3.0 else (1.0 if x >= 3.0 else inside)
 
 
-@elementwise(source="the relu of Gaussian-free sparse layers; optax and JAX, jax.nn.sparse_plus")
+@elementwise(source="jax.nn.sparse_plus")
 def sparse_plus(x: Any) -> Any:
     """0 for x ≤ -1, (x + 1)²/4 up to 1, x from there."""
     half = fma(0.5, x, 0.5)
@@ -270,6 +265,10 @@ def softsign(x: Any) -> Any:
     return copysign(a / (1.0 + a), x)
 
 
+# Here 1 + a has long been a; (1 + a) - a must not be inf - inf.
+LINEAR_END = per_type(f32=1e30, f64=1e300)
+
+
 @softsign.derivative
 def softsign_slope(x: Any) -> Any:
     a = abs(x)
@@ -277,7 +276,7 @@ def softsign_slope(x: Any) -> Any:
     b = d - a
     r = 1.0 / d
     r = fma(fma(-r, d, 1.0) - r * ((1.0 - b) + (a - (d - b))), r, r)
-    return r * r if a < ENOUGH else 1.0 / a / a
+    return r * r if a < LINEAR_END else 1.0 / a / a
 
 
 # Above this x² + b is x² to the last bit for every b that is not itself enormous, and x² nears overflow.
@@ -347,7 +346,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
 
 @elu.derivative
 def elu_slope(x: Any, alpha: float) -> Any:
-    e, unit = exp_negative(min(x, 0.0), absent)
+    e, unit = exp_far(min(x, 0.0), absent)
     return 1.0 if x > 0.0 else fma(e, alpha, e * low(alpha)) * unit
 
 
@@ -408,7 +407,7 @@ def selu_slope_from_output(y: Any) -> Any:
 @elementwise(aliases=("expit", "logistic"), source="Verhulst 1838")
 def sigmoid(x: Any) -> Any:
     """1/(1 + e⁻ˣ)."""
-    s, s_low, unit, _ = logistic_parts(x, absent)
+    s, s_low, unit, _ = logistic_parts(x, absent, exp_negative)
     return (s + s_low) * unit
 
 
@@ -481,7 +480,7 @@ def log_sigmoid(x: Any) -> Any:
 
 @log_sigmoid.derivative
 def log_sigmoid_slope(x: Any) -> Any:
-    s, s_low, unit, _ = logistic_parts(-x, absent)
+    s, s_low, unit, _ = logistic_parts(-x, absent, exp_negative)
     return (s + s_low) * unit
 
 
@@ -503,7 +502,7 @@ def softplus(x: Any, beta: float = 1.0, threshold: float | None = None) -> Any:
 @softplus.derivative
 def softplus_slope(x: Any, beta: float, threshold: float) -> Any:
     z, z_low = scaled(x, beta)
-    s, s_low, unit, _ = logistic_parts(z, z_low)
+    s, s_low, unit, _ = logistic_parts(z, z_low, exp_negative)
     return 1.0 if z > threshold else (s + s_low) * unit
 
 
@@ -513,16 +512,16 @@ def softplus_slope_from_output(y: Any, beta: float, threshold: float) -> Any:
     return 1.0 if z > threshold else -expm1(-z)
 
 
-def swish(x: Any, z: Any, z_low: Any) -> Any:
+def swish(x: Any, z: Any, z_low: Any, exp_of: Any, lowest: Any) -> Any:
     """x·σ(z + z_low), 0 where σ is nothing beside any x."""
-    s, s_low, unit, _ = logistic_parts(z, z_low)
-    bounded = x if z > LOWEST else 0.0
-    return copysign(fma(bounded, s, clipped(bounded) * s_low) * unit, x)
+    s, s_low, unit, _ = logistic_parts(z, z_low, exp_of)
+    bounded = x if z > lowest else -0.0
+    return fma(bounded, s, (x if abs(z) < -lowest else 0.0) * s_low) * unit
 
 
 def swish_slope(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
     """σ·(1 + rise·(1 - σ)), the derivative of x·σ(z) for rise = x·dz/dx; 1 - σ and rise to twice the precision."""
-    s, s_low, unit, small = logistic_parts(z, z_low)
+    s, s_low, unit, small = logistic_parts(z, z_low, exp_negative)
     plain = s * unit
     other = 1.0 - plain
     other_low = ((1.0 - other) - plain) - s_low * unit
@@ -541,7 +540,7 @@ SLOPE_END = per_type(f32=1e6, f64=1e6)
 def silu(x: Any, beta: float = 1.0) -> Any:
     """x·σ(`beta`·x), the sigmoid-weighted linear unit."""
     z, z_low = scaled(x, beta)
-    return swish(x, z, z_low)
+    return swish(x, z, z_low, exp_far, FAR)
 
 
 @silu.derivative
@@ -557,7 +556,7 @@ QUICK = exact("1.702")
 def quick_gelu(x: Any) -> Any:
     """x·σ(1.702 x)."""
     z, z_low = scaled(x, QUICK)
-    return swish(x, z, z_low)
+    return swish(x, z, z_low, exp_negative, LOWEST)
 
 
 @quick_gelu.derivative
@@ -597,7 +596,7 @@ def mish(x: Any) -> Any:
     q = top * inverse
     q_low = (fma(-q, d, top) + (top_low - q * d_low)) * inverse
     bounded = x if x > LOWEST else 0.0
-    return copysign(fma(bounded, q, clipped(bounded) * q_low) * unit, x)
+    return copysign(fma(bounded, q, (x if abs(x) < -LOWEST else 0.0) * q_low) * unit, x)
 
 
 @mish.derivative
@@ -622,11 +621,11 @@ GELU_CHOICES: dict[str, dict[object, str]] = {
 def gelu(x: Any) -> Any:
     """x·Φ(x), Φ the normal cdf. With `approximate="tanh"`, `gelu_tanh`."""
     # max(x, 0) - |x|·Φ(-|x|) has no cancellation; Φ(-a) is Mills' ratio times exp(-a²/2).
-    a, t, mills, mills_low = mills_parts(x)
-    q, power, unit = gaussian_parts(a)
+    a, t, _, mills, mills_low = mills_parts(x)
+    q, power = gaussian_parts(a)
     tail = t * mills
     tail_low = fma(t, mills, -tail) + t * mills_low
-    return copysign(max(x, 0.0) - (tail + fma(tail, q, tail_low)) * power * unit, x)
+    return fma((tail + fma(tail, q, tail_low)) * power, -UNIT, max(x, 0.0))
 
 
 # 4·φ(0), which is 2·√(2/π).
@@ -637,17 +636,18 @@ DENSITY = exact(
 
 @gelu.derivative
 def gelu_slope(x: Any) -> Any:
-    a, t, mills, mills_low = mills_parts(x)
-    q, power, unit = gaussian_parts(a)
+    a, t, t_low, mills, mills_low = mills_parts(x)
+    q, power = gaussian_parts(a)
     # a·φ(a) - Φ(-a) over exp(-a²/2)/4; Φ(-a) is mills·(1 - t)/4, and the products are carried to twice the precision.
     other = 1.0 - t
     other_low = (1.0 - other) - t
     cdf = mills * other
-    cdf_low = fma(mills, other, -cdf) + (mills * other_low + mills_low * other)
+    # Near the zero of the derivative cdf falls in t with a slope of about -4.25.
+    cdf_low = fma(mills, other, -cdf) + fma(-4.25, t_low, mills * other_low + mills_low * other)
     density = a * DENSITY
     density_low = fma(a, DENSITY, -density) + a * low(DENSITY)
     d = (density - cdf) + (density_low - cdf_low)
-    tail = fma(d, q, d) * power * (0.25 * unit)
+    tail = fma(d, q, d) * power * (0.25 * UNIT)
     return 1.0 + tail if x > 0.0 else -tail
 
 
@@ -677,9 +677,7 @@ def tanh_argument(x: Any) -> Any:
 def gelu_tanh(x: Any) -> Any:
     """½x·(1 + tanh(√(2/π)·(x + 0.044715 x³)))."""
     w, w_low, _ = tanh_argument(x)
-    s, s_low, unit, _ = logistic_parts(w, w_low)
-    bounded = x if x > -TANH_END else 0.0
-    return copysign(fma(bounded, s, clipped(bounded) * s_low) * unit, x)
+    return swish(x, w, w_low, exp_negative, LOWEST)
 
 
 @gelu_tanh.derivative

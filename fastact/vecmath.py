@@ -32,13 +32,19 @@ LOG2E = exact(
 # 1.5 · 2^(bits of the significand): adding it leaves the sum rounded to an integer in the low bits.
 ROUNDER = per_type(f32=12582912.0, f64=6755399441055744.0)
 
-# Below TINY, exp is computed LIFT powers of two too high and comes with the unit 2^-LIFT. LIFT is so large that the
-# lifted value stays normal down to LOWEST, and so small that a product with the largest finite x cannot overflow:
-# e^TINY · 2^LIFT · 2^128 (2^1024) is just below the overflow threshold.
+# exp of a negative number is computed 2^LIFT too high and comes with the unit 2^-LIFT, so that whatever it is
+# multiplied by, the product is rounded into the subnormals once. Down to LOWEST the lifted value is a normal number,
+# and a product of |x| or less with it has reached zero there.
+LIFTED = per_type(f32=12582912.0 + 64.0, f64=6755399441055744.0 + 128.0)
+UNIT = per_type(f32=2.0**-64, f64=2.0**-128)
+LOWEST = per_type(f32=-120.0, f64=-780.0)
+
+# For products with a factor that is free, such as alpha, or x beside a beta of 1e-10: below TINY alone it is lifted, by
+# so much that it stays normal down to FAR, and so little that e^TINY · 2^LIFT times the largest number is finite.
 TINY = per_type(f32=-70.0, f64=-700.0)
-LIFTED = per_type(f32=12582912.0 + 100.0, f64=6755399441055744.0 + 980.0)
-UNIT = per_type(f32=2.0**-100, f64=2.0**-980)
-LOWEST = per_type(f32=-156.0, f64=-1386.0)
+FAR_LIFTED = per_type(f32=12582912.0 + 100.0, f64=6755399441055744.0 + 980.0)
+FAR_UNIT = per_type(f32=2.0**-100, f64=2.0**-980)
+FAR = per_type(f32=-156.0, f64=-1386.0)
 
 # (expm1(r) - r) / r² for |r| ≤ ln 2 / 2; error of expm1(r): f32 degree 4, 2^-26.2, f64 degree 9, 2^-55.6.
 EXPM1 = coefficients(
@@ -202,22 +208,20 @@ def reduced(x: Any, x_low: Any, rounder: Any) -> Any:
     return fma(r * r, polynomial(r, EXPM1), r), scale(1.0, t)
 
 
-def exp_parts(x: Any, x_low: Any) -> Any:
-    """exp(x + x_low) for x ≤ 0 as (q, power, unit): exp = (1 + q) · power · unit, power a normal number.
+def exp_negative(x: Any, x_low: Any) -> Any:
+    """exp(x + x_low) for x ≤ 0 as (significand, unit), the significand a normal number.
 
     `x_low` is what rounding x left behind: at x = -100 half an ulp of x is 50 ulp of exp(x).
     """
-    x = max(x, LOWEST)
-    rounder = LIFTED if x < TINY else ROUNDER
-    unit = UNIT if x < TINY else 1.0
-    q, power = reduced(x, x_low, rounder)
-    return q, power, unit
+    q, power = reduced(max(x, LOWEST), x_low, LIFTED)
+    return fma(power, q, power), UNIT
 
 
-def exp_negative(x: Any, x_low: Any) -> Any:
-    """exp(x + x_low) for x ≤ 0 as (significand, unit): a normal number, and the power of two that it wants."""
-    q, power, unit = exp_parts(x, x_low)
-    return fma(power, q, power), unit
+def exp_far(x: Any, x_low: Any) -> Any:
+    """The same for products with a factor of any size."""
+    x = max(x, FAR)
+    q, power = reduced(x, x_low, FAR_LIFTED if x < TINY else ROUNDER)
+    return fma(power, q, power), FAR_UNIT if x < TINY else 1.0
 
 
 # From here exp is computed a power of two too low, and the last multiplication overflows where the result does.
@@ -229,9 +233,9 @@ HIGHEST = per_type(f32=90.0, f64=711.0)
 
 def exp(x: Any) -> Any:
     """eˣ for every x; 0.8 ulp."""
-    x = min(max(x, LOWEST), HIGHEST)
-    rounder = LIFTED if x < TINY else (LOWERED if x > HUGE else ROUNDER)
-    unit = UNIT if x < TINY else (RISE if x > HUGE else 1.0)
+    x = min(max(x, FAR), HIGHEST)
+    rounder = FAR_LIFTED if x < TINY else (LOWERED if x > HUGE else ROUNDER)
+    unit = FAR_UNIT if x < TINY else (RISE if x > HUGE else 1.0)
     q, power = reduced(x, absent, rounder)
     return fma(power, q, power) * unit
 
@@ -262,7 +266,7 @@ def scaled(x: Any, factor: Any) -> Any:
     """x · factor and what rounding it left behind, both for use as the argument of exp."""
     z = x * factor
     z_low = fma(x, factor, -z) + x * low(factor)
-    return z, z_low if abs(z) < -LOWEST else 0.0
+    return z, z_low if abs(z) < -FAR else 0.0
 
 
 def facing(z: Any, z_low: Any) -> Any:
@@ -270,13 +274,13 @@ def facing(z: Any, z_low: Any) -> Any:
     return z_low if z < 0.0 else -z_low
 
 
-def logistic_parts(z: Any, z_low: Any) -> Any:
+def logistic_parts(z: Any, z_low: Any, exp_of: Any) -> Any:
     """σ(z + z_low) as (s, s_low, unit, e): σ = (s + s_low) · unit, and e = exp(-|z|).
 
-    `s_low` undoes the rounding of 1 + e and of the quotient.
+    `s_low` undoes the rounding of 1 + e and of the quotient. `exp_of` is `exp_negative` or `exp_far`.
     """
     negative = z < 0.0
-    e, unit = exp_negative(-abs(z), facing(z, z_low))
+    e, unit = exp_of(-abs(z), facing(z, z_low))
     small = e * unit
     d = 1.0 + small
     rest = small - (d - 1.0)
@@ -299,13 +303,13 @@ def bell_parts(z: Any, z_low: Any) -> Any:
 def softplus_parts(z: Any, z_low: Any) -> Any:
     """log(1 + exp(z + z_low)) as (p, p_low, unit): (p + p_low) · unit, p alone being good to 2 ulp."""
     negative = z < 0.0
-    q, power, unit = exp_parts(-abs(z), facing(z, z_low))
-    small = fma(power, q, power) * unit
+    q, power = reduced(max(-abs(z), LOWEST), facing(z, z_low), LIFTED)
+    small = fma(power, q, power) * UNIT
     ratio, ratio_low = log1p_parts(small)
     # Below zero the rounding of 1 + q would be half an ulp more.
     p = power * (ratio + fma(ratio, q, ratio_low)) if negative else fma(small, ratio, z)
     p_low = 0.0 if negative else fma(small, ratio_low, fma(small, ratio, z - p) + z_low)
-    return p, p_low, unit if negative else 1.0
+    return p, p_low, UNIT if negative else 1.0
 
 
 def tanh_parts(x: Any) -> Any:
@@ -340,19 +344,22 @@ def tanh_shrink(x: Any) -> Any:
 
 
 def mills_parts(x: Any) -> Any:
-    """For a = |x| ≤ MILLS_END: a, t = a / (a + 4) to its last bit, and (a + 4) · Φ(-a) · exp(a²/2) in two parts."""
+    """For a = |x| ≤ MILLS_END: a, t = a / (a + 4) in two parts, and (a + 4) · Φ(-a) · exp(a²/2) in two parts."""
     a = min(abs(x), MILLS_END)
     s = a + 4.0
     rest = a - (s - 4.0)
-    t = a / s
-    t = fma(fma(-t, s, a) - t * rest, 0.25 - 0.25 * t, t)
+    quotient = a / s
+    correction = (fma(-quotient, s, a) - quotient * rest) * (0.25 - 0.25 * quotient)
+    t = quotient + correction
+    t_low = (quotient - t) + correction
     v = t - MILLS_CENTRE
     mills, mills_low = polynomial_parts(v, MILLS)
     # Rounding v matters for small t alone, where the function falls with a slope of about -4.
-    return a, t, mills, fma(-4.0, t - (v + MILLS_CENTRE), mills_low)
+    return a, t, t_low, mills, fma(-4.0, t - (v + MILLS_CENTRE), mills_low)
 
 
 def gaussian_parts(a: Any) -> Any:
-    """exp(-a²/2) as `exp_parts` gives it; a² is carried to twice the precision."""
-    square = a * a
-    return exp_parts(-0.5 * square, -0.5 * fma(a, a, -square))
+    """exp(-a²/2) for a ≤ MILLS_END as (q, power): (1 + q) · power · UNIT; a² is carried to twice the precision."""
+    half = 0.5 * a
+    square = half * a
+    return reduced(-square, -fma(half, a, -square), LIFTED)

@@ -1,0 +1,181 @@
+"""Time fastact and its peers in turns, in one process, and write what they took as JSON.
+
+    python bench/compare.py            every function, pass, dtype and size
+    python bench/compare.py --quick    a few functions
+    python bench/report.py             tables and a chart of the result
+
+Cases on the same data are measured together. In every round each library has one turn, in which it
+does all of them; then comes a pause, since the threads of PyTorch's OpenMP go on spinning after
+their work and would take a processor from the next. The order rotates from round to round, and the
+best sample of all rounds counts. Before the first round everything has run twice, so that compiling,
+loading and starting threads is not counted.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+import timeit
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+
+import cases
+import click
+import machine
+import numpy as np
+from cases import COPY, DTYPES, PASSES, SIZES, TITLES, Case, contender, prepare, why_missing
+from peers import Call
+
+from fastact.backends.registry import BUILT_IN
+from fastact.commands.bench import QUICK
+from fastact.elementwise import FUNCTIONS
+
+DEFAULT = Path(__file__).with_name("results") / "speed.json"
+# Where the smallest case of the largest libraries still runs on one thread, nobody spins.
+PAUSE_FROM = 1 << 14
+# Seconds. The clock takes 1/1000 of it; a longer one is often interrupted, and then OpenMP's threads
+# wait 8 ms for each other.
+SAMPLE = 1e-4
+# Processors that others may use meanwhile. With both taken, PyTorch measured 50 times its time.
+BUSY = 0.3
+
+
+class Stopwatch:
+    """A prepared call and the best time it took in each turn, in seconds."""
+
+    def __init__(self, case: Case, call: Call, turn: float) -> None:
+        self.case = case
+        self.times: list[float] = []
+        result = np.asarray(call())
+        if result.shape != (case.size,) or result.dtype != case.dtype:
+            raise TypeError(f"{case}: the result is {result.dtype} of shape {result.shape}")
+        self._timer = timeit.Timer(call)
+        once = min(self._timer.repeat(5, 1)) if case.size < PAUSE_FROM else self._timer.timeit(1)
+        self._loops = max(1, round(SAMPLE / once))
+        self._samples = max(1, round(turn / (self._loops * once)))
+
+    def turn(self) -> None:
+        """Take the best of samples that last as long as a turn does, or of one longer call."""
+        self.times.append(min(self._timer.repeat(self._samples, self._loops)) / self._loops)
+
+    def result(self) -> tuple[float, float]:
+        """Return the best time and the median of the turns."""
+        return min(self.times), statistics.median(self.times)
+
+
+def measure(
+    group: list[Case], names: list[str], rounds: int, turn: float, pause: float
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return the times of each contender for each case; all cases are on the same data."""
+    watches: dict[str, list[Stopwatch]] = {}
+    for name in names:
+        with contender(name).context():
+            watches[name] = [Stopwatch(case, call, turn) for case, call in prepare(name, group)]
+    present = [name for name in names if watches[name]]
+    for number in range(rounds):
+        start = number % len(present)
+        for name in present[start:] + present[:start]:
+            if group[0].size >= PAUSE_FROM:
+                time.sleep(pause)
+            with contender(name).context():
+                for watch in watches[name]:
+                    watch.turn()
+    results: dict[str, dict[str, tuple[float, float]]] = {str(case): {} for case in group}
+    for name in present:
+        for watch in watches[name]:
+            results[str(watch.case)][name] = watch.result()
+    return results
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="A few functions, float32: about 2 minutes.")
+@click.option("--function", "functions", multiple=True, type=click.Choice(list(FUNCTIONS)))
+@click.option("--pass", "passes", multiple=True, type=click.Choice(PASSES), default=PASSES)
+@click.option(
+    "--dtype",
+    "dtypes",
+    multiple=True,
+    type=click.Choice(DTYPES),
+    help="[default: both, quick float32]",
+)
+@click.option("--size", "sizes", multiple=True, type=click.IntRange(1), default=SIZES)
+@click.option(
+    "--with",
+    "names",
+    multiple=True,
+    type=click.Choice(list(TITLES)),
+    help="Who takes part. [default: the compiled backends and every peer that is installed]",
+)
+@click.option("--rounds", type=click.IntRange(1), default=7, show_default=True)
+@click.option(
+    "--turn", default=2.0, show_default=True, help="Milliseconds that small cases are repeated for."
+)
+@click.option(
+    "--pause", default=50.0, show_default=True, help="Milliseconds between two libraries."
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=DEFAULT,
+    show_default="bench/results/speed.json",
+)
+def compare(
+    quick: bool,
+    functions: tuple[str, ...],
+    passes: tuple[str, ...],
+    dtypes: tuple[str, ...],
+    sizes: tuple[int, ...],
+    names: tuple[str, ...],
+    rounds: int,
+    turn: float,
+    pause: float,
+    output: Path,
+) -> None:
+    """Compare the speed of fastact with that of its peers; `report.py` makes tables of it."""
+    asked = names or [name for name in TITLES if name != "numpy"]
+    missing = {name: reason for name in asked if (reason := why_missing(name))}
+    for reason in missing.values():
+        click.echo(f"without {reason}", err=True)
+    chosen = [name for name in asked if name not in missing]
+    if not chosen:
+        raise click.UsageError("nobody is left to compare")
+    wanted = functions or (("identity", *QUICK) if quick else tuple(FUNCTIONS))
+    dtypes = dtypes or (DTYPES[:1] if quick else DTYPES)
+    started = time.perf_counter()
+    described = machine.describe()
+    if (described["load"] or 0) > BUSY:
+        click.echo(f"this machine is busy (load {described['load']}): do not trust it", err=True)
+    results = {}
+    selected = cases.select(wanted, passes, dtypes, sizes)
+    for (pass_, dtype, size), group in groupby(selected, lambda c: (c.pass_, c.dtype, c.size)):
+        click.echo(f"{time.perf_counter() - started:5.0f} s  {pass_} {dtype} {size}", err=True)
+        results |= measure(list(group), chosen, rounds, turn / 1e3, pause / 1e3)
+    document = {
+        "kind": "speed",
+        "command": " ".join(["python", "bench/compare.py", *sys.argv[1:]]),
+        "machine": described,
+        "versions": {name: contender(name).VERSION for name in chosen},
+        "missing": missing,
+        "own": next((name for name in chosen if name in BUILT_IN), None),
+        "composed": composed(chosen),
+        "rounds": rounds,
+        "seconds": round(time.perf_counter() - started),
+        "results": {case: shortened(times) for case, times in results.items()},
+    }
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(machine.dumps(document), encoding="utf-8")
+    click.echo(f"{document['seconds']} s; wrote {output}", err=True)
+
+
+def composed(names: Iterable[str]) -> dict[str, list[str]]:
+    return {name: sorted(map("-".join, contender(name).COMPOSED)) for name in names if name != COPY}
+
+
+def shortened(times: dict[str, tuple[float, float]]) -> dict[str, list[float]]:
+    return {name: [float(f"{t:.4g}") for t in pair] for name, pair in times.items()}
+
+
+if __name__ == "__main__":
+    compare()

@@ -1,0 +1,47 @@
+"""SciPy: what scipy.special has of it; a single ufunc writes into `out`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import scipy
+from scipy import special
+
+from . import Arrays, Call, Key, Maker
+from .formulas import compiled
+from .plain import COMPOSED, context, native, set_num_threads, target
+
+__all__ = ["CALLS", "COMPOSED", "VERSION", "context", "native", "set_num_threads", "target"]
+
+VERSION = scipy.__version__
+
+_DENSITY = "0.3989422804014327*exp(-0.5*x*x)"
+_FORMULAS = {
+    ("silu", "forward"): "x*expit(x)",
+    ("quick_gelu", "forward"): "x*expit(1.702*x)",
+    ("softplus", "forward"): "-log_expit(-x)",
+    ("gelu", "forward"): "x*ndtr(x)",
+    ("sigmoid", "vjp"): "(s := expit(x))*(1 - s)*g",
+    ("log_sigmoid", "vjp"): "g*expit(-x)",
+    ("softplus", "vjp"): "g*expit(x)",
+    ("silu", "vjp"): "(s := expit(x))*(1 + x*(1 - s))*g",
+    ("quick_gelu", "vjp"): "(s := expit(1.702*x))*(1 + 1.702*x*(1 - s))*g",
+    ("gelu", "vjp"): f"g*(ndtr(x) + x*{_DENSITY})",
+}
+
+
+def _formula(text: str) -> Maker:
+    function = compiled(text, vars(np) | vars(special))
+
+    def make(a: Arrays) -> Call:
+        return partial(function, a.x, a.g, a.y)
+
+    return make
+
+
+CALLS: dict[Key, Maker] = {key: _formula(text) for key, text in _FORMULAS.items()}
+CALLS |= {
+    ("sigmoid", "forward"): lambda a: partial(special.expit, a.x, a.out),
+    ("log_sigmoid", "forward"): lambda a: partial(special.log_expit, a.x, a.out),
+}

@@ -1,0 +1,89 @@
+"""The table of functions, and the table of measured errors."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import Any
+
+from peers import TITLES
+from readme import escaped, table
+
+import fastact as fa
+from fastact.elementwise import Elementwise
+
+
+def functions() -> str:
+    """Return what there is: names, parameters, passes and sources."""
+    head = ("function", "also known as", "parameters", "what it is", "source")
+    return (
+        table(head, map(_row, map(fa.get, fa.names())), numbers_from=len(head))
+        + "\n\nEach has `derivative`, `vjp` and `value_and_derivative`. `vjp_from_output` is there for "
+        + ", ".join(f"`{name}`" for name in fa.names() if _from_output(fa.get(name)))
+        + "."
+    )
+
+
+def _row(function: Any) -> tuple[str, ...]:
+    return (
+        f"`{function.name}`",
+        ", ".join(f"`{alias}`" for alias in function.aliases),
+        ", ".join(_parameter(*item) for item in function.parameters.items()),
+        escaped(inspect.cleandoc(_definition(function)).partition("\n")[0].rstrip(".")),
+        escaped(function.source),
+    )
+
+
+def _definition(function: Any) -> str:
+    """Return the first sentence of what is documented."""
+    text = function.declaration.doc if isinstance(function, Elementwise) else function.__doc__
+    first: str = text.split(". ")[0]
+    return first
+
+
+def _parameter(name: str, default: object) -> str:
+    if default is inspect.Parameter.empty:
+        return f"`{name}` (required)"
+    return f"`{name}={default:.6g}`" if isinstance(default, float) else f"`{name}={default!r}`"
+
+
+def _from_output(function: Any) -> bool:
+    return isinstance(function, Elementwise) and "vjp_from_output" in function.passes
+
+
+def accuracy(document: dict[str, Any]) -> str:
+    """Return the worst error of each function, fastact's and its peers', a table for each dtype."""
+    versions = ", ".join(f"{_title(name)} {v}" for name, v in document["versions"].items())
+    counts = " and ".join(f"{count:,} ({dtype})" for dtype, count in document["counts"].items())
+    parts = [
+        "The largest error in units in the last place, and in brackets how many of the inputs are "
+        f"more than 2 off; f′ is the derivative. Inputs are finite and evenly spaced by bit pattern: "
+        f"{counts}. "
+        f"{versions}."
+    ]
+    parts += [f"**{dtype}**\n\n{_errors(document, dtype)}" for dtype in document["dtypes"]]
+    return "\n\n".join(parts)
+
+
+def _errors(document: dict[str, Any], dtype: str) -> str:
+    results: dict[str, dict[str, list[float]]] = document["results"]
+    columns = [(pass_, name) for pass_ in document["passes"] for name in document["versions"]]
+    head = [("f, " if pass_ == "forward" else "f′, ") + _title(name) for pass_, name in columns]
+    functions = dict.fromkeys(text.split("-")[0] for text in results)
+    rows = [
+        (f, *(_error(results.get(f"{f}-{p}-{dtype}", {}).get(name)) for p, name in columns))
+        for f in functions
+    ]
+    return table(("function", *head), rows)
+
+
+def _title(name: str) -> str:
+    return TITLES.get(name, name)
+
+
+def _error(found: list[float] | None) -> str:
+    if found is None:
+        return "–"
+    ulp, over = found
+    size = "∞" if math.isinf(ulp) else f"{ulp:.2f}" if ulp < 1000 else f"{ulp:.0e}"
+    return f"{size} ({100 * over:.2g} %)" if over else size

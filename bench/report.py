@@ -1,0 +1,112 @@
+"""Turn measurements into tables, a chart and the blocks of README.md.
+
+    python bench/report.py [RESULT.json]       print the tables, draw the chart beside the JSON
+    python bench/report.py --readme            and write the README's tables
+    python bench/report.py --functions         print the table of functions alone
+
+RESULT.json is what compare.py wrote, or what pytest wrote by --benchmark-json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import chart
+import click
+import compare
+import readme_tables
+import speed_tables
+from readme import README, write_block
+from speed import Speed
+
+COMMAND = "python bench/report.py --readme"
+ACCURACY = compare.DEFAULT.with_name("accuracy.json")
+
+LEGEND = (
+    "Numbers above 1 say how many times as long the other library takes as fastact; where it has "
+    "no single kernel for a function they are in italics. Backward is the product of the gradient "
+    "with the derivative, against PyTorch's backward kernels."
+)
+
+
+def summary(speed: Speed) -> str:
+    """Return what the README says of speed."""
+    size = speed_tables.usual_size(speed)
+    return "\n\n".join(
+        [
+            speed_tables.conditions(speed),
+            LEGEND,
+            "All functions, geometric mean and (the least), by number of elements:",
+            speed_tables.by_size(speed),
+            f"Each function at {size:,} elements, in ns per element:",
+            speed_tables.by_function(speed),
+        ]
+    )
+
+
+def full(speed: Speed) -> str:
+    """Return everything: the summary, the shares of a copy's speed, and all misses."""
+    misses = sorted(speed.misses(), key=lambda miss: miss.ratio / miss.must)
+    listed = "\n".join(f"- {miss}" for miss in misses) or "None."
+    parts = ["# Speed", summary(speed), f"## What it misses: {len(misses)}", listed]
+    if speed.copy_time("float32"):
+        parts += [
+            f"## Share of a parallel copy's speed, {speed.largest:,} float32",
+            speed_tables.shares(speed),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+@click.command()
+@click.argument(
+    "result",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=False,
+)
+@click.option("--readme", is_flag=True, help="Write the marked blocks of README.md.")
+@click.option("--functions", is_flag=True, help="Print the table of functions and stop.")
+@click.option("--chart/--no-chart", "drawn", default=True, help="Draw RESULT.svg.")
+@click.option(
+    "--readme-path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=README,
+    hidden=True,
+)
+def report(
+    result: Path | None, readme: bool, functions: bool, drawn: bool, readme_path: Path
+) -> None:
+    """Print the tables of RESULT (bench/results/speed.json), and draw its chart."""
+    if functions:
+        click.echo(readme_tables.functions())
+        return
+    result = result or compare.DEFAULT
+    if not result.exists():
+        raise click.UsageError(f"{result} is not there; run python bench/compare.py first")
+    speed = Speed.load(result)
+    text = full(speed)
+    result.with_suffix(".md").write_text(text, encoding="utf-8")
+    click.echo(text, nl=False)
+    picture = result.with_suffix(".svg")
+    if drawn:
+        chart.draw(speed, picture)
+    if readme:
+        write_readme(speed, picture if picture.exists() else None, readme_path)
+
+
+def write_readme(speed: Speed, picture: Path | None, path: Path) -> None:
+    """Write the blocks of speed and of functions, and that of accuracy if it was measured."""
+    content = summary(speed)
+    if picture is not None:
+        link = Path(os.path.relpath(picture, path.parent)).as_posix()
+        content = f"![Speed beside PyTorch's]({link})\n\n{content}"
+    write_block(path, "speed", content, COMMAND)
+    write_block(path, "functions", readme_tables.functions(), COMMAND)
+    if ACCURACY.exists():
+        document = json.loads(ACCURACY.read_text(encoding="utf-8"))
+        write_block(path, "accuracy", readme_tables.accuracy(document), COMMAND)
+
+
+if __name__ == "__main__":
+    report()
