@@ -137,16 +137,35 @@ static void wake_next(unsigned self, unsigned count)
         }
 }
 
-/* Wait for a generation other than the one seen: first spinning, then asleep. Not spinning on the
-   caller's own processor, where a busy system may put a worker that it wakes: there it would keep the
-   caller from running (relu, 131,072 float32: 80 us a call, 20 with this). */
+/* Leave the caller's processor for any other that this thread may use, and stay away from it: the
+   system likes to wake a worker where its waker runs, where it can only be in the way (relu, 262,144
+   float32, two processors: 0.17 ns an element, as if alone; 0.07 with this). */
+static int leave(int cpu)
+{
+#ifdef __linux__
+    static _Thread_local cpu_set_t allowed;
+    static _Thread_local int known;
+    if (!known)
+        known = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? 1 : -1;
+    if (known == 1 && cpu < CPU_SETSIZE) {
+        cpu_set_t others = allowed;
+        CPU_CLR(cpu, &others);
+        return CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0;
+    }
+#endif
+    (void)cpu;
+    return 0;
+}
+
+/* Wait for a generation other than the one seen: first spinning, then asleep. */
 static uint64_t next_state(participant *self, uint32_t seen)
 {
     uint64_t now;
     const int64_t until = nanoseconds() + SPIN_NANOSECONDS;
     while (nanoseconds() < until) {
         const int cpu = this_cpu();
-        if (cpu >= 0 && cpu == atomic_load_explicit(&caller_cpu, memory_order_relaxed))
+        if (cpu >= 0 && cpu == atomic_load_explicit(&caller_cpu, memory_order_relaxed)
+            && !leave(cpu))
             break;
         for (int k = 0; k < PAUSES_PER_LOOK; k++) {
             now = atomic_load_explicit(&state, memory_order_acquire);
