@@ -35,6 +35,7 @@ LANE f32_v f32_fma(f32_v a, f32_v b, f32_v c) { return _mm256_fmadd_ps(a, b, c);
 /* Unary minus, not an xor: GCC then folds it into vfnmadd and vfmsub. */
 LANE f32_v f32_neg(f32_v a) { return -a; }
 LANE f32_v f32_abs(f32_v a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+LANE f32_v f32_nabs(f32_v a) { return _mm256_or_ps(_mm256_set1_ps(-0.0f), a); }
 LANE f32_v f32_sqrt(f32_v a) { return _mm256_sqrt_ps(a); }
 LANE f32_v f32_copysign(f32_v a, f32_v s)
 {
@@ -87,6 +88,7 @@ LANE f64_v f64_div(f64_v a, f64_v b) { return _mm256_div_pd(a, b); }
 LANE f64_v f64_fma(f64_v a, f64_v b, f64_v c) { return _mm256_fmadd_pd(a, b, c); }
 LANE f64_v f64_neg(f64_v a) { return -a; }
 LANE f64_v f64_abs(f64_v a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
+LANE f64_v f64_nabs(f64_v a) { return _mm256_or_pd(_mm256_set1_pd(-0.0), a); }
 LANE f64_v f64_sqrt(f64_v a) { return _mm256_sqrt_pd(a); }
 LANE f64_v f64_copysign(f64_v a, f64_v s)
 {

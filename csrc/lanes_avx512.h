@@ -31,6 +31,10 @@ LANE f32_v f32_div(f32_v a, f32_v b) { return _mm512_div_ps(a, b); }
 LANE f32_v f32_fma(f32_v a, f32_v b, f32_v c) { return _mm512_fmadd_ps(a, b, c); }
 LANE f32_v f32_neg(f32_v a) { return -a; }
 LANE f32_v f32_abs(f32_v a) { return _mm512_abs_ps(a); }
+LANE f32_v f32_nabs(f32_v a)
+{
+    return _mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512(a), _mm512_set1_epi32(INT32_MIN)));
+}
 LANE f32_v f32_sqrt(f32_v a) { return _mm512_sqrt_ps(a); }
 LANE f32_v f32_copysign(f32_v a, f32_v s)
 {
@@ -81,6 +85,10 @@ LANE f64_v f64_div(f64_v a, f64_v b) { return _mm512_div_pd(a, b); }
 LANE f64_v f64_fma(f64_v a, f64_v b, f64_v c) { return _mm512_fmadd_pd(a, b, c); }
 LANE f64_v f64_neg(f64_v a) { return -a; }
 LANE f64_v f64_abs(f64_v a) { return _mm512_abs_pd(a); }
+LANE f64_v f64_nabs(f64_v a)
+{
+    return _mm512_castsi512_pd(_mm512_or_si512(_mm512_castpd_si512(a), _mm512_set1_epi64(INT64_MIN)));
+}
 LANE f64_v f64_sqrt(f64_v a) { return _mm512_sqrt_pd(a); }
 LANE f64_v f64_copysign(f64_v a, f64_v s)
 {

@@ -26,6 +26,7 @@
     LANE T##_v T##_fma(T##_v a, T##_v b, T##_v c) { return FMA(a, b, c); }                         \
     LANE T##_v T##_neg(T##_v a) { return -a; }                                                     \
     LANE T##_v T##_abs(T##_v a) { return FABS(a); }                                                \
+    LANE T##_v T##_nabs(T##_v a) { return -FABS(a); }                                              \
     LANE T##_v T##_sqrt(T##_v a) { return SQRT(a); }                                               \
     LANE T##_v T##_copysign(T##_v a, T##_v s) { return COPYSIGN(a, s); }                           \
     LANE T##_v T##_max(T##_v a, T##_v b) { return a > b ? a : b; }                                 \

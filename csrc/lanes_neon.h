@@ -31,6 +31,7 @@ LANE f32_v f32_div(f32_v a, f32_v b) { return vdivq_f32(a, b); }
 LANE f32_v f32_fma(f32_v a, f32_v b, f32_v c) { return vfmaq_f32(c, a, b); }
 LANE f32_v f32_neg(f32_v a) { return vnegq_f32(a); }
 LANE f32_v f32_abs(f32_v a) { return vabsq_f32(a); }
+LANE f32_v f32_nabs(f32_v a) { return vnegq_f32(vabsq_f32(a)); }
 LANE f32_v f32_sqrt(f32_v a) { return vsqrtq_f32(a); }
 LANE f32_v f32_copysign(f32_v a, f32_v s)
 {
@@ -83,6 +84,7 @@ LANE f64_v f64_div(f64_v a, f64_v b) { return vdivq_f64(a, b); }
 LANE f64_v f64_fma(f64_v a, f64_v b, f64_v c) { return vfmaq_f64(c, a, b); }
 LANE f64_v f64_neg(f64_v a) { return vnegq_f64(a); }
 LANE f64_v f64_abs(f64_v a) { return vabsq_f64(a); }
+LANE f64_v f64_nabs(f64_v a) { return vnegq_f64(vabsq_f64(a)); }
 LANE f64_v f64_sqrt(f64_v a) { return vsqrtq_f64(a); }
 LANE f64_v f64_copysign(f64_v a, f64_v s)
 {

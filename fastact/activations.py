@@ -29,6 +29,7 @@ from .vecmath import (
     softplus_parts,
     tanh_parts,
 )
+from .vecmath import sigmoid as sigmoid_
 from .vecmath import tanh as tanh_
 from .vecmath import tanh_shrink as tanh_shrink_
 
@@ -407,8 +408,7 @@ def selu_slope_from_output(y: Any) -> Any:
 @elementwise(aliases=("expit", "logistic"), source="Verhulst 1838")
 def sigmoid(x: Any) -> Any:
     """1/(1 + e⁻ˣ)."""
-    s, s_low, unit, _ = logistic_parts(x, absent, exp_negative)
-    return (s + s_low) * unit
+    return sigmoid_(x)
 
 
 @sigmoid.derivative
@@ -480,8 +480,7 @@ def log_sigmoid(x: Any) -> Any:
 
 @log_sigmoid.derivative
 def log_sigmoid_slope(x: Any) -> Any:
-    s, s_low, unit, _ = logistic_parts(-x, absent, exp_negative)
-    return (s + s_low) * unit
+    return sigmoid_(-x)
 
 
 @log_sigmoid.derivative_from_output

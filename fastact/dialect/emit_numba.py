@@ -26,7 +26,7 @@ INFIX = {
     "and": "&",
     "or": "|",
 }
-PREFIX = {"neg": "-", "not": "not "}
+PREFIX = {"neg": "-", "nabs": "-fabs", "not": "not "}
 CALL = {"abs": "fabs", "max": "fmax2", "min": "fmin2"}
 NUMPY = {"f32": "np.float32", "f64": "np.float64"}
 
@@ -100,7 +100,7 @@ class Module:
         if node.op in INFIX:
             return f"{args[0]} {INFIX[node.op]} {args[1]}"
         if node.op in PREFIX:
-            return f"{PREFIX[node.op]}{args[0]}"
+            return f"{PREFIX[node.op]}({args[0]})"
         return f"{CALL.get(node.op, node.op)}({', '.join(args)})"
 
     def operand(self, kernel: Kernel, node: Node) -> str:

@@ -16,7 +16,7 @@ Kind = Literal["lane", "mask"]
 #: operation -> (number of operands, kind of its result)
 OPERATIONS: dict[str, tuple[int, Kind]] = {
     **dict.fromkeys(("add", "sub", "mul", "div", "max", "min", "copysign", "scale"), (2, "lane")),
-    **dict.fromkeys(("neg", "abs", "sqrt"), (1, "lane")),
+    **dict.fromkeys(("neg", "abs", "nabs", "sqrt"), (1, "lane")),
     **dict.fromkeys(("fma", "select"), (3, "lane")),
     **dict.fromkeys(("lt", "le", "gt", "ge", "eq", "ne", "and", "or"), (2, "mask")),
     "not": (1, "mask"),
@@ -77,6 +77,8 @@ class Graph:
         simpler = self._without_absent(op, args)
         if simpler is not None:
             return simpler
+        if op == "neg" and args[0].op == "abs":  # one instruction: the sign bit set
+            return self._intern("nabs", args[0].args, "lane")
         return self._intern(op, args, OPERATIONS[op][1])
 
     def _without_absent(self, op: str, args: tuple[Node, ...]) -> Node | None:
