@@ -18,7 +18,19 @@
 #define FASTACT_UNROLL_exp 0
 #define FASTACT_UNROLL_heavy 0
 
-#define FASTACT_KERNEL(name, pass, T, n_in, n_out, n_params, cost)                                 \
+/* What is compiled for the default parameters: a body of its own, or none. */
+#define FASTACT_PLAIN_0(body) body
+#define FASTACT_PLAIN_1(body) body##_plain
+
+LANE int are_defaults(const double *params, const double *defaults, int count)
+{
+    for (int k = 0; k < count; k++)
+        if (params[k] != defaults[k])
+            return 0;
+    return 1;
+}
+
+#define FASTACT_KERNEL(name, pass, T, n_in, n_out, n_params, cost, plain)                          \
     static void name##_##pass##_##T##_loop(const fastact_call *call, ptrdiff_t begin,              \
                                            ptrdiff_t end)                                          \
     {                                                                                              \
@@ -32,6 +44,9 @@
             arrays |= call->param_array[k] != NULL;                                                \
         if (n_params > 0 && arrays)                                                                \
             T##_array_loop(name##_##pass##_##T, n_in, n_out, n_params, call, &data, begin, end);   \
+        else if (plain && are_defaults(call->param, name##_defaults, n_params))                    \
+            T##_scalar_loop(FASTACT_PLAIN_##plain(name##_##pass##_##T), n_in, n_out, n_params,     \
+                            FASTACT_UNROLL_##cost, call, &data, begin, end);                       \
         else                                                                                       \
             T##_scalar_loop(name##_##pass##_##T, n_in, n_out, n_params, FASTACT_UNROLL_##cost,     \
                             call, &data, begin, end);                                              \
@@ -40,7 +55,7 @@
 #undef FASTACT_KERNEL
 
 static const fastact_kernel fastact_kernels[] = {
-#define FASTACT_KERNEL(name, pass, T, n_in, n_out, n_params, cost)                                 \
+#define FASTACT_KERNEL(name, pass, T, n_in, n_out, n_params, cost, plain)                          \
     {#name, #pass, #T, n_in, n_out, n_params, fastact_##cost, name##_##pass##_##T##_loop},
 #include "kernels.def"
 #undef FASTACT_KERNEL

@@ -11,7 +11,7 @@ from math import inf
 from typing import Any
 
 from . import declare
-from .dialect.primitives import absent, copysign, exact, fma, low, per_type, sqrt
+from .dialect.primitives import absent, copysign, exact, fma, known, low, per_type, sqrt
 from .vecmath import (
     FAR,
     LOWEST,
@@ -515,7 +515,7 @@ def swish(x: Any, z: Any, z_low: Any, exp_of: Any, lowest: Any) -> Any:
     """x·σ(z + z_low), 0 where σ is nothing beside any x."""
     s, s_low, unit, _ = logistic_parts(z, z_low, exp_of)
     bounded = x if z > lowest else -0.0
-    return fma(bounded, s, (x if abs(z) < -lowest else 0.0) * s_low) * unit
+    return fma(bounded, s, x * s_low if abs(z) < -lowest else -0.0) * unit
 
 
 def swish_slope(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
@@ -539,7 +539,9 @@ SLOPE_END = per_type(f32=1e6, f64=1e6)
 def silu(x: Any, beta: float = 1.0) -> Any:
     """x·σ(`beta`·x), the sigmoid-weighted linear unit."""
     z, z_low = scaled(x, beta)
-    return swish(x, z, z_low, exp_far, FAR)
+    return swish(
+        x, z, z_low, exp_negative if known(beta) else exp_far, LOWEST if known(beta) else FAR
+    )
 
 
 @silu.derivative

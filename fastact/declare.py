@@ -37,6 +37,12 @@ class Declaration:
     slopes: dict[str, FunctionType] = field(default_factory=dict)
 
     @property
+    def defaults(self) -> tuple[float, ...]:
+        """The default of every parameter; empty if there is none, or one is required."""
+        values = tuple(p.default for p in self.params.values() if p.default is not None)
+        return values if len(values) == len(self.params) else ()
+
+    @property
     def passes(self) -> tuple[str, ...]:
         """Its passes, in the order of SIGNATURES in dialect/kernels.py."""
         return (*PASSES, "vjp_from_output") if "output" in self.slopes else PASSES

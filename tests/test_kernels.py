@@ -24,6 +24,7 @@ PASSES = ("forward", "derivative")
 MOST = {"forward": 2.0, "derivative": 4.0}
 # Parameters other than the defaults, as factors of those.
 FACTORS = (1.0, 0.3, 1.7)
+CASES = [(name, f) for name in TABLE for f in (FACTORS if TABLE[name].params else FACTORS[:1])]
 
 
 def parameters(name: str, factor: float = 1.0) -> tuple[float, ...]:
@@ -67,13 +68,10 @@ def critical(name: str, dtype: str) -> np.ndarray:
     return accuracy.around([*points, *(-p for p in points), 0.0], dtype, 3)
 
 
-@pytest.mark.parametrize("factor", FACTORS)
+@pytest.mark.parametrize(("name", "factor"), CASES)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("pass_", PASSES)
-@pytest.mark.parametrize("name", TABLE)
 def test_error(name: str, pass_: str, dtype: str, factor: float) -> None:
-    if factor != 1.0 and not TABLE[name].params:
-        pytest.skip("no parameters")
     count = {"float32": 1 << 18, "float64": 400}[dtype] // (1 if factor == 1.0 else 4)
     x = np.concatenate([accuracy.bit_patterns(dtype, count), critical(name, dtype)])
     worst = accuracy.measure(
@@ -126,3 +124,27 @@ def in_order(
         if len(waiting) > 4:
             yield waiting.pop(0).result()
     yield from (future.result() for future in waiting)
+
+
+EXACT_DEFAULTS = [
+    name
+    for name, declaration in TABLE.items()
+    if declaration.defaults and all(float(np.float32(value)) == value for value in declaration.defaults)
+]
+
+
+@pytest.mark.parametrize("backend", COMPILED)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", EXACT_DEFAULTS)
+def test_default_parameters_give_the_bits_of_the_general_kernel(
+    name: str, dtype: str, backend: str
+) -> None:
+    x = accuracy.bit_patterns(dtype, 1 << 14)
+    for pass_ in TABLE[name].passes:
+        inputs = [x, np.roll(x, 77)][-len(SIGNATURES[pass_][0]) :]
+        as_arrays = [np.full(x.shape, value, dtype) for value in TABLE[name].defaults]
+        results = []
+        for params in (TABLE[name].defaults, as_arrays):
+            results.append(outputs(pass_, f"f{8 * x.itemsize}", x.size))
+            kernel(backend, name, pass_, dtype)(*inputs, *results[-1], *params)
+        assert_same_bits(*results)

@@ -107,12 +107,20 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
         function = getattr(module, f"{stem}_array")
         return _Variant(function, dtype, arrays + "afb" * n_params, module.COST).caller()
 
+    @cache
+    def plain() -> Callable[..., None]:
+        function = getattr(module, f"{stem}_plain")
+        return _Variant(function, dtype, arrays + "f" * n_params, module.COST).caller()
+
     serial, large_from = variant.serial, variant.large_from
+    defaults = module.DEFAULTS if hasattr(module, f"{stem}_plain") else None
 
     def call(*values: Any) -> None:
         for value in values[n_arrays:]:
             if type(value) is not float:
                 return with_arrays()(*values[:n_arrays], *_triples(values[n_arrays:], values[0]))
+        if values[n_arrays:] == defaults:
+            return plain()(*values)
         if values[0].size < large_from or not variant.call_large(values):
             serial(*values)
 

@@ -27,10 +27,11 @@ def operand(kernel: Kernel, node: Node, names: dict[Node, str]) -> str:
     return names[node]
 
 
-def body(kernel: Kernel, root: Path) -> Iterator[str]:
+def body(kernel: Kernel, root: Path, suffix: str = "") -> Iterator[str]:
     """The lines of one kernel's function, each under the line of Python that it comes from."""
     t = kernel.dtype
-    yield f"LANE void {kernel.name}_{kernel.pass_}_{t}(const {t}_v *in, const {t}_v *p, const {t}_v *p_lo, {t}_v *out)"
+    name = f"{kernel.name}_{kernel.pass_}_{t}{suffix}"
+    yield f"LANE void {name}(const {t}_v *in, const {t}_v *p, const {t}_v *p_lo, {t}_v *out)"
     yield "{"
     yield "    (void)in, (void)p, (void)p_lo;"
     names: dict[Node, str] = {}
@@ -55,7 +56,12 @@ def header(kernels: Iterable[Kernel], root: Path) -> str:
     """kernels.h: the body of every kernel."""
     lines = ["/* Emitted from fastact/activations.py. */"]
     for kernel in kernels:
+        if kernel.pass_ == "forward" and kernel.dtype == "f32":
+            values = ", ".join(map(literal, kernel.declaration.defaults)) or "NAN"
+            lines += ["", f"static const double {kernel.name}_defaults[] = {{{values}}};"]
         lines += ["", *body(kernel, root)]
+        if kernel.plain:
+            lines += ["", *body(kernel.plain, root, "_plain")]
     return "\n".join(lines) + "\n"
 
 
@@ -63,6 +69,7 @@ def rows(kernels: Iterable[Kernel]) -> str:
     """kernels.def: one row a kernel, for whoever includes it to give a meaning to."""
     return "".join(
         f"FASTACT_KERNEL({k.name}, {k.pass_}, {k.dtype}, {len(SIGNATURES[k.pass_][0])}, "
-        f"{len(SIGNATURES[k.pass_][1])}, {len(k.declaration.params)}, {k.cost})\n"
+        f"{len(SIGNATURES[k.pass_][1])}, {len(k.declaration.params)}, {k.cost}, "
+        f"{int(k.plain is not None)})\n"
         for k in kernels
     )

@@ -31,6 +31,10 @@ CALL = {"abs": "fabs", "max": "fmax2", "min": "fmin2"}
 NUMPY = {"f32": "np.float32", "f64": "np.float64"}
 
 
+def number(value: float) -> str:
+    return repr(value) if isfinite(value) else f"float({str(value)!r})"
+
+
 class Module:
     """The text of one activation's module."""
 
@@ -39,24 +43,24 @@ class Module:
         self.lines: list[str] = []
 
     def constant(self, dtype: str, value: float) -> str:
-        text = repr(value) if isfinite(value) else f"np.{'nan' if value != value else 'inf'}"
-        key = (dtype, f"-{text}" if value == float("-inf") else text)
-        return self.constants.setdefault(key, f"C{len(self.constants)}")
+        return self.constants.setdefault((dtype, number(value)), f"C{len(self.constants)}")
 
     def add(self, kernel: Kernel) -> None:
         """Append the function for scalar parameters and, where there are any, that for arrays."""
-        self.lines += ["", "", *self.function(kernel, arrays=False)]
+        self.lines += ["", "", *self.function(kernel, "scalar")]
         if kernel.declaration.params:
-            self.lines += ["", "", *self.function(kernel, arrays=True)]
+            self.lines += ["", "", *self.function(kernel, "array")]
+        if kernel.plain:
+            self.lines += ["", "", *self.function(kernel.plain, "plain")]
 
-    def function(self, kernel: Kernel, arrays: bool) -> Iterator[str]:
+    def function(self, kernel: Kernel, kind: str) -> Iterator[str]:
+        arrays = kind == "array"
         inputs, outputs = SIGNATURES[kernel.pass_]
         params = [
             text
             for k in range(len(kernel.declaration.params))
             for text in ((f"a{k}", f"number{k}", f"is_array{k}") if arrays else (f"number{k}",))
         ]
-        kind = "array" if arrays else "scalar"
         yield f"def {kernel.pass_}_{kernel.dtype}_{kind}({', '.join((*inputs, *outputs, *params))}):"
         used = {node.op for node in kernel.nodes}
         yield from (f"    {line}" for line in self.parameters(kernel, used, arrays))
@@ -108,7 +112,7 @@ class Module:
             return self.constant(kernel.dtype, node.value)
         return self.names.get(node, node.op)
 
-    def text(self, cost: str, stamp: str) -> str:
+    def text(self, cost: str, defaults: tuple[float, ...], stamp: str) -> str:
         head = [
             f"# Emitted from fastact/activations.py for numba_ops.py {stamp}.",
             "import numpy as np",
@@ -118,6 +122,7 @@ class Module:
             ")",
             "",
             f'COST = "{cost}"',
+            f"DEFAULTS = ({''.join(f'{number(value)}, ' for value in defaults)})",
             *(f"{name} = {NUMPY[dtype]}({text})" for (dtype, text), name in self.constants.items()),
         ]
         return "\n".join((*head, *self.lines)) + "\n"
@@ -129,4 +134,4 @@ def module(kernels: Iterable[Kernel], stamp: str) -> str:
     kernels = list(kernels)
     for kernel in kernels:
         result.add(kernel)
-    return result.text(kernels[0].cost, stamp)
+    return result.text(kernels[0].cost, kernels[0].declaration.defaults, stamp)

@@ -45,6 +45,10 @@ class Node:
     line: int
 
 
+def _is(node: Node, value: float) -> bool:
+    return node.op == "constant" and node.value == value
+
+
 class Graph:
     """Makes the nodes of one kernel, each distinct operation once, in an order in which it can be computed."""
 
@@ -74,7 +78,7 @@ class Graph:
         return self._intern("absent", (), "lane")
 
     def apply(self, op: str, *args: Node) -> Node:
-        simpler = self._without_absent(op, args)
+        simpler = self._without_absent(op, args) or self._with_one(op, args)
         if simpler is not None:
             return simpler
         if op == "neg" and args[0].op == "abs":  # one instruction: the sign bit set
@@ -89,7 +93,7 @@ class Graph:
             return args[2]
         if op == "fma":
             return self.apply("mul", args[0], args[1])
-        if op == "select" and gone[1] and gone[2]:
+        if op == "select" and all(arm.op == "absent" or _is(arm, 0.0) for arm in args[1:]):
             return self.absent()
         if op in ("mul", "neg", "abs") or (op == "div" and gone[0]):
             return self.absent()
@@ -105,11 +109,23 @@ class Graph:
             OPERATIONS[op][1],
         )
 
+    def _with_one(self, op: str, args: tuple[Node, ...]) -> Node | None:
+        """What a parameter that is 1 leaves of x·1, x/1 and the rounding error of either."""
+        if op == "mul" and _is(args[0], 1.0):
+            return args[1]
+        if op in ("mul", "div") and _is(args[1], 1.0):
+            return args[0]
+        if op == "fma" and _is(args[1], 1.0):
+            a, _, c = args
+            if (c.op == "neg" and c.args[0] is a) or (a.op == "neg" and a.args[0] is c):
+                return self.absent()
+        return None
+
     def times(self, g: Node, factor: Node) -> Node:
         """`g` · `factor`, where a factor that selects the constant 0 or 1 gives 0 or `g`, even for infinite `g`."""
-        if factor.op == "constant" and factor.value == 0.0:
+        if _is(factor, 0.0):
             return factor
-        if factor.op == "constant" and factor.value == 1.0:
+        if _is(factor, 1.0):
             return g
         if factor.op == "select" and self._selects_unit(factor):
             mask, yes, no = factor.args
@@ -118,8 +134,7 @@ class Graph:
 
     def _selects_unit(self, node: Node) -> bool:
         return any(
-            (arm.op == "constant" and arm.value in (0.0, 1.0))
-            or (arm.op == "select" and self._selects_unit(arm))
+            _is(arm, 0.0) or _is(arm, 1.0) or (arm.op == "select" and self._selects_unit(arm))
             for arm in node.args[1:]
         )
 

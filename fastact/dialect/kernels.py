@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FunctionType
 
 from ..declare import Declaration
@@ -29,31 +29,43 @@ CLASSES = (("move", 4), ("cheap", 20), ("exp", 60))
 
 @dataclass(frozen=True)
 class Kernel:
-    """One traced kernel; `nodes` in the order in which they are to be computed."""
+    """One traced kernel; `nodes` in the order in which they are to be computed.
+
+    `plain` is the same for the default parameters, where knowing them saves work.
+    """
 
     declaration: Declaration
     pass_: str
     dtype: DType
     nodes: list[Node]
     outputs: list[Node]
+    plain: Kernel | None = None
 
     @property
     def name(self) -> str:
         return self.declaration.name
 
     @property
+    def work(self) -> int:
+        """Its weighted operations."""
+        return sum(WEIGHT.get(node.op, 1) for node in self.nodes if node.op in OPERATIONS)
+
+    @property
     def cost(self) -> str:
-        work = sum(WEIGHT.get(node.op, 1) for node in self.nodes if node.op in OPERATIONS)
+        work = (self.plain or self).work
         return next((name for name, most in CLASSES if work <= most), "heavy")
 
 
-def trace(declaration: Declaration, pass_: str, dtype: DType) -> Kernel:
-    """Trace one kernel of `declaration`."""
+def trace(
+    declaration: Declaration, pass_: str, dtype: DType, defaults: tuple[float, ...] | None = None
+) -> Kernel:
+    """Trace one kernel of `declaration`, for parameters that are known if `defaults` are given."""
     graph = Graph(dtype)
     tracer = Tracer(graph, {})
     inputs = [graph.input(f"in{k}") for k in range(len(SIGNATURES[pass_][0]))]
-    params = [graph.input(f"p{k}") for k in range(len(declaration.params))]
-    for k, param in enumerate(params):
+    params: list[Node | float] = list(defaults or ())
+    for k in range(0 if defaults else len(declaration.params)):
+        params.append(param := graph.input(f"p{k}"))
         tracer.low_parts[param] = graph.input(f"p{k}_lo") if dtype == "f32" else graph.absent()
 
     def value(function: FunctionType) -> Node:
@@ -75,9 +87,18 @@ def trace(declaration: Declaration, pass_: str, dtype: DType) -> Kernel:
     return Kernel(declaration, pass_, dtype, graph.needed(results), results)
 
 
+def with_plain(kernel: Kernel) -> Kernel:
+    """Add the kernel for the default parameters if it saves a tenth of the work."""
+    defaults = kernel.declaration.defaults
+    if not defaults:
+        return kernel
+    plain = trace(kernel.declaration, kernel.pass_, kernel.dtype, defaults)
+    return replace(kernel, plain=plain) if plain.work < 0.9 * kernel.work else kernel
+
+
 def kernels(table: dict[str, Declaration]) -> Iterator[Kernel]:
     """Every kernel of the table, always in the same order."""
     for declaration in table.values():
         for pass_ in declaration.passes:
             for dtype in DTYPES:
-                yield trace(declaration, pass_, dtype)
+                yield with_plain(trace(declaration, pass_, dtype))

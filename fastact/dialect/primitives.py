@@ -58,6 +58,13 @@ class PerType:
         return self.f32 if dtype == "f32" else self.f64
 
 
+def known(value: Any) -> Any:
+    """Whether a value is known when the kernel is traced, as default parameters can be."""
+    raise TypeError(
+        "known() has a meaning only inside a dialect function, which is traced and not run"
+    )
+
+
 @dataclass(frozen=True)
 class Coefficients:
     """A polynomial's coefficients, constant term first, for each computing type.

@@ -22,6 +22,7 @@ from .primitives import (
     Exact,
     PerType,
     Primitive,
+    known,
     polynomial,
     polynomial_parts,
 )
@@ -228,7 +229,10 @@ class _Frame:
             lambda a, b: self.graph.apply(op, a, b), map(self.mask, node.values)
         )
 
-    def on_IfExp(self, node: ast.IfExp) -> Node:
+    def on_IfExp(self, node: ast.IfExp) -> Any:
+        test = self.evaluate(node.test)
+        if isinstance(test, bool):
+            return self.evaluate(node.body if test else node.orelse)
         return self.graph.apply(
             "select",
             self.mask(node.test),
@@ -245,6 +249,8 @@ class _Frame:
                 self.tracer.polynomial if called is polynomial else self.tracer.polynomial_parts
             )
             return expand(self.tracer.lane(args[0]), args[1])
+        if called is known:
+            return not isinstance(args[0], Node)
         if isinstance(called, FunctionType):
             return self.tracer.call(called, *args)
         if called is max or called is min:
