@@ -224,20 +224,16 @@ def exp_far(x: Any, x_low: Any) -> Any:
     return fma(power, q, power), FAR_UNIT if x < TINY else 1.0
 
 
-# From here exp is computed a power of two too low, and the last multiplication overflows where the result does.
-HUGE = per_type(f32=80.0, f64=700.0)
-LOWERED = per_type(f32=12582912.0 - 100.0, f64=6755399441055744.0 - 980.0)
-RISE = per_type(f32=2.0**100, f64=2.0**980)
-HIGHEST = per_type(f32=90.0, f64=711.0)
+# exp of any number is computed a power of two too low, so that the last multiplication overflows where the result does.
+LOWERED = per_type(f32=12582912.0 - 1.0, f64=6755399441055744.0 - 1.0)
+HIGHEST = per_type(f32=89.0, f64=710.0)
 
 
 def exp(x: Any) -> Any:
-    """eˣ for every x; 0.8 ulp."""
+    """eˣ for every x; 1 ulp."""
     x = min(max(x, FAR), HIGHEST)
-    rounder = FAR_LIFTED if x < TINY else (LOWERED if x > HUGE else ROUNDER)
-    unit = FAR_UNIT if x < TINY else (RISE if x > HUGE else 1.0)
-    q, power = reduced(x, absent, rounder)
-    return fma(power, q, power) * unit
+    q, power = reduced(x, absent, FAR_LIFTED if x < TINY else LOWERED)
+    return fma(power, q, power) * (FAR_UNIT if x < TINY else 2.0)
 
 
 # expm1 is -1 to the last bit below this, and 2ⁿ is a normal number above it.

@@ -129,7 +129,8 @@ def in_order(
 EXACT_DEFAULTS = [
     name
     for name, declaration in TABLE.items()
-    if declaration.defaults and all(float(np.float32(value)) == value for value in declaration.defaults)
+    if declaration.defaults
+    and all(float(np.float32(value)) == value for value in declaration.defaults)
 ]
 
 
