@@ -1,7 +1,7 @@
-"""Fit the polynomials of fastact/vecmath.py: minimax by Remez exchange in 80-digit arithmetic.
+"""Fit the polynomials of fastact/coefficients.py: minimax by Remez exchange in 80-digit arithmetic.
 
 Run ``python tools/fit.py`` to print every table with its worst error, ``python tools/fit.py --check`` to compare
-what it prints with what stands in vecmath.py. Needs mpmath.
+what it prints with what stands in coefficients.py. Needs mpmath.
 """
 
 from __future__ import annotations
@@ -164,12 +164,14 @@ def fitted(problem: Problem, dtype: str) -> tuple[list[str], float]:
 
 
 def main() -> int:
-    """Print every table, or say which of them vecmath.py does not hold."""
+    """Print every table, or say which of them coefficients.py does not hold."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare with fastact/vecmath.py")
+    parser.add_argument("--check", action="store_true", help="compare with fastact/coefficients.py")
     check = parser.parse_args().check
     missing = 0
-    source = (Path(__file__).parent.parent / "fastact" / "vecmath.py").read_text() if check else ""
+    source = (
+        (Path(__file__).parent.parent / "fastact" / "coefficients.py").read_text() if check else ""
+    )
     for problem in PROBLEMS:
         for dtype in problem.degree:
             table, error = fitted(problem, dtype)
