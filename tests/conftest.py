@@ -17,6 +17,8 @@ from fastact.backends import registry
 from fastact.elementwise import FUNCTIONS, Elementwise
 
 ROOT = Path(__file__).parents[1]
+# Where this fastact was imported from: the sources, or site-packages.
+IMPORTED = Path(fa.__file__).parents[1]
 BACKENDS = [name for name in registry.BUILT_IN if fa.backends()[name] == "available"]
 
 
@@ -124,7 +126,7 @@ def run_python(
 ) -> subprocess.CompletedProcess[str]:
     """Run a program in a process of its own, warnings being errors."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FASTACT_")}
-    environment |= {"PYTHONPATH": str(ROOT), **variables}
+    environment |= {"PYTHONPATH": str(IMPORTED), **variables}
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", source, *arguments],
         capture_output=True,

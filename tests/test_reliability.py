@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from conftest import BACKENDS, ROOT, check_python
+from conftest import BACKENDS, IMPORTED, check_python
 
 each_backend = pytest.mark.parametrize("backend", BACKENDS)
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -109,7 +109,7 @@ def test_multiprocessing(method: str, backend: str, tmp_path) -> None:
         "        results = pool.map_async(apply, jobs).get(30)\n"
         "    assert all(map(np.array_equal, results, expected))\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "FASTACT_BACKEND": backend}
+    environment = {**os.environ, "PYTHONPATH": str(IMPORTED), "FASTACT_BACKEND": backend}
     command = [sys.executable, str(script), method]
     subprocess.run(command, check=True, timeout=60, env=environment)
 
@@ -145,7 +145,7 @@ except KeyboardInterrupt:
 assert np.array_equal(heavy(x), heavy(x.copy()))
 """
     for layout in ("contiguous", "strided"):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "FASTACT_BACKEND": backend}
+        environment = {**os.environ, "PYTHONPATH": str(IMPORTED), "FASTACT_BACKEND": backend}
         process = subprocess.Popen(
             [sys.executable, "-c", PRELUDE + program, layout],
             stdout=subprocess.PIPE,

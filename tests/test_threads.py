@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import fastact as fa
-from conftest import check_python, run_python
+from conftest import IMPORTED, check_python, run_python
 from fastact import threads
 
 PRINT = "import fastact as fa; print(fa.get_num_threads())"
@@ -175,5 +175,5 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_fork_while_another_thread_holds_the_locks() -> None:
     # From Python 3.12 on, forking a process with threads warns; that is the point here.
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(IMPORTED)}
     subprocess.run([sys.executable, "-c", FORK_UNDER_LOCK], timeout=20, check=True, env=environment)
