@@ -2,8 +2,8 @@
 
 The extension has to be built to start threads early, into a folder of its own::
 
-    CFLAGS=-DFASTACT_PARALLEL_FROM=1024 python -m pip install --no-deps --target /tmp/early .
-    PYTHONPATH=/tmp/early python bench/thread_thresholds.py
+    CFLAGS=-DFASTACT_PARALLEL_FROM=1024 python -m pip install --no-deps --target build/early .
+    PYTHONPATH=build/early python bench/thread_thresholds.py
 
 "hot" calls follow one another, so that the worker is still spinning; before a "cold" call it has been
 asleep for a while. Times are microseconds, serial against parallel.

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import fastact as fa
 from apply_runs import apply, fail, same, samples, save, succeed
-from fastact import accuracy, streaming
+from fastact import accuracy, reference, streaming
 from fastact.elementwise import FUNCTIONS
 
 PASSES = ("forward", "derivative", "vjp", "value_and_derivative", "vjp_from_output")
@@ -272,3 +272,13 @@ def test_damaged_headers_are_refused_or_read(
     # Some changes make another valid header.
     with contextlib.suppress(ValueError):
         streaming.NpySource(path).close()
+
+
+@pytest.mark.parametrize("backend", AVAILABLE)
+def test_handwritten_digits(backend: str, folder: Path) -> None:
+    datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not here")
+    digits = datasets.load_digits().data.astype(np.float32) - 8
+    save("digits.npy", digits)
+    succeed("gelu", "digits.npy", "out.npy", "--backend", backend)
+    truth = reference.evaluate("gelu", "forward", digits)
+    assert accuracy.ulp_error(np.load("out.npy"), truth).max() <= 2
