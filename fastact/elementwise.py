@@ -83,6 +83,18 @@ class Pass(Caller, _Ufunc):
                 return result
         return self._call(args, out, options)
 
+    def bound(
+        self, positional: Sequence[Any], named: Mapping[str, Any]
+    ) -> tuple[Pass, tuple[float, ...]] | None:
+        """Return the pass that computes and its parameters, or None if they are not all numbers."""
+        try:
+            chosen, params = self.parameter_list.bind(self.__qualname__, positional, named)
+        except (TypeError, ValueError):  # which the general way raises again
+            return None
+        values = tuple(params.values())
+        target = self if chosen is None else FUNCTIONS[chosen].passes[self.pass_]
+        return None if _any_array(values) else (target, values)
+
     def __repr__(self) -> str:
         return f"<fastact.{self.__qualname__}{inspect.signature(self)}>"
 

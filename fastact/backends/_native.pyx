@@ -172,33 +172,47 @@ def set_threads(int threads):
     fastact_set_threads(threads)
 
 
+cdef class Binding:
+    """Parameters that are all numbers, and the pass that they are for: a choice selects another."""
+
+    cdef Caller target
+    cdef double params[4]
+
+
+cdef Binding new_binding(Caller target, params):
+    cdef Binding binding = Binding.__new__(Binding)
+    cdef int k
+    binding.target = target
+    for k in range(len(params)):
+        binding.params[k] = params[k]
+    return binding
+
+
 cdef class Caller:
     """Base of the public passes: takes plain arrays to a native kernel without a line of Python.
 
-    Whatever is not as simple as that goes to the method `call` of the derived class.
+    Whatever is not as simple as that goes to the method `call` of the derived class. Its method
+    `bound` turns parameters, by position and by name, into numbers, or returns None.
     """
 
     cdef vectorcallfunc vectorcall
     cdef object table      # backend -> dtype -> kernel
     cdef object chosen     # the registry: a context variable, and what holds the process's choice
     cdef object state
-    cdef object backend    # the backend that `kernels` are of
+    cdef object backend    # the backend that `single` and `double` are of
     cdef Kernel single
     cdef Kernel double
-    cdef double params[4]
+    cdef Binding defaults  # None if a parameter is required
+    cdef dict bindings     # what parameters were given -> Binding
     cdef int n_in
     cdef int n_out
-    cdef bint has_defaults
 
     def prepare(self, table, chosen, state, int n_in, int n_out, defaults):
-        cdef int k
         self.vectorcall = call_pass
         self.table, self.chosen, self.state = table, chosen, state
         self.n_in, self.n_out = n_in, n_out
-        self.has_defaults = defaults is not None
-        for k in range(len(defaults) if self.has_defaults else 0):
-            self.params[k] = defaults[k]
-
+        self.defaults = None if defaults is None else new_binding(self, defaults)
+        self.bindings = {}
 
     def __call__(self, *args, **options):
         return self.call(*args, **options)
@@ -215,12 +229,20 @@ cdef object call_pass(object callable, arguments args, size_t nargsf, PyObject *
     cdef Caller self = <Caller>callable
     cdef Py_ssize_t k, count = PyVectorcall_NARGS(nargsf)
     cdef Py_ssize_t named = 0 if names == NULL else len(<tuple>names)
-    cdef object out = None, result
-    if self.has_defaults and count == self.n_in:
-        if named == 0 or (named == 1 and (<tuple>names)[0] == "out"):
-            if named:
-                out = <object>args[count]
-            result = call_short(self, args, out)
+    cdef Py_ssize_t place = -1  # of `out` among the names
+    cdef object result
+    cdef Binding binding
+    if count >= self.n_in:
+        for k in range(named):
+            if (<tuple>names)[k] == "out":
+                place = k
+        if count == self.n_in and named == (place >= 0):
+            binding = self.defaults
+        else:
+            binding = find_binding(self, args, count, names, named, place)
+        if binding is not None:
+            out = <object>args[count + place] if place >= 0 else None
+            result = call_short(binding, args, out)
             if result is not None:
                 return result
     positional = tuple([<object>args[k] for k in range(count)])
@@ -228,8 +250,38 @@ cdef object call_pass(object callable, arguments args, size_t nargsf, PyObject *
     return self.call(*positional, **options)
 
 
-cdef object call_short(Caller self, arguments args, object out):
+cdef Binding find_binding(Caller self, arguments args, Py_ssize_t count, PyObject *names,
+                          Py_ssize_t named, Py_ssize_t place):
+    """Return the binding of the parameters given, or None if they are not all plain values."""
+    cdef Py_ssize_t k
+    cdef list key = []
+    for k in range(self.n_in, count + named):
+        if k - count == place and place >= 0:
+            continue
+        value = <object>args[k]
+        if not (type(value) is float or type(value) is str or type(value) is int
+                or type(value) is bool):
+            return None
+        if k >= count:
+            key.append((<tuple>names)[k - count])
+        key.append(value)
+    given = tuple(key)
+    found = self.bindings.get(given)
+    if found is None:
+        positional = [<object>args[k] for k in range(self.n_in, count)]
+        options = {(<tuple>names)[k]: <object>args[count + k] for k in range(named) if k != place}
+        bound = self.bound(positional, options)
+        if bound is None:
+            return None
+        if len(self.bindings) > 100:  # a parameter that changes from call to call
+            self.bindings.clear()
+        found = self.bindings[given] = new_binding(bound[0], bound[1])
+    return <Binding>found
+
+
+cdef object call_short(Binding binding, arguments args, object out):
     """Compute, or return None having touched nothing."""
+    cdef Caller self = binding.target
     cdef fastact_call call
     cdef cnp.ndarray like, array, first = None
     cdef Kernel kernel
@@ -267,7 +319,7 @@ cdef object call_short(Caller self, arguments args, object out):
         call.out[k] = cnp.PyArray_DATA(array)
     for k in range(4):
         call.param_array[k] = NULL
-        call.param[k] = self.params[k]
+        call.param[k] = binding.params[k]
     run(kernel, &call, size)
     if out is not None:
         return out
