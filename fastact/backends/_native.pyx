@@ -1,6 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
 """The kernels of csrc/ as callables."""
 
+from numpy import float32, float64
+
 cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
@@ -243,6 +245,8 @@ cdef object call_pass(object callable, arguments args, size_t nargsf, PyObject *
         if binding is not None:
             out = <object>args[count + place] if place >= 0 else None
             result = call_short(binding, args, out)
+            if result is None and out is None and self.n_in == 1:
+                result = call_scalar(binding, <object>args[0])
             if result is not None:
                 return result
     positional = tuple([<object>args[k] for k in range(count)])
@@ -324,6 +328,34 @@ cdef object call_short(Binding binding, arguments args, object out):
     if out is not None:
         return out
     return first if self.n_out == 1 else (first, array)
+
+
+cdef object call_scalar(Binding binding, object x):
+    """The same for one number, which NumPy's scalars and Python's floats are: 0.3 us, not 10."""
+    cdef Caller self = binding.target
+    cdef fastact_call call
+    cdef Kernel kernel
+    cdef int k
+    cdef double wide, wides[2]
+    cdef float narrow, narrows[2]
+    cdef bint double = type(x) is float or type(x) is float64
+    if not double and type(x) is not float32:
+        return None
+    kernel = native_kernel(self, cnp.NPY_DOUBLE if double else cnp.NPY_FLOAT)
+    if kernel is None:
+        return None
+    wide = x
+    narrow = <float>wide
+    call.inputs[0] = <void *>&wide if double else <void *>&narrow
+    for k in range(2):
+        call.out[k] = <void *>&wides[k] if double else <void *>&narrows[k]
+    for k in range(4):
+        call.param_array[k] = NULL
+        call.param[k] = binding.params[k]
+    run(kernel, &call, 1)
+    if double:
+        return float64(wides[0]) if self.n_out == 1 else (float64(wides[0]), float64(wides[1]))
+    return float32(narrows[0]) if self.n_out == 1 else (float32(narrows[0]), float32(narrows[1]))
 
 
 cdef bint is_pair(object out):
