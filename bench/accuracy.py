@@ -25,7 +25,7 @@ from peers import Arrays
 from readme import README, write_block
 
 from fastact import get_backend, use_backend
-from fastact.accuracy import Worst, bit_patterns, measure
+from fastact.accuracy import Worst, measure, samples
 from fastact.elementwise import FUNCTIONS
 
 PASSES = ("forward", "derivative")
@@ -94,7 +94,7 @@ def accuracy(
         if name not in chosen:
             click.echo(f"without {why_missing(name)}", err=True)
     started = time.perf_counter()
-    patterns = {dtype: finite(bit_patterns(dtype, count or COUNTS[dtype])) for dtype in dtypes}
+    patterns = {dtype: finite(samples(dtype, count or COUNTS[dtype])) for dtype in dtypes}
     results: dict[str, dict[str, Any]] = {}
     with use_backend(backend or get_backend()):
         described = machine.describe()

@@ -124,6 +124,21 @@ def bit_patterns(dtype: DTypeLike, count: int) -> Array:
     return np.concatenate([positive, -positive, np.array([np.nan], dtype), *blocks(dtype, stride)])
 
 
+def bends(dtype: DTypeLike, count: int) -> Array:
+    """Return about `count` values evenly spaced over where activations bend and fade.
+
+    That is ±4, ±40 and ±750. Evenly spaced bit patterns put one in a thousand there: 2,000 of them
+    did not see 3.6 ulp in float64 gelu between -38 and -20.
+    """
+    parts = [np.linspace(-end, end, max(2, count // 3)) for end in (4.0, 40.0, 750.0)]
+    return np.concatenate(parts).astype(dtype)
+
+
+def samples(dtype: DTypeLike, count: int) -> Array:
+    """Return about `count` arguments to measure errors at: `bit_patterns`, a third of them `bends`."""
+    return np.concatenate([bit_patterns(dtype, count - count // 3), bends(dtype, count // 3)])
+
+
 def around(points: ArrayLike, dtype: DTypeLike, steps: int = 16) -> Array:
     """Return each point with its `steps` neighbours on either side, as the dtype spaces them."""
     dtype = np.dtype(dtype)
@@ -229,7 +244,7 @@ def measure(
         Numbers, or arrays that fit `x`.
     x : array or iterable of arrays, optional
         The arguments; an iterable, such as `blocks`, is walked array by array. By default 4 million
-        bit patterns for float32 and 4,000 for float64.
+        `samples` for float32 and 4,000 for float64.
 
     Returns
     -------
@@ -238,7 +253,7 @@ def measure(
     """
     dtype = np.dtype(dtype)
     if x is None:
-        x = bit_patterns(dtype, 4000 if dtype == np.float64 else 1 << 22)
+        x = samples(dtype, 4000 if dtype == np.float64 else 1 << 22)
     if isinstance(x, np.ndarray):
         x = np.split(x, range(1 << 18, x.size, 1 << 18)) if not _has_arrays(params) else [x]
     zeros: tuple[float, ...] = ()

@@ -307,7 +307,7 @@ def squareplus_parts(x: Any, b: Any) -> Any:
 
 @elementwise(source="Barron 2021, arXiv:2112.11687")
 def squareplus(x: Any, b: float = 4.0) -> Any:
-    """(x + √(x² + b))/2, without cancellation for x < 0."""
+    """(x + √(x² + `b`))/2 for `b` ≥ 0, without cancellation for x < 0."""
     _, half, below = squareplus_parts(x, b)
     return (below if x >= -LARGEST else 0.0) if x < 0.0 else (x if x > BIG else half)
 

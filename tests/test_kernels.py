@@ -72,8 +72,8 @@ def critical(name: str, dtype: str) -> np.ndarray:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("pass_", PASSES)
 def test_error(name: str, pass_: str, dtype: str, factor: float) -> None:
-    count = {"float32": 1 << 18, "float64": 400}[dtype] // (1 if factor == 1.0 else 4)
-    x = np.concatenate([accuracy.bit_patterns(dtype, count), critical(name, dtype)])
+    count = {"float32": 1 << 18, "float64": 600}[dtype] // (1 if factor == 1.0 else 4)
+    x = np.concatenate([accuracy.samples(dtype, count), critical(name, dtype)])
     worst = accuracy.measure(
         name, pass_, dtype, kernel(COMPILED[0], name, pass_, dtype), parameters(name, factor), x
     )

@@ -85,7 +85,6 @@ def golden(error: Function, left: Real, right: Real) -> Real:
 
 
 HALF = mp.mpf(1) / 2
-MILLS_CENTRE = mp.mpf(5) / 16
 HALF_LN2 = (
     mp.log(2) / 2 * (1 + mp.mpf(2) ** -12)
 )  # the reduction rounds n, so |r| passes ln 2 / 2 by a little
@@ -102,11 +101,15 @@ def log1p_ratio(v: Real) -> Real:
     return mp.log1p(u) / u if u else mp.mpf(1)
 
 
-def mills(v: Real) -> Real:
-    """(a + 4) · Φ(−a) · exp(a²/2) at a / (a + 4) = v + 5/16: Mills' ratio, tamed."""
-    t = v + MILLS_CENTRE
-    a = 4 * t / (1 - t)
-    return (a + 4) * mp.erfc(a / mp.sqrt(2)) * mp.exp(a * a / 2) / 2
+def mills(centre: Real) -> Function:
+    """(a + 4) · Φ(−a) · exp(a²/2) at a / (a + 4) = v + centre: Mills' ratio, tamed."""
+
+    def function(v: Real) -> Real:
+        t = v + centre
+        a = 4 * t / (1 - t)
+        return (a + 4) * mp.erfc(a / mp.sqrt(2)) * mp.exp(a * a / 2) / 2
+
+    return function
 
 
 def tanh_shrink_rest(v: Real) -> Real:
@@ -116,9 +119,10 @@ def tanh_shrink_rest(v: Real) -> Real:
     return (x - mp.tanh(x)) / x**3 if s > mp.mpf(10) ** -20 else mp.mpf(1) / 3 - 2 * s / 15
 
 
-def mills_problem(name: str, largest: float, degree: dict[str, int]) -> Problem:
-    interval = (-MILLS_CENTRE, largest / (largest + mp.mpf(4)) - MILLS_CENTRE)
-    return Problem(name, mills, lambda v: 1 / mills(v), interval, degree)
+def mills_problem(centre: Real, largest: float, degree: dict[str, int]) -> Problem:
+    function = mills(centre)
+    interval = (-centre, largest / (largest + mp.mpf(4)) - centre)
+    return Problem("MILLS", function, lambda v: 1 / function(v), interval, degree)
 
 
 PROBLEMS = [
@@ -132,8 +136,8 @@ PROBLEMS = [
     Problem(
         "LOG1P", log1p_ratio, lambda v: 1 / log1p_ratio(v), (-HALF, HALF), {"f32": 9, "f64": 20}
     ),
-    mills_problem("MILLS", 15.0, {"f32": 10}),
-    mills_problem("MILLS", 39.0, {"f64": 22}),
+    mills_problem(mp.mpf(5) / 16, 15.0, {"f32": 10}),
+    mills_problem(HALF, 39.0, {"f64": 22}),
     Problem(
         "TANH_SHRINK",
         tanh_shrink_rest,

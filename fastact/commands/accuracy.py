@@ -44,7 +44,8 @@ def accuracy(
 ) -> None:
     """Measure the worst error of NAMES (all functions by default), and where it is.
 
-    Errors are in units in the last place of the true value. Inputs are spaced evenly by bit
+    Errors are in units in the last place of the true value, those of a derivative within 1 of its
+    zero, where it is below 1/16, in units of 2^-28 (float32) or 2^-57 (float64). Inputs are spaced evenly by bit
     pattern, so that every magnitude counts the same, the subnormal numbers included. float64
     needs the package mpmath.
     """

@@ -10,7 +10,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from ..accuracy import Worst, bit_patterns, measure
+from ..accuracy import Worst, measure, samples
 from .options import find_elementwise, parse_params, pass_of
 
 Array = npt.NDArray[Any]
@@ -96,7 +96,7 @@ class Subject:
         return self._measure("forward", dtype, count, kernel)
 
     def _measure(self, pass_: str, dtype: str, count: int, kernel: Kernel) -> Worst:
-        x = bit_patterns(dtype, count)
+        x = samples(dtype, count)
         return measure(self._declared, pass_, dtype, kernel, self._values, x)
 
 
