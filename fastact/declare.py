@@ -95,11 +95,89 @@ class Table(dict[str, Declaration]):
         return declare
 
 
-def _parameters(function: FunctionType, optional: dict[str, float]) -> dict[str, Parameter]:
-    names = function.__code__.co_varnames[1 : function.__code__.co_argcount]
+def _parameters(
+    function: FunctionType, optional: dict[str, float], first: int = 1
+) -> dict[str, Parameter]:
+    names = function.__code__.co_varnames[first : function.__code__.co_argcount]
     defaults = function.__defaults__ or ()
     shown: list[float | None] = [None] * (len(names) - len(defaults)) + list(defaults)
     return {
         name: Parameter(name, optional.get(name, default), name in optional)
         for name, default in zip(names, shown, strict=True)
     }
+
+
+@dataclass(frozen=True)
+class RowPass:
+    """One pass of a row function: a dialect function of the elements of a row, and of values that the row has one of.
+
+    `excluded` is what an element comes out as that the mask leaves out.
+    """
+
+    function: FunctionType
+    inputs: tuple[str, ...]
+    row_inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    row_outputs: tuple[str, ...]
+    excluded: float
+
+
+@dataclass(eq=False)
+class RowDeclaration:
+    """One row function. Its passes are "forward" and, if it has one, "vjp". A leading underscore keeps it private."""
+
+    name: str
+    aliases: tuple[str, ...]
+    source: str
+    params: dict[str, Parameter]
+    doc: str
+    passes: dict[str, RowPass]
+
+    @property
+    def defaults(self) -> tuple[float, ...]:
+        """The default of every parameter."""
+        return tuple(p.default for p in self.params.values() if p.default is not None)
+
+    def vjp(
+        self, *, inputs: tuple[str, ...], row_inputs: tuple[str, ...] = ()
+    ) -> Callable[[Callable[..., Any]], RowDeclaration]:
+        """Decorator: g times the Jacobian, given the inputs, those of the row and the parameters, in this order."""
+
+        def declare(function: Callable[..., Any]) -> RowDeclaration:
+            assert isinstance(function, FunctionType)
+            self.passes["vjp"] = RowPass(function, inputs, row_inputs, ("out",), (), 0.0)
+            return self
+
+        return declare
+
+
+class RowTable(dict[str, RowDeclaration]):
+    """Canonical name -> declaration, in the order of declaration."""
+
+    def rowwise(
+        self,
+        *,
+        aliases: tuple[str, ...] = (),
+        source: str,
+        row_inputs: tuple[str, ...] = (),
+        outputs: tuple[str, ...] = ("out",),
+        row_outputs: tuple[str, ...] = (),
+        excluded: float = 0.0,
+    ) -> Callable[[Callable[..., Any]], RowDeclaration]:
+        """Decorator: declare the row function that the decorated dialect function of x computes.
+
+        After x come the `row_inputs`, then the parameters; it returns the outputs, then the row outputs.
+        """
+
+        def declare(function: Callable[..., Any]) -> RowDeclaration:
+            assert isinstance(function, FunctionType)
+            forward = RowPass(function, ("x",), row_inputs, outputs, row_outputs, excluded)
+            params = _parameters(function, {}, 1 + len(row_inputs))
+            doc = function.__doc__ or ""
+            declaration = RowDeclaration(
+                function.__name__, aliases, source, params, doc, {"forward": forward}
+            )
+            self[declaration.name] = declaration
+            return declaration
+
+        return declare

@@ -8,8 +8,10 @@ from itertools import groupby
 from pathlib import Path
 
 from ..activations import TABLE
-from . import emit_c, emit_numba, emit_stub
+from ..rows import ROWS
+from . import emit_c, emit_c_rows, emit_numba, emit_stub
 from .kernels import kernels
+from .row_kernels import row_kernels
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -21,11 +23,14 @@ def write(path: Path, text: str) -> None:
 
 
 def write_c(directory: Path) -> None:
-    """Write kernels.h and kernels.def."""
+    """Write kernels.h and kernels.def, and the same for rows."""
     directory.mkdir(parents=True, exist_ok=True)
     every = list(kernels(TABLE))
     write(directory / "kernels.h", emit_c.header(every, PACKAGE.parent))
     write(directory / "kernels.def", emit_c.rows(every))
+    rows = list(row_kernels(ROWS))
+    write(directory / "kernels_rows.h", emit_c_rows.header(rows, PACKAGE.parent))
+    write(directory / "kernels_rows.def", emit_c_rows.rows(rows))
 
 
 def write_numba(directory: Path) -> None:
@@ -48,7 +53,7 @@ def write_stub(directory: Path) -> None:
 def main() -> None:
     """Write what the command line asks for."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--c", type=Path, help="folder for kernels.h and kernels.def")
+    parser.add_argument("--c", type=Path, help="folder for what csrc/ includes")
     parser.add_argument("--numba", type=Path, help="folder for the modules of Numba kernels")
     arguments = parser.parse_args()
     if arguments.c:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from .graph import OPERATIONS, Node
+from .graph import OPERATIONS, DType, Node
 from .kernels import SIGNATURES, Kernel
+
+Leaf = Callable[[Node], str]
 
 SPECIAL = {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "NAN"}
 
@@ -15,35 +17,50 @@ def literal(value: float) -> str:
     return SPECIAL.get(str(value), value.hex())
 
 
-def operand(kernel: Kernel, node: Node, names: dict[Node, str]) -> str:
+def operand(dtype: DType, node: Node, names: dict[Node, str], leaf: Leaf) -> str:
     """How a later line refers to `node`."""
     if node.op == "constant":
-        return f"{kernel.dtype}_set({literal(node.value)})"
+        return f"{dtype}_set({literal(node.value)})"
     if node.op.startswith("in"):
         return f"in[{node.op[2:]}]"
     if node.op.startswith("p"):
         number, _, low = node.op[1:].partition("_")
         return f"{'p_lo' if low else 'p'}[{number}]"
-    return names[node]
+    return names.get(node) or leaf(node)
+
+
+def lines(
+    t: DType, nodes: Iterable[Node], outputs: Iterable[Node], root: Path, leaf: Leaf
+) -> Iterator[str]:
+    """The statements that compute `outputs`, each under the line of Python that it comes from.
+
+    `leaf` names inputs that an elementwise kernel does not have.
+    """
+    names: dict[Node, str] = {}
+    for node in nodes:
+        if node.op not in OPERATIONS:
+            continue
+        names[node] = f"v{len(names)}"
+        args = ", ".join(operand(t, arg, names, leaf) for arg in node.args)
+        yield f'#line {node.line} "{relative(node.file, root)}"'
+        kind = node.kind[0] if node.kind == "mask" else "v"
+        yield f"    const {t}_{kind} {names[node]} = {t}_{node.op}({args});"
+    for k, node in enumerate(outputs):
+        yield f"    out[{k}] = {operand(t, node, names, leaf)};"
+
+
+def no_leaf(node: Node) -> str:
+    raise ValueError(f"{node.op} has no place in an elementwise kernel")
 
 
 def body(kernel: Kernel, root: Path, suffix: str = "") -> Iterator[str]:
-    """The lines of one kernel's function, each under the line of Python that it comes from."""
+    """The lines of one kernel's function."""
     t = kernel.dtype
     name = f"{kernel.name}_{kernel.pass_}_{t}{suffix}"
     yield f"LANE void {name}(const {t}_v *in, const {t}_v *p, const {t}_v *p_lo, {t}_v *out)"
     yield "{"
     yield "    (void)in, (void)p, (void)p_lo;"
-    names: dict[Node, str] = {}
-    for node in kernel.nodes:
-        if node.op not in OPERATIONS:
-            continue
-        names[node] = f"v{len(names)}"
-        args = ", ".join(operand(kernel, arg, names) for arg in node.args)
-        yield f'#line {node.line} "{relative(node.file, root)}"'
-        yield f"    const {t}_{node.kind[0] if node.kind == 'mask' else 'v'} {names[node]} = {t}_{node.op}({args});"
-    for k, node in enumerate(kernel.outputs):
-        yield f"    out[{k}] = {operand(kernel, node, names)};"
+    yield from lines(t, kernel.nodes, kernel.outputs, root, no_leaf)
     yield "}"
 
 

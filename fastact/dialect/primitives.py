@@ -40,6 +40,30 @@ low = Primitive(
 )
 
 
+@dataclass(frozen=True)
+class Reduction:
+    """An operation over a whole row, for the functions of rows.py."""
+
+    name: str
+    __doc__: str
+
+    def __call__(self, *operands: Any) -> Any:
+        raise TypeError(f"{self.name}() has a meaning only inside a row function, which is traced")
+
+
+row_max = Reduction("row_max", "The largest value of an expression in the row.")
+row_sum = Reduction("row_sum", "The sum of an expression over the row.")
+row_sums = Reduction(
+    "row_sums",
+    "row_sums(moved, temperature, *terms): sums of terms that depend on the row's maximum. moved(old, new, *sums, "
+    "temperature) gives what sums taken with the maximum `old` are with `new`, so that parts of a row can be added up.",
+)
+row_solve = Reduction(
+    "row_solve",
+    "row_solve(step, start, *operands): what `start` rises to under step(value, *operands), which may use row_sum.",
+)
+
+
 class Absent:
     """The low part of a number that has none."""
 

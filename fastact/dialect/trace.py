@@ -22,6 +22,7 @@ from .primitives import (
     Exact,
     PerType,
     Primitive,
+    Reduction,
     known,
     polynomial,
     polynomial_parts,
@@ -84,6 +85,9 @@ class Tracer:
         if isinstance(value, int | float):
             return self.graph.constant(float(value))
         raise TypeError(f"{value!r} is not a number")
+
+    def reduce(self, name: str, args: list[Any]) -> Any:
+        raise TypeError(f"{name}() has a meaning only in a row function")
 
     def low(self, value: Any) -> Any:
         if isinstance(value, Node):
@@ -253,6 +257,8 @@ class _Frame:
             return not isinstance(args[0], Node)
         if isinstance(called, FunctionType):
             return self.tracer.call(called, *args)
+        if isinstance(called, Reduction):
+            return self.tracer.reduce(called.name, args)
         if called is max or called is min:
             # Python's max(a, b) is `b if b > a else a`: a NaN in the first place is kept.
             return self.apply("max" if called is max else "min", args[1], args[0])
