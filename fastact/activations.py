@@ -11,9 +11,21 @@ from math import inf
 from typing import Any
 
 from . import declare
-from .dialect.primitives import absent, copysign, exact, fma, known, low, per_type, sqrt
+from .coefficients import MILLS_RISE
+from .dialect.primitives import (
+    absent,
+    copysign,
+    exact,
+    fma,
+    known,
+    low,
+    per_type,
+    polynomial,
+    sqrt,
+)
 from .vecmath import (
     FAR,
+    LIFTED,
     LOWEST,
     UNIT,
     bell_parts,
@@ -25,6 +37,7 @@ from .vecmath import (
     gaussian_parts,
     logistic_parts,
     mills_parts,
+    reduced,
     scaled,
     softplus_parts,
     tanh_parts,
@@ -569,11 +582,14 @@ def quick_gelu_slope(x: Any) -> Any:
 def mish_parts(x: Any) -> Any:
     """tanh(softplus x) = n/(n + 2) with n = eˣ·(eˣ + 2), both multiplied by e^(-2x) for x ≥ 0.
 
-    As (e, unit) with e·unit = exp(-|x|), the numerator and the denominator, each in two parts.
+    As (e, e_low, unit, small) with (e + e_low)·UNIT = exp(-|x|), which is small but for the low part, the numerator
+    and the denominator, each in two parts.
     """
-    e, unit = exp_negative(-abs(x), absent)
+    q, power = reduced(max(-abs(x), LOWEST), absent, LIFTED)
+    e = fma(power, q, power)
+    e_low = fma(power, q, power - e)
     negative = x < 0.0
-    small = e * unit
+    small = e * UNIT
     wide = small + 2.0
     wide_low = small - (wide - 2.0)
     flat = fma(2.0, small, 1.0)
@@ -586,13 +602,13 @@ def mish_parts(x: Any) -> Any:
     base = 2.0 if negative else flat
     d = fma(left, right, base)
     d_low = fma(left, right, base - d) + (small * wide_low if negative else flat_low)
-    return e, unit if negative else 1.0, small, top, top_low, d, d_low
+    return e, e_low, UNIT if negative else 1.0, small, top, top_low, d, d_low
 
 
 @elementwise(source="Misra 2019, arXiv:1908.08681")
 def mish(x: Any) -> Any:
     """x·tanh(softplus x)."""
-    _, unit, _, top, top_low, d, d_low = mish_parts(x)
+    _, _, unit, _, top, top_low, d, d_low = mish_parts(x)
     inverse = 1.0 / d
     q = top * inverse
     q_low = (fma(-q, d, top) + (top_low - q * d_low)) * inverse
@@ -602,13 +618,22 @@ def mish(x: Any) -> Any:
 
 @mish.derivative
 def mish_slope(x: Any) -> Any:
-    e, unit, small, _, _, d, d_low = mish_parts(x)
+    e, e_low, unit, small, _, _, d, d_low = mish_parts(x)
     # For x < 0: e·(e³ + 4e² + 6e + 4 + 4x(1 + e))/d² with e = eˣ; for x ≥ 0 both are multiplied by e^(-4x).
     bounded = min(max(x, LOWEST), -LOWEST)
-    falling = fma(small, fma(small, 4.0 + small, fma(4.0, bounded, 6.0)), fma(4.0, bounded, 4.0))
+    slope = fma(4.0, bounded, 6.0)
+    falling = fma(small, fma(small, 4.0 + small, slope), fma(4.0, bounded, 4.0))
+    steepness = fma(small, fma(8.0, small, slope), falling)
     rising = fma(fma(2.0, small, 1.0), d, 4.0 * bounded * (small * small * (1.0 + small)))
+    # The numerator rises with e by falling + e·(3e² + 8e + 6 + 4x). Without the low parts: 5.04 units near the zero.
     top = e * falling if x < 0.0 else rising
-    return top / fma(d, d, 2.0 * (d * d_low)) * unit
+    top_low = fma(e, falling, -top) + steepness * e_low if x < 0.0 else 0.0
+    square = d * d
+    square_low = fma(d, d, -square) + 2.0 * (d * d_low)
+    inverse = 1.0 / square
+    q = top * inverse
+    q_low = fma(-q, square_low, fma(-q, square, top) + top_low) * inverse
+    return (q + q_low) * unit
 
 
 # --- the Gaussian family -----------------------------------------------------------------------------------------
@@ -622,11 +647,12 @@ GELU_CHOICES: dict[str, dict[object, str]] = {
 def gelu(x: Any) -> Any:
     """x·Φ(x), Φ the normal cdf. With `approximate="tanh"`, `gelu_tanh`."""
     # max(x, 0) - |x|·Φ(-|x|) has no cancellation; Φ(-a) is Mills' ratio times exp(-a²/2).
-    a, t, _, mills, mills_low = mills_parts(x)
-    q, power = gaussian_parts(a)
+    a, t, left, mills, mills_low = mills_parts(x)
+    q, q_low, power = gaussian_parts(a)
     tail = t * mills
-    tail_low = fma(t, mills, -tail) + t * mills_low
-    return fma((tail + fma(tail, q, tail_low)) * power, -UNIT, max(x, 0.0))
+    tail_low = fma(left, polynomial(t, MILLS_RISE), fma(t, mills_low, fma(t, mills, -tail)))
+    rest = fma(tail, q, fma(tail, q_low, tail_low))
+    return fma((tail + rest) * power, -UNIT, max(x, 0.0))
 
 
 # 4·φ(0), which is 2·√(2/π).
@@ -637,18 +663,19 @@ DENSITY = exact(
 
 @gelu.derivative
 def gelu_slope(x: Any) -> Any:
-    a, t, t_low, mills, mills_low = mills_parts(x)
-    q, power = gaussian_parts(a)
+    a, t, left, mills, mills_low = mills_parts(x)
+    q, q_low, power = gaussian_parts(a)
     # a·φ(a) - Φ(-a) over exp(-a²/2)/4; Φ(-a) is mills·(1 - t)/4, and the products are carried to twice the precision.
     other = 1.0 - t
     other_low = (1.0 - other) - t
     cdf = mills * other
-    # Near the zero of the derivative cdf falls in t with a slope of about -4.25.
-    cdf_low = fma(mills, other, -cdf) + fma(-4.25, t_low, mills * other_low + mills_low * other)
+    # Near the zero of the derivative cdf falls in t with a slope of about -4.25, and t is off by left·(1 - t)/4.
+    rest = fma(-1.0625 * left, other, mills * other_low + mills_low * other)
+    cdf_low = fma(mills, other, -cdf) + rest
     density = a * DENSITY
     density_low = fma(a, DENSITY, -density) + a * low(DENSITY)
     d = (density - cdf) + (density_low - cdf_low)
-    tail = fma(d, q, d) * power * (0.25 * UNIT)
+    tail = (d + fma(d, q, d * q_low)) * power * (0.25 * UNIT)
     return 1.0 + tail if x > 0.0 else -tail
 
 
