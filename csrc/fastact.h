@@ -60,6 +60,7 @@ typedef struct {
     ptrdiff_t columns, steps, last; /* steps: vectors in a column; last: lanes of the last one */
     ptrdiff_t rows;
     int along;
+    int fresh; /* nothing is known yet */
     const double *param;
     void *values; /* [FASTACT_ROW_SLOTS + FASTACT_MAX_ROW_OUTPUTS][FASTACT_MAX_ROWS] */
     void *known;  /* what the reductions have found, for each column */
@@ -85,6 +86,7 @@ typedef struct {
 typedef struct {
     ptrdiff_t count, stride; /* stride: from one element of a row to the next */
     int whole;               /* each run fills a vector */
+    int single;              /* each run is one row */
     fastact_run_of_rows run[FASTACT_MAX_ROWS];
 } fastact_runs;
 

@@ -97,7 +97,7 @@ LANE void T(max_loop)(T(piece) key, int n_params, const fastact_block *b)
         T(statistic) *known = (T(statistic) *)b->known + c;
         T(v) best[T(GROUP)], x, k;
         for (int j = 0; j < T(GROUP); j++)
-            best[j] = known->best;
+            best[j] = b->fresh ? T(set)(-INFINITY) : known->best;
         ptrdiff_t i = 0;
         for (; i < plain; i += T(GROUP))
 #pragma GCC unroll 4
@@ -170,8 +170,10 @@ LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int n_params, const 
                                T(add)(T(add)(t[s][0], t[s][1]), T(add)(t[s][2], t[s][3])));
         }
         for (int s = 0; s < n_sums; s++) {
-            T(add_exactly)(&known->hi[s], &known->lo[s], hi[s]);
-            known->lo[s] = T(add)(known->lo[s], lo[s]);
+            T(v) whole = b->fresh ? T(set)(0) : known->hi[s], rest = b->fresh ? T(set)(0) : known->lo[s];
+            T(add_exactly)(&whole, &rest, hi[s]);
+            known->hi[s] = whole;
+            known->lo[s] = T(add)(rest, lo[s]);
         }
     }
 }

@@ -79,9 +79,13 @@ static void T(pack)(const fastact_runs *runs, const void *from, void *to, ptrdif
         const fastact_run_of_rows *run = &runs->run[r];
         T(t) *at = packed + run->row / T(WIDTH) * column_step + run->row % T(WIDTH);
         const T(t) *source = x + run->offset + begin * runs->stride;
-        for (ptrdiff_t j = begin; j < end; j++, at += T(WIDTH), source += runs->stride)
-            for (ptrdiff_t k = 0; k < run->length; k++)
-                at[k] = source[k];
+        if (runs->single)
+            for (ptrdiff_t j = 0; j < end - begin; j++)
+                at[j * T(WIDTH)] = source[j];
+        else
+            for (ptrdiff_t j = begin; j < end; j++, at += T(WIDTH), source += runs->stride)
+                for (ptrdiff_t k = 0; k < run->length; k++)
+                    at[k] = source[k];
     }
 }
 
@@ -101,9 +105,13 @@ static void T(unpack)(const fastact_runs *runs, const void *from, void *to, ptrd
         const fastact_run_of_rows *run = &runs->run[r];
         const T(t) *at = packed + run->row / T(WIDTH) * column_step + run->row % T(WIDTH);
         T(t) *target = y + run->offset + begin * runs->stride;
-        for (ptrdiff_t j = begin; j < end; j++, at += T(WIDTH), target += runs->stride)
-            for (ptrdiff_t k = 0; k < run->length; k++)
-                target[k] = at[k];
+        if (runs->single)
+            for (ptrdiff_t j = 0; j < end - begin; j++)
+                target[j] = at[j * T(WIDTH)];
+        else
+            for (ptrdiff_t j = begin; j < end; j++, at += T(WIDTH), target += runs->stride)
+                for (ptrdiff_t k = 0; k < run->length; k++)
+                    target[k] = at[k];
     }
 }
 

@@ -181,21 +181,14 @@ static void pack_slab(tile *t, int worker, ptrdiff_t slab)
     pack(t, t->packed, begin, smaller(begin + p->slab, p->steps), 0);
 }
 
-static void clear_slab(tile *t, ptrdiff_t slab)
-{
-    fastact_block b = empty_block(t);
-    b.known = known_of(t, slab);
-    t->plan->kernel->lanes->clear(&b);
-}
-
 static void max_of_slab(tile *t, int worker, ptrdiff_t slab)
 {
     const plan *p = t->plan;
-    clear_slab(t, slab);
     EACH_CHUNK(p, slab, begin, end)
     {
         fastact_block b = block(t, worker, begin, end);
         b.known = known_of(t, slab);
+        b.fresh = begin == slab * p->slab;
         p->loops->max(&b);
     }
 }
@@ -204,11 +197,11 @@ static void max_of_slab(tile *t, int worker, ptrdiff_t slab)
 static void sum_of_slab(tile *t, int worker, ptrdiff_t slab)
 {
     const plan *p = t->plan;
-    clear_slab(t, slab);
     EACH_CHUNK(p, slab, begin, end)
     {
         fastact_block b = block(t, worker, begin, end);
         b.known = known_of(t, slab);
+        b.fresh = begin == slab * p->slab;
         if (p->loops->map_stored != NULL && (p->along || t->packed != NULL))
             b.terms = b.out;
         p->loops->sum(&b);
@@ -262,6 +255,9 @@ static fastact_block total(tile *t)
 {
     const fastact_row_lanes *lanes = t->plan->kernel->lanes;
     fastact_block b = empty_block(t);
+    b.known = known_of(t, 0);
+    if (t->plan->slabs == 1)
+        return b;
     b.known = t->total;
     lanes->clear(&b);
     for (ptrdiff_t slab = 0; slab < t->plan->slabs; slab++)
@@ -332,6 +328,7 @@ static void find_runs(const tile *t, fastact_runs *runs, ptrdiff_t outer_step)
     runs->count = 0;
     runs->stride = call->inner;
     runs->whole = 1;
+    runs->single = call->inner == 1;
     for (ptrdiff_t row = 0, length; row < t->rows; row += length) {
         const ptrdiff_t outer = (t->first + row) / call->inner, inner = (t->first + row) % call->inner;
         length = smaller(smaller(width - row % width, call->inner - inner), t->rows - row);
