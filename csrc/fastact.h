@@ -85,8 +85,8 @@ typedef struct {
 
 typedef struct {
     ptrdiff_t count, stride; /* stride: from one element of a row to the next */
+    ptrdiff_t axis;          /* the length of a row */
     int whole;               /* each run fills a vector */
-    int single;              /* each run is one row */
     fastact_run_of_rows run[FASTACT_MAX_ROWS];
 } fastact_runs;
 

@@ -328,7 +328,7 @@ static void find_runs(const tile *t, fastact_runs *runs, ptrdiff_t outer_step)
     runs->count = 0;
     runs->stride = call->inner;
     runs->whole = 1;
-    runs->single = call->inner == 1;
+    runs->axis = call->axis;
     for (ptrdiff_t row = 0, length; row < t->rows; row += length) {
         const ptrdiff_t outer = (t->first + row) / call->inner, inner = (t->first + row) % call->inner;
         length = smaller(smaller(width - row % width, call->inner - inner), t->rows - row);

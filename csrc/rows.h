@@ -9,6 +9,14 @@ _Static_assert(ROW_SLOTS == FASTACT_ROW_SLOTS && f32_WIDTH <= FASTACT_MAX_WIDTH,
 static const unsigned char fastact_first[2 * FASTACT_MAX_WIDTH] = {1, 1, 1, 1, 1, 1, 1, 1,
                                                                    1, 1, 1, 1, 1, 1, 1, 1};
 
+/* By a power of two: whether the number of each lane lacks it. */
+static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
+    [1] = {1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0},
+    [2] = {1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0},
+    [4] = {1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0},
+    [8] = {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0},
+};
+
 #define T(name) f32_##name
 #include "row.h"
 #include "row_lanes.h"
