@@ -175,6 +175,7 @@ LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int n_params, const 
             known->hi[s] = whole;
             known->lo[s] = T(add)(rest, lo[s]);
         }
+        known->at = row[ROW_MAX];
     }
 }
 

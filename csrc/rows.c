@@ -22,10 +22,12 @@ enum {
     PACKED_BYTES = 1 << 18, /* a tile that is larger is packed chunk by chunk */
     MAX_KNOWN = 6 * 64,     /* bytes of what is known of a column, at most */
     MAX_ITEM = 8,
+    ITEM_ELEMENTS = 1 << 12,  /* that a worker takes at a time */
+    SLICE_ELEMENTS = 1 << 24, /* between looks for Ctrl-C */
     MAX_ROUNDS = 64, /* of a solution, which takes 5 to 10 */
 };
 
-/* Rows whose bytes, in one lane group, are more than this are read twice and not three times. */
+/* Rows of more bytes than this are read twice and not three times, for the price of computing exp twice. */
 enum { FITS_BYTES = 1 << 19 };
 
 typedef struct {
@@ -34,6 +36,7 @@ typedef struct {
     const fastact_row_loops *loops;
     int along, online;
     ptrdiff_t rows, tile_rows, tiles; /* rows: of the whole call */
+    ptrdiff_t first_tile;             /* of the present slice */
     ptrdiff_t steps, last;            /* vectors of a row, and lanes of the last one */
     ptrdiff_t chunk, slab, slabs;     /* in steps */
     ptrdiff_t packed;                 /* steps that a packed tile holds at a time */
@@ -41,14 +44,18 @@ typedef struct {
     char *memory;
 } plan;
 
+typedef struct {
+    _Alignas(FASTACT_ALIGNMENT) char
+        bytes[(FASTACT_ROW_SLOTS + FASTACT_MAX_ROW_OUTPUTS) * FASTACT_MAX_ROWS * MAX_ITEM];
+} row_values;
+
 /* A tile and what is known of it. */
 typedef struct {
     const plan *plan;
     ptrdiff_t first, rows, columns;
     char *packed; /* the elements if they are packed once, and then shared; or NULL */
     fastact_runs runs, mask_runs;
-    _Alignas(FASTACT_ALIGNMENT) char
-        values[(FASTACT_ROW_SLOTS + FASTACT_MAX_ROW_OUTPUTS) * FASTACT_MAX_ROWS * MAX_ITEM];
+    row_values values;
     _Alignas(FASTACT_ALIGNMENT) char total[MAX_COLUMNS * MAX_KNOWN];
     _Alignas(FASTACT_ALIGNMENT) char known[MAX_SLABS * MAX_PACKED_COLUMNS * MAX_KNOWN];
 } tile;
@@ -69,7 +76,7 @@ static fastact_block empty_block(tile *t)
     b.rows = t->rows;
     b.along = p->along;
     b.param = p->call->param;
-    b.values = t->values;
+    b.values = t->values.bytes;
     b.last = p->kernel->lanes->width;
     return b;
 }
@@ -208,6 +215,26 @@ static void sum_of_slab(tile *t, int worker, ptrdiff_t slab)
     }
 }
 
+/* Maximum and sums in one go: what has been summed up moves along when the maximum grows. */
+static void online_of_slab(tile *t, int worker, ptrdiff_t slab)
+{
+    const plan *p = t->plan;
+    row_values values; /* the maximum so far is this slab's own affair */
+    memcpy(values.bytes, t->values.bytes, (size_t)(p->kernel->lanes->item * FASTACT_MAX_ROWS * FASTACT_MAX_ROW_INPUTS));
+    EACH_CHUNK(p, slab, begin, end)
+    {
+        fastact_block b = block(t, worker, begin, end);
+        b.known = known_of(t, slab);
+        b.values = values.bytes;
+        b.fresh = begin == slab * p->slab;
+        p->loops->max(&b);
+        p->kernel->lanes->give_max(&b);
+        if (!b.fresh)
+            p->loops->move(&b);
+        p->loops->sum(&b);
+    }
+}
+
 static void map_of_slab(tile *t, int worker, ptrdiff_t slab)
 {
     const plan *p = t->plan;
@@ -279,6 +306,20 @@ static void find_sums(tile *t, int worker)
     t->plan->kernel->lanes->give_sums(&b, t->plan->kernel->n_sums);
 }
 
+static void find_online(tile *t, int worker)
+{
+    const plan *p = t->plan;
+    each_slab(t, worker, online_of_slab);
+    fastact_block b = total(t);
+    p->kernel->lanes->give_max(&b);
+    for (ptrdiff_t slab = 0; slab < p->slabs && p->slabs > 1; slab++) {
+        b.known = known_of(t, slab);
+        p->loops->move(&b);
+    }
+    b = total(t);
+    p->kernel->lanes->give_sums(&b, p->kernel->n_sums);
+}
+
 static void solve(tile *t, int worker)
 {
     const fastact_block b = empty_block(t);
@@ -290,9 +331,9 @@ static void solve(tile *t, int worker)
     }
 }
 
-static char *row_values(tile *t, int slot)
+static char *values_of(tile *t, int slot)
 {
-    return t->values + slot * FASTACT_MAX_ROWS * t->plan->kernel->lanes->item;
+    return t->values.bytes + slot * FASTACT_MAX_ROWS * t->plan->kernel->lanes->item;
 }
 
 static void compute(tile *t, int worker)
@@ -302,20 +343,24 @@ static void compute(tile *t, int worker)
     const ptrdiff_t item = kernel->lanes->item, bytes = t->rows * item;
     const fastact_block b = empty_block(t);
     for (int k = 0; k < kernel->n_row_in; k++)
-        memcpy(row_values(t, k), (const char *)p->call->row_in[k] + t->first * item, (size_t)bytes);
+        memcpy(values_of(t, k), (const char *)p->call->row_in[k] + t->first * item, (size_t)bytes);
     if (t->packed != NULL)
         each_slab(t, worker, pack_slab);
-    if (kernel->statistic == fastact_exp_sum || kernel->statistic == fastact_solve)
-        find_max(t, worker);
-    if (kernel->statistic == fastact_exp_sum || kernel->statistic == fastact_sums)
-        find_sums(t, worker);
-    if (kernel->statistic == fastact_solve)
-        solve(t, worker);
+    if (p->online) {
+        find_online(t, worker);
+    } else if (kernel->statistic != fastact_none) {
+        if (kernel->statistic != fastact_sums)
+            find_max(t, worker);
+        if (kernel->statistic == fastact_solve)
+            solve(t, worker);
+        else
+            find_sums(t, worker);
+    }
     p->loops->finish(&b);
     if (kernel->n_out > 0)
         each_slab(t, worker, map_of_slab);
     for (int k = 0; k < kernel->n_row_out; k++)
-        memcpy((char *)p->call->row_out[k] + t->first * item, row_values(t, FASTACT_ROW_SLOTS + k),
+        memcpy((char *)p->call->row_out[k] + t->first * item, values_of(t, FASTACT_ROW_SLOTS + k),
                (size_t)bytes);
 }
 
@@ -325,15 +370,21 @@ static void find_runs(const tile *t, fastact_runs *runs, ptrdiff_t outer_step)
 {
     const fastact_row_call *call = t->plan->call;
     const ptrdiff_t width = t->plan->kernel->lanes->width;
+    ptrdiff_t outer = t->first / call->inner, inner = t->first % call->inner, lane = 0, length;
     runs->count = 0;
     runs->stride = call->inner;
-    runs->whole = 1;
     runs->axis = call->axis;
-    for (ptrdiff_t row = 0, length; row < t->rows; row += length) {
-        const ptrdiff_t outer = (t->first + row) / call->inner, inner = (t->first + row) % call->inner;
-        length = smaller(smaller(width - row % width, call->inner - inner), t->rows - row);
+    runs->whole = 1;
+    for (ptrdiff_t row = 0; row < t->rows; row += length) {
+        length = smaller(smaller(width - lane, call->inner - inner), t->rows - row);
         runs->whole &= length == width;
         runs->run[runs->count++] = (fastact_run_of_rows){row, length, outer * outer_step + inner};
+        lane = lane + length == width ? 0 : lane + length;
+        inner += length;
+        if (inner == call->inner) {
+            inner = 0;
+            outer++;
+        }
     }
 }
 
@@ -359,8 +410,9 @@ static void run_tile(const plan *p, ptrdiff_t number, int worker)
 
 static void run_tiles(void *context, int worker, ptrdiff_t begin, ptrdiff_t end)
 {
+    const plan *p = context;
     for (ptrdiff_t number = begin; number < end; number++)
-        run_tile(context, number, worker);
+        run_tile(p, p->first_tile + number, worker);
 }
 
 /* --- calls ------------------------------------------------------------------------------------------------- */
@@ -377,6 +429,8 @@ static void cut_rows(plan *p)
     p->chunk = CHUNK_BYTES / vector;
     p->slab = ratio_up(ratio_up(p->steps, p->chunk), MAX_SLABS) * p->chunk;
     p->slabs = ratio_up(p->steps, p->slab);
+    p->online = p->kernel->statistic == fastact_exp_sum
+                && p->steps * vector > (p->along ? FITS_BYTES : PACKED_BYTES);
 }
 
 static void cut_tiles(plan *p)
@@ -397,30 +451,50 @@ static void cut_tiles(plan *p)
     p->tiles = ratio_up(p->rows, p->tile_rows);
 }
 
+/* Tiles that one worker should take at a time. */
+static ptrdiff_t tiles_at_a_time(const plan *p)
+{
+    return larger(1, ITEM_ELEMENTS / larger(1, p->call->axis * p->tile_rows));
+}
+
+static int run_all(plan *p, int (*stop)(void))
+{
+    const ptrdiff_t size = p->rows * p->call->axis;
+    const int shared = p->tiles < 4 * fastact_threads() && p->slabs > 1;
+    if (size < FASTACT_ROWS_LARGE) {
+        run_tiles(p, 0, 0, p->tiles);
+        return FASTACT_ROWS_DONE;
+    }
+    const ptrdiff_t slice = shared ? 1 : larger(1, SLICE_ELEMENTS / larger(1, size / p->tiles));
+    for (p->first_tile = 0; p->first_tile < p->tiles; p->first_tile += slice) {
+        if (shared)
+            run_tile(p, p->first_tile, -1);
+        else
+            fastact_parallel(run_tiles, p, smaller(slice, p->tiles - p->first_tile), tiles_at_a_time(p));
+        if (stop != NULL && stop())
+            return FASTACT_ROWS_STOPPED;
+    }
+    return FASTACT_ROWS_DONE;
+}
+
 int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *call, int (*stop)(void))
 {
     plan p = {.kernel = kernel, .call = call};
-    const int plain = call->param[0] == kernel->defaults[0];
     const ptrdiff_t size = call->outer * call->axis * call->inner;
-    p.loops = &kernel->loops[plain];
+    int done;
+    p.loops = &kernel->loops[call->param[0] == kernel->defaults[0]];
     if (call->outer * call->inner == 0)
         return FASTACT_ROWS_DONE;
     cut_rows(&p);
     cut_tiles(&p);
     if (p.scratch > 0) {
         p.scratch = ratio_up(p.scratch, FASTACT_ALIGNMENT) * FASTACT_ALIGNMENT;
-        p.memory = aligned_alloc(FASTACT_ALIGNMENT, (size_t)(p.scratch * fastact_threads()));
+        const ptrdiff_t workers = size < FASTACT_ROWS_LARGE ? 1 : fastact_threads();
+        p.memory = aligned_alloc(FASTACT_ALIGNMENT, (size_t)(p.scratch * workers));
         if (p.memory == NULL)
             return FASTACT_ROWS_NO_MEMORY;
     }
-    (void)stop;
-    if (size < FASTACT_ROWS_LARGE)
-        run_tiles(&p, 0, 0, p.tiles);
-    else if (p.tiles < 4 * fastact_threads() && p.slabs > 1)
-        for (ptrdiff_t number = 0; number < p.tiles; number++)
-            run_tile(&p, number, -1);
-    else
-        fastact_parallel(run_tiles, &p, p.tiles, larger(1, (1 << 12) / larger(1, call->axis * p.tile_rows)));
+    done = run_all(&p, stop);
     free(p.memory);
-    return FASTACT_ROWS_DONE;
+    return done;
 }
