@@ -59,8 +59,8 @@ typedef struct {
 } participant;
 
 static struct {
-    const fastact_kernel *kernel;
-    const fastact_call *call;
+    fastact_task task;
+    void *context;
     ptrdiff_t begin, end, chunk;
 } job;
 
@@ -121,7 +121,7 @@ static void work(unsigned self, unsigned count)
                < victim->last) {
             const ptrdiff_t begin = job.begin + chunk * job.chunk;
             const ptrdiff_t left = job.end - begin;
-            job.kernel->loop(job.call, begin, begin + (left < job.chunk ? left : job.chunk));
+            job.task(job.context, (int)self, begin, begin + (left < job.chunk ? left : job.chunk));
         }
     }
     finish_streams();
@@ -303,25 +303,56 @@ static ptrdiff_t unaligned_head(const fastact_call *call, ptrdiff_t begin, ptrdi
     return (ptrdiff_t)(-address % FASTACT_ALIGNMENT) / item;
 }
 
-static void run_large(const fastact_kernel *kernel, const fastact_call *given, ptrdiff_t begin,
-                      ptrdiff_t end, int wanted)
+/* On `wanted` threads, if the pool is free. */
+static void share_out(fastact_task task, void *context, ptrdiff_t begin, ptrdiff_t end,
+                      ptrdiff_t chunk, int wanted)
 {
-    const ptrdiff_t item = item_size(kernel);
-    fastact_call call = *given;
-    call.stream = worth_streaming(kernel, given, (end - begin) * item);
     if (wanted < 2 || atomic_flag_test_and_set_explicit(&busy, memory_order_acquire)) {
-        kernel->loop(&call, begin, end);
+        task(context, 0, begin, end);
         finish_streams();
         return;
     }
     start(wanted);
-    job.kernel = kernel;
-    job.call = &call;
+    job.task = task;
+    job.context = context;
     job.begin = begin;
     job.end = end;
-    job.chunk = limits[kernel->cost].chunk / item * 4;
+    job.chunk = chunk;
     run_on((unsigned)(wanted < started ? wanted : started));
     atomic_flag_clear_explicit(&busy, memory_order_release);
+}
+
+typedef struct {
+    const fastact_kernel *kernel;
+    fastact_call call;
+} elementwise;
+
+static void run_loop(void *context, int worker, ptrdiff_t begin, ptrdiff_t end)
+{
+    const elementwise *work = context;
+    (void)worker;
+    work->kernel->loop(&work->call, begin, end);
+}
+
+static void run_large(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
+                      ptrdiff_t end, int wanted)
+{
+    const ptrdiff_t item = item_size(kernel);
+    elementwise work = {kernel, *call};
+    work.call.stream = worth_streaming(kernel, call, (end - begin) * item);
+    share_out(run_loop, &work, begin, end, limits[kernel->cost].chunk / item * 4, wanted);
+}
+
+int fastact_threads(void)
+{
+    return atomic_load_explicit(&threads_allowed, memory_order_relaxed);
+}
+
+void fastact_parallel(fastact_task task, void *context, ptrdiff_t items, ptrdiff_t chunk)
+{
+    const ptrdiff_t chunks = (items + chunk - 1) / chunk;
+    const int allowed = fastact_threads();
+    share_out(task, context, 0, items, chunk, chunks < allowed ? (int)chunks : allowed);
 }
 
 void fastact_run(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
@@ -339,6 +370,6 @@ void fastact_run(const fastact_kernel *kernel, const fastact_call *call, ptrdiff
         return;
     }
     const ptrdiff_t useful = size / least + 1;
-    const int allowed = atomic_load_explicit(&threads_allowed, memory_order_relaxed);
+    const int allowed = fastact_threads();
     run_large(kernel, call, begin, end, useful < allowed ? (int)useful : allowed);
 }
