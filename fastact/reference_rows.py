@@ -96,7 +96,8 @@ def _along(terms: Array) -> Array:
         lost += ((a - (added - part)) + (b - part)).sum(axis=1, keepdims=True)
         total = np.concatenate([added, rest], axis=1)
     total = total.sum(axis=1, keepdims=True)
-    return np.where(np.isfinite(lost), total + lost, total)
+    result: Array = np.where(np.isfinite(lost), total + lost, total)
+    return result
 
 
 def _maximum(x: Array, mask: Array) -> Array:
