@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import os
 import subprocess
 import sys
 import threading
@@ -25,7 +26,7 @@ da = pytest.importorskip("dask.array")
 
 Array = npt.NDArray[Any]
 X = np.random.default_rng(0).normal(0, 4, (6, 23, 5))
-AXES: list[Any] = [0, 1, -1, (0, 1), (1, 2), None]
+AXES: list[Any] = [1, -1, (0, 1), None]
 MASK = np.random.default_rng(1).random((23, 5)) < 0.6
 
 
@@ -234,7 +235,8 @@ def test_inside_xarray() -> None:
 
 
 @pytest.mark.parametrize("scheduler", ["threads", "processes"])
-def test_schedulers(scheduler: str) -> None:
+def test_schedulers(scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTACT_BACKEND", ROW_BACKENDS[0])
     for name in _exp_sums.FINISHES:
         function = ROW_FUNCTIONS[name]
         lazily = function(lazy(), 1, where=MASK)
@@ -273,7 +275,7 @@ def test_distributed(tmp_path: Any) -> None:
         text=True,
         timeout=120,
         env={
-            **__import__("os").environ,
+            **os.environ,
             "PYTHONPATH": ":".join(sys.path),
             "FASTACT_BACKEND": ROW_BACKENDS[0],
         },
