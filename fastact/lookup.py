@@ -7,11 +7,12 @@ from types import MappingProxyType
 from typing import Any
 
 from .elementwise import FUNCTIONS
+from .rowwise import ROW_FUNCTIONS
 from .slopes import prelu, rrelu
 
 __all__ = ["PUBLIC", "get", "names"]
 
-_CANONICAL: dict[str, Any] = {**FUNCTIONS, "prelu": prelu, "rrelu": rrelu}
+_CANONICAL: dict[str, Any] = {**FUNCTIONS, "prelu": prelu, "rrelu": rrelu, **ROW_FUNCTIONS}
 
 #: Name or alias -> function.
 PUBLIC: Mapping[str, Any] = MappingProxyType(

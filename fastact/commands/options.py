@@ -9,6 +9,7 @@ import click
 
 from ..elementwise import Elementwise
 from ..lookup import get
+from ..rowwise import RowFunction
 
 PASSES = ("forward", "derivative", "vjp", "value_and_derivative", "vjp_from_output")
 FLOATS = ("float16", "float32", "float64")
@@ -24,6 +25,23 @@ def find_elementwise(name: str) -> Elementwise:
     if not isinstance(function, Elementwise):
         raise click.UsageError(f"{name} is not a function of single numbers; call it from Python")
     return function
+
+
+def find_streamable(name: str) -> Elementwise | RowFunction:
+    """Return the function of that name, which may be computed over a file."""
+    function = get(name)
+    return function if isinstance(function, RowFunction) else find_elementwise(name)
+
+
+def parse_axis(text: str) -> int | tuple[int, ...] | None:
+    """Read an axis: a number, several with commas between them, or none."""
+    if text.lower() == "none":
+        return None
+    try:
+        axes = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise click.UsageError(f"--axis {text}: write 0, -1, 0,1 or none") from None
+    return axes if len(axes) > 1 else axes[0]
 
 
 def parse_params(name: str, known: Mapping[str, Any], texts: Iterable[str]) -> dict[str, Any]:
@@ -59,7 +77,7 @@ def _parse_value(parameter: str, text: str, default: Any) -> Any:
     if default is None and text.lower() == "none":
         return None
     try:
-        return float(text)
+        return int(text) if parameter == "rng" else float(text)
     except ValueError:
         raise click.UsageError(f"--param {parameter}: {text!r} is not a number") from None
 

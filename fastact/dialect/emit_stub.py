@@ -1,14 +1,14 @@
-"""Emit the package's type stub: every public name, and every activation with its parameters."""
+"""Emit the package's type stub: every public name, and every function with its parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..declare import Declaration, Parameter
+from ..declare import Declaration, Parameter, RowDeclaration
 from .kernels import SIGNATURES
 
 HEAD = '''\
-"""Emitted from fastact/activations.py: the public names with their types."""
+"""Emitted from fastact/activations.py and rows.py: the public names with their types."""
 
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from .backends.registry import use_backend as use_backend
 from .elementwise import Elementwise
 from .lookup import get as get
 from .lookup import names as names
+from .rowwise import GumbelSoftmax, Hardmax, RowReduction, Rowwise
 from .slopes import prelu as prelu
 from .slopes import rrelu as rrelu
 from .threads import get_num_threads as get_num_threads
@@ -32,11 +33,17 @@ __version__: str
 OPTIONS = "*, out: Any = ..., where: ArrayLike = ..., dtype: DTypeLike | None = ..."
 
 
-def stub(table: Iterable[Declaration]) -> str:
+def stub(table: Iterable[Declaration], rows: Iterable[RowDeclaration]) -> str:
     """Return the text of ``__init__.pyi``."""
     lines: list[str] = []
     for declaration in table:
         lines += ["", *_classes(declaration)]
+    # Their calls are typed where they are defined: all have the same parameters.
+    lines += ["", "hardmax: Hardmax", "gumbel_softmax: GumbelSoftmax"]
+    for row in rows:
+        if not row.name.startswith("_"):
+            kind = "Rowwise" if row.passes["forward"].outputs else "RowReduction"
+            lines += [f"{public}: {kind}" for public in (row.name, *row.aliases)]
     return HEAD + "\n".join(lines) + "\n"
 
 
