@@ -41,8 +41,9 @@ Curve = Callable[[Array], Array]
 Activation = str | Callable[..., Any]
 ImageFile = str | os.PathLike[str] | BinaryIO
 
-#: The arguments that are drawn go from -REACH to REACH: all kinks of default parameters and most bends.
-REACH = 4.0
+# A function by itself is drawn to where relu6 bends, the farthest of all with default parameters; several to
+# where they differ most.
+REACH, REACH_OF_SEVERAL = 7.0, 4.0
 SAMPLES = 1000
 # More pixels than a panel shows.
 LONGEST_SIDE = 512
@@ -122,7 +123,7 @@ def compare(*functions: Activation | tuple[Activation, dict[str, Any]]) -> Figur
     if not functions:
         raise ValueError("compare() needs at least one activation")
     drawn = [_Drawn(*(one if isinstance(one, tuple) else (one, {}))) for one in functions]
-    columns = 5
+    columns, reach = 5, REACH_OF_SEVERAL
     with rc_context(STYLE):
         legend_rows = -(-len(drawn) // columns)
         figure = Picture(figsize=(9, 4.2 + 0.22 * legend_rows), layout="constrained")
@@ -134,11 +135,11 @@ def compare(*functions: Activation | tuple[Activation, dict[str, Any]]) -> Figur
                 # Where curves coincide, the ones below show on both sides.
                 "linewidth": 1.4 + 1.8 * (len(drawn) - 1 - index) / len(drawn),
             }
-            _draw_curve(left, one.value, label=one.label, **style)
-            _draw_curve(right, one.slope, **style)
+            _draw_curve(left, one.value, reach, label=one.label, **style)
+            _draw_curve(right, one.slope, reach, **style)
         # Few grow faster than x, such as exponential; they would press the others flat.
-        _frame(left, "functions", "f(x)", (-REACH, REACH))
-        _frame(right, "derivatives", "f′(x)", (-REACH, REACH))
+        _frame(left, "functions", "f(x)", reach, reach)
+        _frame(right, "derivatives", "f′(x)", reach, reach)
         figure.legend(loc="outside lower center", ncols=columns, handlelength=3.5, frameon=False)
     return figure
 
@@ -208,19 +209,17 @@ def graph(function: Curve, low: float, high: float) -> tuple[Array, Array]:
     return np.insert(x, where, ends.ravel()), np.insert(y, where, heights.ravel())
 
 
-def _draw_curve(axes: Any, function: Curve, **style: Any) -> None:
-    axes.plot(*graph(function, -REACH, REACH), **{"linewidth": 2, **style})
+def _draw_curve(axes: Any, function: Curve, reach: float = REACH, **style: Any) -> None:
+    axes.plot(*graph(function, -reach, reach), **{"linewidth": 2, **style})
 
 
-def _frame(
-    axes: Any, title: str, y: str, heights: tuple[float, float] = (-math.inf, math.inf)
-) -> None:
-    """Frame the curves of a panel, or what of them lies between two heights."""
+def _frame(axes: Any, title: str, y: str, reach: float = REACH, tallest: float = math.inf) -> None:
+    """Frame the curves of a panel, without what is higher or lower than `tallest`."""
     drawn = np.concatenate([line.get_ydata() for line in axes.lines])
     low, high = np.nanmin(drawn, initial=np.inf), np.nanmax(drawn, initial=-np.inf)
-    low, high = max(min(low, 0.0), heights[0]), min(max(high, 0.0), heights[1])
+    low, high = max(min(low, 0.0), -tallest), min(max(high, 0.0), tallest)
     margin = 0.08 * (high - low or 1.0)
-    axes.set_xlim(-REACH, REACH)
+    axes.set_xlim(-reach, reach)
     axes.set_ylim(low - margin, high + margin)
     axes.grid(color="0.9")
     for draw in (axes.axhline, axes.axvline):
