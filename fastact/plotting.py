@@ -16,7 +16,7 @@ import inspect
 import io
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -123,7 +123,8 @@ def compare(*functions: Activation | tuple[Activation, dict[str, Any]]) -> Figur
     if not functions:
         raise ValueError("compare() needs at least one activation")
     drawn = [_Drawn(*(one if isinstance(one, tuple) else (one, {}))) for one in functions]
-    columns, reach = 5, REACH_OF_SEVERAL
+    reach = REACH_OF_SEVERAL
+    columns = _legend_columns([one.label for one in drawn])
     with rc_context(STYLE):
         legend_rows = -(-len(drawn) // columns)
         figure = Picture(figsize=(9, 4.2 + 0.22 * legend_rows), layout="constrained")
@@ -168,7 +169,7 @@ class _Drawn:
         name = getattr(activation, "__name__", repr(activation))
         if not hasattr(activation, "derivative"):
             raise TypeError(f"{name} is not a function of single numbers with a derivative")
-        given = ", ".join(f"{key}={value}" for key, value in parameters.items())
+        given = ", ".join(f"{key}={_shown(value)}" for key, value in parameters.items())
         self.label = f"{name}({given})" if given else name
         self._value: Curve = partial(activation, **parameters)
         self._slope: Curve = partial(activation.derivative, **parameters)
@@ -180,6 +181,15 @@ class _Drawn:
     def slope(self, x: Array) -> Array:
         """Return the derivative."""
         return _drawable(self._slope(x))
+
+
+def _shown(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _legend_columns(labels: Sequence[str]) -> int:
+    # Of nine inches at 100 dots; a letter of the legend takes about 7 dots, its line and margins 95.
+    return max(1, min(5, len(labels), int(880 / (95 + 7 * max(map(len, labels))))))
 
 
 def _drawable(values: Array) -> Array:

@@ -125,7 +125,19 @@ def test_every_name_of_a_comparison_has_a_curve_of_its_own() -> None:
     }
     assert len(looks) == 28
     # exponential leaves the chart at the top and squeezes nobody
-    assert functions.get_ylim()[1] < 1.2 * plotting.REACH
+    assert functions.get_ylim()[1] < 1.2 * plotting.REACH_OF_SEVERAL
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 31])
+@pytest.mark.parametrize("digits", [0, 1, 5])
+def test_nothing_of_the_legend_is_cut_off(count: int, digits: int) -> None:
+    pairs = [("leaky_relu", {"negative_slope": 1 + 10**-digits})] * count
+    figure = plotting.compare(*pairs)
+    figure.draw_without_rendering()
+    legend, whole = figure.legends[0].get_window_extent(), figure.bbox
+    assert legend.x0 >= 0 and legend.x1 <= whole.x1 and legend.y0 >= 0
+    assert all(legend.y1 <= axes.get_tightbbox().y0 for axes in figure.axes)
+    assert all(axes.bbox.height > 250 for axes in figure.axes)
 
 
 def test_a_comparison_of_parameters() -> None:
@@ -133,7 +145,7 @@ def test_a_comparison_of_parameters() -> None:
     figure = plotting.compare(*pairs)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "elu(alpha=0.5)",
-        "elu(alpha=2.0)",
+        "elu(alpha=2)",
     ]
     assert [y.min().round(3) for _, y in curves(figure.axes[0])] == [-0.491, -1.963]
 
