@@ -1,4 +1,4 @@
-"""What is printed of a definition: the declared `formula` and the derivative that SymPy finds, as LaTeX.
+"""What is printed of a definition: the function's `formula` and the derivative that SymPy finds, as LaTeX.
 
 A formula is Python over x, the parameters and these words:
 
@@ -12,8 +12,6 @@ from typing import Any
 
 import sympy
 from sympy import Piecewise
-
-from fastact.declare import Declaration
 
 X = sympy.Symbol("x", real=True)
 
@@ -52,18 +50,18 @@ WORDS = {word.__name__: word for word in (where, clip, sigma, softplus, Phi)} | 
 }
 
 
-def definition(declaration: Declaration) -> Any:
+def definition(function: Any) -> Any:
     """Return the formula as a SymPy expression, in the order in which it is written."""
-    symbols = {name: sympy.Symbol(name, real=True) for name in declaration.params}
+    symbols = {name: sympy.Symbol(name, real=True) for name in function.parameters}
     with sympy.evaluate(False):
         return sympy.sympify(
-            eval(declaration.formula, {}, {**WORDS, "abs": sympy.Abs, "x": X, **symbols})
+            eval(function.formula, {}, {**WORDS, "abs": sympy.Abs, "x": X, **symbols})
         )
 
 
-def derivative(declaration: Declaration) -> Any:
+def derivative(function: Any) -> Any:
     """Return the derivative of the formula, piece by piece under the same conditions."""
-    formula = definition(declaration)
+    formula = definition(function)
     if not isinstance(formula, Piecewise):
         return _slope(formula)
     pieces: list[tuple[Any, Any]] = []
@@ -83,11 +81,11 @@ def _slope(formula: Any) -> Any:
     return slope if slope.has(sympy.Float) else min(slope, sympy.factor(slope), key=sympy.count_ops)
 
 
-def latex(expression: Any, declaration: Declaration) -> str:
+def latex(expression: Any, function: Any) -> str:
     """Return LaTeX in which parameters keep their names, but for Greek letters."""
     names = {
         sympy.Symbol(name, real=True): r"\mathrm{" + name.replace("_", r"\_") + "}"
-        for name in declaration.params
+        for name in function.parameters
         if name not in ("alpha", "beta")
     }
     text: str = sympy.latex(expression, symbol_names=names, order="none", mul_symbol=r" \, ")

@@ -99,18 +99,18 @@ def _thumbnail(function: Any, options: dict[str, Any]) -> Figure:
 def page(name: str) -> str:
     """Return the page of one public function, in Markdown."""
     function = fa.get(name)
-    known = isinstance(function, Elementwise)
+    has_slope = name in plotting.gallery()
     sections = [
         f"# {name}",
         _head(function),
-        _formulas(function) if known else "",
-        _text(function.declaration.doc) if known else "",
-        _picture(name),
-        _parameters(function) if known else "",
-        _special(function) if known else "",
-        _accuracy(name) if known else "",
+        _formulas(function) if hasattr(function, "formula") else "",
+        _text(function.declaration.doc) if isinstance(function, Elementwise) else "",
+        _picture(name) if has_slope else "",
+        _parameters(function) if isinstance(function, Elementwise) else "",
+        _special(function) if has_slope else "",
+        _accuracy(name) if isinstance(function, Elementwise) else "",
         _elsewhere(name),
-        f"## Source\n\n{_linked(function.source)}" if known else "",
+        _source(function),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -142,10 +142,9 @@ def _signature(function: Any) -> str:
     return str(inspect.Signature(bare))
 
 
-def _formulas(function: Elementwise) -> str:
-    declaration = function.declaration
+def _formulas(function: Any) -> str:
     shown = [
-        (label, formulas.latex(make(declaration), declaration))
+        (label, formulas.latex(make(function), function))
         for label, make in (("f(x)", formulas.definition), ("f′(x)", formulas.derivative))
     ]
     return "\n\n".join(f"```{{math}}\n{label} = {text}\n```" for label, text in shown)
@@ -164,8 +163,6 @@ def _docstring(function: Any) -> str:
 
 
 def _picture(name: str) -> str:
-    if name not in plotting.gallery():
-        return ""
     options = "".join(f" --param {key}={value}" for key, value in plotting.gallery()[name].items())
     alt = f"{name}: function, derivative, histograms of samples and activations, an image and its activation"
     drawn = (
@@ -189,7 +186,7 @@ def _choices(function: Elementwise, name: str) -> str:
     return "a number, an array, or None" if declared.optional else "a number or an array"
 
 
-def _special(function: Elementwise) -> str:
+def _special(function: Any) -> str:
     options = plotting.gallery()[function.name]
     kinks = _kinks(function, options)
     below, above = [x for x in kinks if x < 0], [x for x in kinks if x > 0]
@@ -200,7 +197,7 @@ def _special(function: Elementwise) -> str:
     return f"## Special values\n\n{text}" + (f"\n\nWith {given}." if given else "")
 
 
-def _kinks(function: Elementwise, options: dict[str, Any]) -> list[float]:
+def _kinks(function: Any, options: dict[str, Any]) -> list[float]:
     """Return where the function or its derivative jumps, other than at 0."""
     found = set()
     for compute in (function, function.derivative):
@@ -246,6 +243,13 @@ def _elsewhere(name: str) -> str:
         known = {row.pop("function"): row for row in csv.DictReader(file)}
     rows = [(library, f"`{text}`") for library, text in known.get(name, {}).items() if text]
     return "## In other libraries\n\n" + table(("library", "name"), rows, 2) if rows else ""
+
+
+def _source(function: Any) -> str:
+    source = getattr(function, "source", "")
+    # A docstring that is shown may name it already.
+    shown = "" if isinstance(function, Elementwise) else _docstring(function)
+    return f"## Source\n\n{_linked(source)}" if source and source not in shown else ""
 
 
 def _linked(source: str) -> str:
