@@ -35,6 +35,15 @@ class Phi(sympy.Function):
         return phi(self.args[0])
 
 
+#: What these are, for readers of a formula that has them.
+MEANINGS = {
+    sigma: r"\sigma(z) = 1/(1 + e^{-z})",
+    softplus: r"\operatorname{softplus}(z) = \log(1 + e^z)",
+    Phi: r"\Phi(z) = \int_{-\infty}^z \phi(t)\,dt",
+    phi: r"\phi(z) = e^{-z^2/2}/\sqrt{2\pi}",
+}
+
+
 def where(condition: Any, a: Any, b: Any) -> Any:
     others = b.args if isinstance(b, Piecewise) else [(b, True)]
     return Piecewise((a, condition), *others, evaluate=False)
@@ -79,6 +88,12 @@ def _slope(formula: Any) -> Any:
     slope = slope.subs(sympy.sign(X), sympy.Abs(X) / X)
     # Factors are shorter for some, but not where they divide by a decimal constant.
     return slope if slope.has(sympy.Float) else min(slope, sympy.factor(slope), key=sympy.count_ops)
+
+
+def meanings(*expressions: Any) -> list[str]:
+    """Return what the words in these expressions mean, as LaTeX."""
+    used = {type(call) for one in expressions for call in one.atoms(sympy.Function)}
+    return [meaning for word, meaning in MEANINGS.items() if word in used]
 
 
 def latex(expression: Any, function: Any) -> str:

@@ -143,11 +143,13 @@ def _signature(function: Any) -> str:
 
 
 def _formulas(function: Any) -> str:
-    shown = [
-        (label, formulas.latex(make(function), function))
-        for label, make in (("f(x)", formulas.definition), ("f′(x)", formulas.derivative))
+    shown = {"f(x)": formulas.definition(function), "f′(x)": formulas.derivative(function)}
+    lines = [
+        f"```{{math}}\n{label} = {formulas.latex(expression, function)}\n```"
+        for label, expression in shown.items()
     ]
-    return "\n\n".join(f"```{{math}}\n{label} = {text}\n```" for label, text in shown)
+    meanings = ", ".join(f"{{math}}`{text}`" for text in formulas.meanings(*shown.values()))
+    return "\n\n".join([*lines, f"with {meanings}."] if meanings else lines)
 
 
 def _text(doc: str) -> str:

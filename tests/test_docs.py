@@ -103,6 +103,15 @@ def test_formulas_become_mathml(formulas: Any, name: str) -> None:
         assert "\\" not in mathml
 
 
+def test_words_are_explained(formulas: Any, pages: Any) -> None:
+    assert list(formulas.MEANINGS) == [
+        getattr(formulas, word) for word in ("sigma", "softplus", "Phi", "phi")
+    ]
+    assert pages.page("gelu").count("{math}`") == 2
+    assert "softplus}(z)" in pages.page("mish")
+    assert "{math}`" not in pages.page("relu")
+
+
 def elsewhere() -> list[tuple[str, str, str]]:
     with (DOCS / "elsewhere.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
