@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ..streaming import write_file
+from .options import progress_bar
 from .signals import stoppable
 from .subject import Subject, names_argument, param_option
 
@@ -92,12 +93,12 @@ def _save(figure: Any, target: Path) -> None:
 
 
 def _draw_all(folder: Path, image: Path | None) -> None:
-    from tqdm import tqdm  # type: ignore[import-untyped]
-
     from .. import plotting
 
     folder.mkdir(parents=True, exist_ok=True)
     every = plotting.gallery()
-    for name, options in tqdm(every.items(), desc="plot", unit="picture", leave=False):
-        _save(plotting.panels(name, image=image, **options), folder / f"{name}.png")
+    with progress_bar("plot", len(every)) as bar:
+        for name, options in every.items():
+            _save(plotting.panels(name, image=image, **options), folder / f"{name}.png")
+            bar.update()
     click.echo(f"{folder}: {len(every)} pictures")
