@@ -30,6 +30,7 @@ class Declaration:
     name: str
     forward: FunctionType
     aliases: tuple[str, ...]
+    formula: str
     source: str
     params: dict[str, Parameter]
     doc: str
@@ -67,13 +68,15 @@ class Table(dict[str, Declaration]):
         self,
         *,
         aliases: tuple[str, ...] = (),
+        formula: str,
         source: str,
         optional: dict[str, float] | None = None,
         choices: dict[str, dict[object, str]] | None = None,
     ) -> Callable[[Callable[..., Any]], Declaration]:
         """Decorator: declare the activation that the decorated dialect function computes.
 
-        Its keyword defaults are the parameters, its docstring is the public documentation. A parameter named in
+        Its keyword defaults are the parameters, its docstring is the public documentation, `formula` its
+        definition in the words of docs/formulas.py, `source` where that stands. A parameter named in
         `optional` may be None, which stands for the number given there; `choices` maps an option that selects
         among declarations to their names, the default first.
         """
@@ -84,6 +87,7 @@ class Table(dict[str, Declaration]):
                 function.__name__,
                 function,
                 aliases,
+                formula,
                 source,
                 _parameters(function, optional or {}),
                 function.__doc__ or "",

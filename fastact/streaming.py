@@ -185,6 +185,12 @@ def replacing(target: Path) -> Iterator[io.FileIO]:
     _sync_directory(final.parent)
 
 
+def write_file(target: Path, data: bytes) -> None:
+    """Create or replace a file by `data`, in one step."""
+    with replacing(target) as file:
+        _write(file, memoryview(data), target)
+
+
 def check_alike(sources: Sequence[NpySource]) -> None:
     """Raise unless all have one shape and one order."""
     *others, last = sources

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -20,7 +18,15 @@ from ..rowwise import RowFunction
 from ..streaming import NpySource, stream
 from ..streaming_rows import stream_rows
 from ..threads import get_num_threads, set_num_threads
-from .options import FLOATS, find_streamable, parse_axis, parse_params, pass_of, pass_option
+from .options import (
+    FLOATS,
+    find_streamable,
+    parse_axis,
+    parse_params,
+    pass_of,
+    pass_option,
+    progress_bar,
+)
 from .signals import stoppable
 
 
@@ -105,7 +111,7 @@ def apply(
             stack.enter_context(use_backend(backend))
         sources = [stack.enter_context(NpySource(path)) for path in paths]
         start = time.perf_counter()
-        bar = stack.enter_context(_progress_bar(function.name, sources[-1].size, progress))
+        bar = stack.enter_context(progress_bar(function.name, sources[-1].size, progress))
 
         def advance(count: int) -> None:
             check()
@@ -169,20 +175,3 @@ def _refuse_input_as_output(paths: list[Path], target: Path) -> None:
         with contextlib.suppress(OSError):
             if os.path.samefile(path, target):
                 raise click.UsageError(f"{target} is both input and output; choose another output")
-
-
-def _progress_bar(name: str, size: int, wanted: bool | None) -> Any:
-    from tqdm import tqdm  # type: ignore[import-untyped]
-
-    terminal = sys.stderr.isatty()
-    return tqdm(
-        desc=name,
-        total=size,
-        unit="",
-        unit_scale=True,
-        leave=False,
-        disable=wanted is False,
-        # A log gets a line only from runs that are worth watching, and then not ten a second.
-        delay=0 if terminal or wanted else 2,
-        mininterval=0.1 if terminal else 1,
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -94,3 +95,21 @@ def align(texts: Sequence[str], widths: Sequence[int]) -> str:
         text.ljust(-width) if width < 0 else text.rjust(width)
         for text, width in zip(texts, widths, strict=True)
     ).rstrip()
+
+
+def progress_bar(name: str, total: int, wanted: bool | None = None) -> Any:
+    """Return a bar on stderr: at once, never, or when it is worth it."""
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    terminal = sys.stderr.isatty()
+    return tqdm(
+        desc=name,
+        total=total,
+        unit="",
+        unit_scale=total >= 1000,
+        leave=False,
+        disable=wanted is False,
+        # A log gets a line only from runs that are worth watching, and then not ten a second.
+        delay=0 if terminal or wanted else 2,
+        mininterval=0.1 if terminal else 1,
+    )
