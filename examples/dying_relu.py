@@ -16,53 +16,46 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import fastact as fa
-from layers import Activation, Adam, Dense, Network, generators
+from layers import Activation, Adam, Dense, Layer, Network, PRelu, generators
 from pictures import BLACK, BLUE, GREEN, GREY, ORANGE, PINK, SKY, main, progress
 
 X = np.linspace(-1, 1, 101)[:, None]
 Y = np.sin(3 * X)
-UNITS, HIDDEN = 16, 2
+NAMES = ["relu", "leaky_relu", "prelu", "elu", "gelu"]
+UNITS = 16
 RATE, EPOCHS = 0.2, 200
 LINES = [ORANGE, BLUE, GREEN, PINK, SKY, BLACK]
-
-
-class PRelu:
-    """prelu with one learned slope for each unit."""
-
-    def __init__(self, rngs: list[np.random.Generator], units: int) -> None:
-        self.slope = np.full((len(rngs), 1, units), 0.25)
-        self.parameters = [self.slope]
-        self.gradients = [np.zeros_like(self.slope)]
-
-    def forward(self, x: Any) -> Any:
-        self.x = x
-        return fa.prelu(x, self.slope)
-
-    def backward(self, g: Any) -> Any:
-        gradient, self.gradients[0][:] = fa.prelu.vjp(g, self.x, self.slope)
-        return gradient
 
 
 @dataclass
 class Run:
     network: Network
-    dead: Any  # (epochs, seeds, hidden, units): which units were dead
+    dead: Any  # (epochs, seeds, layers, units): which units were dead
     cost: Any  # (epochs, seeds)
 
 
 def make(name: str, rngs: list[np.random.Generator]) -> Network:
     """Return networks of 1-16-16-1 with this activation."""
     layers: list[Any] = []
-    for inputs in [1, *[UNITS] * (HIDDEN - 1)]:
-        activation = PRelu(rngs, UNITS) if name == "prelu" else Activation(fa.get(name))
-        layers += [Dense(rngs, inputs, UNITS, np.sqrt(2 / inputs)), activation]
+    for inputs in (1, UNITS):
+        layers += [Dense(rngs, inputs, UNITS, np.sqrt(2 / inputs)), activation(name, rngs)]
     return Network([*layers, Dense(rngs, UNITS, 1, np.sqrt(2 / UNITS))])
+
+
+def activation(name: str, rngs: list[np.random.Generator]) -> Layer:
+    if name == "prelu":
+        return PRelu(rngs, UNITS)
+    return Activation(fa.get(name))
 
 
 def dead_units(network: Network) -> Any:
     """Return which hidden units have a slope of zero for every input."""
-    slopes = [layer.backward(np.ones_like(layer.x)) for layer in network.layers[1::2]]
-    return np.stack([(slope == 0).all(-2) for slope in slopes], axis=1)
+    dead = []
+    for layer in network.layers[1::2]:
+        shape = (*layer.x.shape[:2], UNITS)
+        slopes = layer.backward(np.ones(shape))
+        dead.append((slopes == 0).all(1))
+    return np.stack(dead, axis=1)
 
 
 def learn_by(name: str, seeds: Iterable[int]) -> Run:
@@ -76,9 +69,6 @@ def learn_by(name: str, seeds: Iterable[int]) -> Run:
         network.backward(2 * error / len(X))
         optimiser.step()
     return Run(network, np.array(dead), np.array(cost))
-
-
-NAMES = ["relu", "leaky_relu", "prelu", "elu", "gelu"]
 
 
 def learn(seeds: Iterable[int] = range(10)) -> dict[str, Run]:
@@ -101,6 +91,7 @@ def draw(runs: dict[str, Run]) -> Figure:
         share.plot(100 * run.dead.mean((1, 2, 3)), color=colour, label=name)
         cost.semilogy(np.median(run.cost, axis=1), color=colour, label=name, linewidth=1)
     share.set(title="units that are dead", xlabel="epoch", ylabel="%", ylim=(-3, 103))
+    share.annotate("all others: none", (EPOCHS, 3), ha="right")
     share.legend()
     cost.set(title="mean squared error, median of the seeds", xlabel="epoch", ylabel="error")
     dead = runs["relu"].dead

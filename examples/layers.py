@@ -14,10 +14,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
+import fastact as fa
+
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
+# Every activation that works element by element; the others have no derivative, only a vjp.
+ELEMENTWISE = [name for name in fa.names() if hasattr(fa.get(name), "derivative")]
+
+
 class Layer(Protocol):
+    x: Array
     parameters: list[Array]
     gradients: list[Array]
 
@@ -52,9 +59,9 @@ class Dense:
         return x @ self.weight + self.bias
 
     def backward(self, g: Array) -> Array:
-        np.matmul(np.swapaxes(self.x, -1, -2), g, out=self.gradients[0])
-        np.sum(g, axis=-2, keepdims=True, out=self.gradients[1])
-        return g @ np.swapaxes(self.weight, -1, -2)
+        np.matmul(self.x.swapaxes(-1, -2), g, out=self.gradients[0])
+        g.sum(axis=-2, keepdims=True, out=self.gradients[1])
+        return g @ self.weight.swapaxes(-1, -2)
 
 
 class Activation:
@@ -72,6 +79,23 @@ class Activation:
 
     def backward(self, g: Array) -> Array:
         return self.function.vjp(g, self.x, **self.options)
+
+
+class PRelu:
+    """prelu with one learned slope for each unit."""
+
+    def __init__(self, rngs: list[np.random.Generator], units: int) -> None:
+        self.slope = np.full((len(rngs), 1, units), 0.25)
+        self.parameters = [self.slope]
+        self.gradients = [np.zeros_like(self.slope)]
+
+    def forward(self, x: Array) -> Array:
+        self.x = x
+        return fa.prelu(x, self.slope)
+
+    def backward(self, g: Array) -> Array:
+        gradient, self.gradients[0][:] = fa.prelu.vjp(g, self.x, self.slope)
+        return gradient
 
 
 class Network:

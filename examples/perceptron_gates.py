@@ -70,8 +70,9 @@ def draw(learned: dict[str, Perceptron]) -> Figure:
     figure = Figure(figsize=(10, 7.5))
     figure.suptitle("A perceptron divides the plane with one straight line")
     for column, (gate, perceptron) in enumerate(learned.items()):
-        title = f"{gate}: accuracy {perceptron.accuracy[-1, 0]:.2f}"
-        plane = perceptron.output(PLANE)[0]
+        shown = int(np.argmax(perceptron.accuracy[-1]))
+        title = f"{gate}: accuracy {perceptron.accuracy[-1, shown]:.2f}"
+        plane = perceptron.output(PLANE)[shown]
         draw_plane(figure, (2, 3), column, plane, title, GATES[gate])
     return figure
 

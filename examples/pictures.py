@@ -77,13 +77,16 @@ def draw_plane(
         axes.set_ylabel("second input")
         figure.legend(loc="outside upper right", ncols=2)
     space = figure.add_subplot(rows, columns, columns + column + 1, projection="3d")
-    space.plot_surface(*np.meshgrid(SIDE, SIDE), heights, cmap=SHADES, vmin=0, vmax=1, **SURFACE)
+    # Each cell has the colour of its middle height: a wall is of one colour, not striped.
+    cells = np.lib.stride_tricks.sliding_window_view(heights, (2, 2))
+    middle = (cells.max((2, 3)) + cells.min((2, 3))) / 2
+    space.plot_surface(*np.meshgrid(SIDE, SIDE), heights, facecolors=SHADES(middle), **SURFACE)
     space.set(xlabel="first input", ylabel="second input", zlabel="output")
     space.set(xticks=[0, 1], yticks=[0, 1], zlim=(0, 1), zticks=[0, 0.5, 1])
     space.view_init(elev=28, azim=-120)
 
 
-SURFACE = {"rcount": 101, "ccount": 101, "antialiased": False}
+SURFACE = {"rcount": 101, "ccount": 101, "antialiased": False, "shade": False, "linewidth": 0}
 CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 
 
