@@ -3,7 +3,8 @@
 Two layers of sixteen fit a sine, with Adam at a rate too high for comfort. A step that throws a
 unit's bias far below its inputs is the last that its gradient asks for; what is left of Adam's
 momentum, or a change in the layer before, may carry it back. With a slope below zero, learned
-(prelu) or not (leaky_relu, elu, gelu), every unit keeps learning.
+(prelu) or not (leaky_relu, elu, gelu), every unit keeps learning; and of maxout's two weighted sums
+there is always one that is the larger.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from pictures import BLACK, BLUE, GREEN, GREY, ORANGE, PINK, SKY, main, progress
 
 X = np.linspace(-1, 1, 101)[:, None]
 Y = np.sin(3 * X)
-NAMES = ["relu", "leaky_relu", "prelu", "elu", "gelu"]
-UNITS = 16
+NAMES = ["relu", "leaky_relu", "prelu", "elu", "gelu", "maxout"]
+UNITS, PIECES = 16, 2
 RATE, EPOCHS = 0.2, 200
 LINES = [ORANGE, BLUE, GREEN, PINK, SKY, BLACK]
 
@@ -38,23 +39,24 @@ def make(name: str, rngs: list[np.random.Generator]) -> Network:
     """Return networks of 1-16-16-1 with this activation."""
     layers: list[Any] = []
     for inputs in (1, UNITS):
-        layers += [Dense(rngs, inputs, UNITS, np.sqrt(2 / inputs)), activation(name, rngs)]
+        sums = UNITS * (PIECES if name == "maxout" else 1)
+        layers += [Dense(rngs, inputs, sums, np.sqrt(2 / inputs)), activation(name, rngs)]
     return Network([*layers, Dense(rngs, UNITS, 1, np.sqrt(2 / UNITS))])
 
 
 def activation(name: str, rngs: list[np.random.Generator]) -> Layer:
     if name == "prelu":
         return PRelu(rngs, UNITS)
-    return Activation(fa.get(name))
+    return Activation(fa.get(name), **({"pieces": PIECES} if name == "maxout" else {}))
 
 
 def dead_units(network: Network) -> Any:
-    """Return which hidden units have a slope of zero for every input."""
+    """Return which hidden units have a slope of zero for every input, in all of their pieces."""
     dead = []
     for layer in network.layers[1::2]:
         shape = (*layer.x.shape[:2], UNITS)
-        slopes = layer.backward(np.ones(shape))
-        dead.append((slopes == 0).all(1))
+        slopes = layer.backward(np.ones(shape)).reshape(*shape, -1)
+        dead.append((slopes == 0).all((1, 3)))
     return np.stack(dead, axis=1)
 
 
