@@ -11,6 +11,7 @@ import pytest
 
 import dying_relu
 import fastact as fa
+import forward_pass
 import numeric_derivative
 import perceptron_gates
 import rebuilt_houses
@@ -87,6 +88,20 @@ def test_dying_relu(backend: str, check_picture: Check, saw: Saw) -> None:
     slopes = runs["prelu"].network.layers[1].slope
     assert np.ptp(slopes, axis=-1).min() > 0.05
     check_picture(dying_relu, runs)
+
+
+def test_forward_pass(backend: str, check_picture: Check, saw: Saw) -> None:
+    done = forward_pass.learn()
+    np.testing.assert_allclose(done.signals[-1], [0.31682708, 0.69627909], atol=5e-9)
+    first, second, third = done.softmax
+    np.testing.assert_allclose(first, [0.09003057, 0.24472847, 0.66524096], atol=5e-9)
+    np.testing.assert_allclose(second[1], 0.21521022006514684, rtol=1e-14)
+    np.testing.assert_allclose(third[1], 5.148200222412013e-131, rtol=1e-14)
+    assert np.isnan(done.naive[-1])
+    np.testing.assert_allclose(done.stable, fa.sigmoid(1.0), rtol=1e-12)
+    saw(f"naive and stable apart by {done.apart:.1e}")
+    assert done.apart < 1e-15
+    check_picture(forward_pass, done)
 
 
 # The textbook's numbers, by house.
