@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import digits
 import dying_relu
 import fastact as fa
 import forward_pass
@@ -161,3 +162,18 @@ def test_vanishing_gradient(backend: str, check_picture: Check, saw: Saw) -> Non
     known = np.isfinite(naive)
     np.testing.assert_allclose(stable[known], naive[known], rtol=1e-12, atol=1e-15)
     check_picture(vanishing_gradient, runs)
+
+
+def test_digits(backend: str, check_picture: Check, saw: Saw) -> None:
+    learned = digits.learn()
+    worst = min(one.accuracy for one in learned.chosen)
+    longest = max(sum(one.seconds) for one in learned.chosen)
+    saw(f"{digits.CHOSEN}: accuracy {worst:.1%} at least, in {longest:.1f} s")
+    assert worst >= 0.96
+    assert longest < 30
+    assert list(learned.compared) == ELEMENTWISE
+    # Behind a step the first layer has no gradient; all others learn.
+    accuracy = {name: one.accuracy for name, one in learned.compared.items()}
+    assert accuracy.pop("step") < min(accuracy.values())
+    assert min(accuracy.values()) > 0.94
+    check_picture(digits, learned)
