@@ -19,7 +19,7 @@ SEEN: dict[str, str] = {}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--pictures", type=Path, help="folder to keep the pictures in")
+    parser.addoption("--pictures", type=Path, help="where to keep the pictures, by backend")
 
 
 @pytest.fixture(params=AVAILABLE if ASKED == "auto" else [ASKED])
@@ -35,7 +35,7 @@ def check_picture(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[A
 
     def check(program: Any, learned: Any) -> None:
         folder = request.config.getoption("--pictures") or tmp_path
-        path = save(program.draw(learned), program.__name__, folder)
+        path = save(program.draw(learned), program.__name__, folder / fa.get_backend())
         assert path.stat().st_size > 10_000
 
     return check

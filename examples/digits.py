@@ -41,7 +41,7 @@ class Learned:
 
 
 @cache
-def pictures() -> tuple[Any, Any, Any, Any]:
+def samples() -> tuple[Any, Any, Any, Any]:
     """Return pixels and digits to learn from, and pixels and digits to be tested on."""
     data, target = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(data))
@@ -50,7 +50,7 @@ def pictures() -> tuple[Any, Any, Any, Any]:
 
 
 def train(name: str, seed: int, epochs: int) -> Trained:
-    x, digits, test_x, test_digits = pictures()
+    x, digits, test_x, test_digits = samples()
     rng = np.random.default_rng(seed)
     activation = (
         PRelu([rng], HIDDEN)
