@@ -188,7 +188,7 @@ def replacing(target: Path) -> Iterator[io.FileIO]:
 def write_file(target: Path, data: bytes) -> None:
     """Create or replace a file by `data`, in one step."""
     with replacing(target) as file:
-        _write(file, memoryview(data), target)
+        write(file, memoryview(data), target)
 
 
 def check_alike(sources: Sequence[NpySource]) -> None:
