@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#define FASTACT_MAX_INPUTS 2
+#define FASTACT_MAX_INPUTS 3
 #define FASTACT_MAX_OUTPUTS 2
 #define FASTACT_MAX_PARAMS 4
 
@@ -21,11 +21,16 @@ typedef struct {
     const void *param_array[FASTACT_MAX_PARAMS]; /* NULL: the parameter is the scalar below */
     double param[FASTACT_MAX_PARAMS];
     int stream; /* 1: the outputs go round the cache; begin is aligned to FASTACT_ALIGNMENT then */
+    ptrdiff_t row; /* 0: flat; else every operand consists of rows of so many elements, each so many
+                      bytes after the one before: */
+    ptrdiff_t in_step[FASTACT_MAX_INPUTS], out_step[FASTACT_MAX_OUTPUTS];
+    ptrdiff_t param_step[FASTACT_MAX_PARAMS];
 } fastact_call;
 
 /* The widest vector, and a cache line. */
 #define FASTACT_ALIGNMENT 64
 
+/* Computes elements begin to end of flat operands; of rows, pool.c hands it one at a time. */
 typedef void (*fastact_loop)(const fastact_call *call, ptrdiff_t begin, ptrdiff_t end);
 
 typedef struct {

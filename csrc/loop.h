@@ -20,15 +20,9 @@ LANE void T(step)(T(body) body, int n_in, int n_out, const T(data) *d, ptrdiff_t
                   const T(v) *p, const T(v) *p_lo)
 {
     T(v) in[FASTACT_MAX_INPUTS], out[FASTACT_MAX_OUTPUTS];
-    if (n >= T(WIDTH)) {
-        in[0] = T(load)(d->in[0] + i);
-        if (n_in > 1)
-            in[1] = T(load)(d->in[1] + i);
-    } else {
-        in[0] = T(load_part)(d->in[0] + i, n);
-        if (n_in > 1)
-            in[1] = T(load_part)(d->in[1] + i, n);
-    }
+#pragma GCC unroll 3
+    for (int k = 0; k < n_in; k++)
+        in[k] = n >= T(WIDTH) ? T(load)(d->in[k] + i) : T(load_part)(d->in[k] + i, n);
     body(in, p, p_lo, out);
     if (n >= T(WIDTH) && d->stream) {
         T(stream)(d->out[0] + i, out[0]);

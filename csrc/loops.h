@@ -37,7 +37,7 @@ LANE int are_defaults(const double *params, const double *defaults, int count)
         _Static_assert(n_in <= FASTACT_MAX_INPUTS && n_out <= FASTACT_MAX_OUTPUTS                  \
                        && n_params <= FASTACT_MAX_PARAMS, "too many operands: " #name);            \
         const T##_data data = {call->stream,                                                       \
-                                {call->in[0], call->in[1]},                                        \
+                                {call->in[0], call->in[1], call->in[2]},                           \
                                 {call->out[0], call->out[1]}};                                     \
         int arrays = 0;                                                                            \
         for (int k = 0; k < n_params; k++)                                                         \

@@ -112,6 +112,52 @@ static int64_t nanoseconds(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
+/* Elements before the first that starts a cache line of the output. */
+static ptrdiff_t unaligned_head(const fastact_call *call, ptrdiff_t begin, ptrdiff_t item)
+{
+    const uintptr_t address = (uintptr_t)call->out[0] + (uintptr_t)(begin * item);
+    return (ptrdiff_t)(-address % FASTACT_ALIGNMENT) / item;
+}
+
+/* One row: streamed, or with aligned stores, if it is worth a first vector that is not full. */
+static void run_row(const fastact_kernel *kernel, fastact_call *call, int stream, ptrdiff_t begin,
+                    ptrdiff_t end)
+{
+    call->stream = 0;
+    if (end - begin >= ALIGN_FROM) {
+        const ptrdiff_t aligned = begin + unaligned_head(call, begin, item_size(kernel));
+        if (aligned > begin)
+            kernel->loop(call, begin, aligned);
+        begin = aligned;
+        call->stream = stream;
+    }
+    kernel->loop(call, begin, end);
+}
+
+/* Elements begin to end of a call, row by row if it has rows. */
+static void run_part(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
+                     ptrdiff_t end)
+{
+    if (call->row == 0) {
+        kernel->loop(call, begin, end);
+        return;
+    }
+    fastact_call one = *call;
+    for (ptrdiff_t number = begin / call->row; begin < end; number++) {
+        const ptrdiff_t start = number * call->row, left = end - start;
+        const ptrdiff_t stop = left < call->row ? left : call->row;
+        for (int k = 0; k < kernel->n_in; k++)
+            one.in[k] = (const char *)call->in[k] + number * call->in_step[k];
+        for (int k = 0; k < kernel->n_out; k++)
+            one.out[k] = (char *)call->out[k] + number * call->out_step[k];
+        for (int k = 0; k < kernel->n_params; k++)
+            if (call->param_array[k] != NULL)
+                one.param_array[k] = (const char *)call->param_array[k] + number * call->param_step[k];
+        run_row(kernel, &one, call->stream, begin - start, stop);
+        begin = start + stop;
+    }
+}
+
 static void work(unsigned self, unsigned count)
 {
     for (unsigned k = 0; k < count; k++) {
@@ -121,7 +167,7 @@ static void work(unsigned self, unsigned count)
                < victim->last) {
             const ptrdiff_t begin = job.begin + chunk * job.chunk;
             const ptrdiff_t left = job.end - begin;
-            job.kernel->loop(job.call, begin, begin + (left < job.chunk ? left : job.chunk));
+            run_part(job.kernel, job.call, begin, begin + (left < job.chunk ? left : job.chunk));
         }
     }
     finish_streams();
@@ -289,18 +335,13 @@ static int worth_streaming(const fastact_kernel *kernel, const fastact_call *cal
     for (int k = 0; k < kernel->n_out; k++) {
         if (((uintptr_t)call->out[k] - (uintptr_t)call->out[0]) % FASTACT_ALIGNMENT != 0)
             return 0;
+        if (call->row && (call->out_step[k] - call->out_step[0]) % FASTACT_ALIGNMENT != 0)
+            return 0;
         for (int j = 0; j < kernel->n_in; j++)
             if (call->out[k] == call->in[j])
                 return 0;
     }
     return 1;
-}
-
-/* Elements before the first that starts a cache line of the output. */
-static ptrdiff_t unaligned_head(const fastact_call *call, ptrdiff_t begin, ptrdiff_t item)
-{
-    const uintptr_t address = (uintptr_t)call->out[0] + (uintptr_t)(begin * item);
-    return (ptrdiff_t)(-address % FASTACT_ALIGNMENT) / item;
 }
 
 static void run_large(const fastact_kernel *kernel, const fastact_call *given, ptrdiff_t begin,
@@ -310,7 +351,7 @@ static void run_large(const fastact_kernel *kernel, const fastact_call *given, p
     fastact_call call = *given;
     call.stream = worth_streaming(kernel, given, (end - begin) * item);
     if (wanted < 2 || atomic_flag_test_and_set_explicit(&busy, memory_order_acquire)) {
-        kernel->loop(&call, begin, end);
+        run_part(kernel, &call, begin, end);
         finish_streams();
         return;
     }
@@ -328,14 +369,14 @@ void fastact_run(const fastact_kernel *kernel, const fastact_call *call, ptrdiff
                  ptrdiff_t end)
 {
     const ptrdiff_t size = end - begin, least = fastact_parallel_from(kernel);
-    if (size >= ALIGN_FROM) {
+    if (size >= ALIGN_FROM && call->row == 0) {
         const ptrdiff_t aligned = begin + unaligned_head(call, begin, item_size(kernel));
         if (aligned > begin)
             kernel->loop(call, begin, aligned);
         begin = aligned;
     }
     if (size < least) {
-        kernel->loop(call, begin, end);
+        run_part(kernel, call, begin, end);
         return;
     }
     const ptrdiff_t useful = size / least + 1;

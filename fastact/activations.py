@@ -511,15 +511,26 @@ def softplus_slope_from_output(y: Any, beta: float, threshold: float) -> Any:
     return 1.0 if z > threshold else -expm1(-z)
 
 
-def swish(x: Any, z: Any, z_low: Any, exp_of: Any, lowest: Any) -> Any:
-    """x·σ(z + z_low), 0 where σ is nothing beside any x."""
+def swish_parts(x: Any, z: Any, z_low: Any, exp_of: Any, lowest: Any) -> Any:
+    """x·σ(z + z_low) as (p, p_low, unit), to be read as (p + p_low)·unit; 0 where σ is nothing beside any x."""
     s, s_low, unit, _ = logistic_parts(z, z_low, exp_of)
     bounded = x if z > lowest else -0.0
-    return fma(bounded, s, x * s_low if abs(z) < -lowest else -0.0) * unit
+    rest = x * s_low if abs(z) < -lowest else -0.0
+    p = fma(bounded, s, rest)
+    return p, fma(bounded, s, -p) + rest if abs(z) < -lowest else 0.0, unit
 
 
-def swish_slope(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
-    """σ·(1 + rise·(1 - σ)), the derivative of x·σ(z) for rise = x·dz/dx; 1 - σ and rise to twice the precision."""
+def swish(x: Any, z: Any, z_low: Any, exp_of: Any, lowest: Any) -> Any:
+    """x·σ(z + z_low)."""
+    p, _, unit = swish_parts(x, z, z_low, exp_of, lowest)
+    return p * unit
+
+
+def swish_slope_parts(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
+    """σ·(1 + rise·(1 - σ)), the derivative of x·σ(z) for rise = x·dz/dx; 1 - σ and rise to twice the precision.
+
+    As (significand, unit).
+    """
     s, s_low, unit, small = logistic_parts(z, z_low, exp_negative)
     plain = s * unit
     other = 1.0 - plain
@@ -528,7 +539,13 @@ def swish_slope(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
     other_low = other_low if z < 0.0 else 0.0
     bounded = min(max(rise, -SLOPE_END), SLOPE_END)
     factor = fma(bounded, other, 1.0) + (bounded * other_low + rise_low * other)
-    return fma(s, factor, s_low * factor) * unit
+    return fma(s, factor, s_low * factor), unit
+
+
+def swish_slope(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
+    """The same, rounded."""
+    p, unit = swish_slope_parts(z, z_low, rise, rise_low)
+    return p * unit
 
 
 # Larger factors of 1 - σ make no difference any more, and would be infinite in the end.
@@ -618,15 +635,23 @@ GELU_CHOICES: dict[str, dict[object, str]] = {
 }
 
 
-@elementwise(source="Hendrycks, Gimpel 2016, arXiv:1606.08415", choices=GELU_CHOICES)
-def gelu(x: Any) -> Any:
-    """x·Φ(x), Φ the normal cdf. With `approximate="tanh"`, `gelu_tanh`."""
-    # max(x, 0) - |x|·Φ(-|x|) has no cancellation; Φ(-a) is Mills' ratio times exp(-a²/2).
+def gelu_tail(x: Any) -> Any:
+    """|x|·Φ(-|x|)/UNIT in two parts; Φ(-a) is Mills' ratio times exp(-a²/2)."""
     a, t, _, mills, mills_low = mills_parts(x)
     q, power = gaussian_parts(a)
     tail = t * mills
     tail_low = fma(t, mills, -tail) + t * mills_low
-    return fma((tail + fma(tail, q, tail_low)) * power, -UNIT, max(x, 0.0))
+    rest = fma(tail, q, tail_low)
+    total = tail + rest
+    return total * power, (rest - (total - tail)) * power
+
+
+@elementwise(source="Hendrycks, Gimpel 2016, arXiv:1606.08415", choices=GELU_CHOICES)
+def gelu(x: Any) -> Any:
+    """x·Φ(x), Φ the normal cdf. With `approximate="tanh"`, `gelu_tanh`."""
+    # max(x, 0) - |x|·Φ(-|x|) has no cancellation.
+    tail, _ = gelu_tail(x)
+    return fma(tail, -UNIT, max(x, 0.0))
 
 
 # 4·φ(0), which is 2·√(2/π).
@@ -635,8 +660,8 @@ DENSITY = exact(
 )
 
 
-@gelu.derivative
-def gelu_slope(x: Any) -> Any:
+def gelu_slope_tail(x: Any) -> Any:
+    """(|x|·φ(x) - Φ(-|x|))/UNIT."""
     a, t, t_low, mills, mills_low = mills_parts(x)
     q, power = gaussian_parts(a)
     # a·φ(a) - Φ(-a) over exp(-a²/2)/4; Φ(-a) is mills·(1 - t)/4, and the products are carried to twice the precision.
@@ -648,7 +673,12 @@ def gelu_slope(x: Any) -> Any:
     density = a * DENSITY
     density_low = fma(a, DENSITY, -density) + a * low(DENSITY)
     d = (density - cdf) + (density_low - cdf_low)
-    tail = fma(d, q, d) * power * (0.25 * UNIT)
+    return fma(d, q, d) * power * 0.25
+
+
+@gelu.derivative
+def gelu_slope(x: Any) -> Any:
+    tail = gelu_slope_tail(x) * UNIT
     return 1.0 + tail if x > 0.0 else -tail
 
 

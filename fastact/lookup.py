@@ -7,11 +7,20 @@ from types import MappingProxyType
 from typing import Any
 
 from .elementwise import FUNCTIONS
+from .gated import GATED
+from .pieces import crelu, maxout
 from .slopes import prelu, rrelu
 
 __all__ = ["PUBLIC", "get", "names"]
 
-_CANONICAL: dict[str, Any] = {**FUNCTIONS, "prelu": prelu, "rrelu": rrelu}
+_CANONICAL: dict[str, Any] = {
+    **FUNCTIONS,
+    "prelu": prelu,
+    "rrelu": rrelu,
+    **GATED,
+    "maxout": maxout,
+    "crelu": crelu,
+}
 
 #: Name or alias -> function.
 PUBLIC: Mapping[str, Any] = MappingProxyType(

@@ -23,6 +23,8 @@ class Kernel:
     """One pass of one function for one dtype: takes the inputs, the outputs and the parameters."""
 
     def __call__(self, *args: npt.NDArray[np.floating] | float) -> None: ...
+    def rows(self, *args: npt.NDArray[np.floating] | float) -> None:
+        """Do the same with two-dimensional arrays of one shape, whose rows are contiguous."""
 
 def available_isas() -> dict[str, str]:
     """Return the instruction sets that this processor can run, best first, each described."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..declare import Declaration, Parameter
-from .kernels import SIGNATURES
 
 HEAD = '''\
 """Emitted from fastact/activations.py: the public names with their types."""
@@ -20,8 +19,11 @@ from .backends.registry import register_backend as register_backend
 from .backends.registry import set_backend as set_backend
 from .backends.registry import use_backend as use_backend
 from .elementwise import Elementwise
+from .gated import Gated
 from .lookup import get as get
 from .lookup import names as names
+from .pieces import crelu as crelu
+from .pieces import maxout as maxout
 from .slopes import prelu as prelu
 from .slopes import rrelu as rrelu
 from .threads import get_num_threads as get_num_threads
@@ -32,11 +34,12 @@ __version__: str
 OPTIONS = "*, out: Any = ..., where: ArrayLike = ..., dtype: DTypeLike | None = ..."
 
 
-def stub(table: Iterable[Declaration]) -> str:
+def stub(table: Iterable[Declaration], gates: Iterable[str]) -> str:
     """Return the text of ``__init__.pyi``."""
     lines: list[str] = []
     for declaration in table:
         lines += ["", *_classes(declaration)]
+    lines += ["", *(f"{name}: Gated" for name in gates)]
     return HEAD + "\n".join(lines) + "\n"
 
 
@@ -55,7 +58,7 @@ def _classes(declaration: Declaration) -> Iterator[str]:
 
 
 def _call(declaration: Declaration, pass_: str) -> str:
-    inputs, outputs = SIGNATURES[pass_]
+    inputs, outputs = declaration.signatures[pass_]
     arrays = ", ".join(f"{array}: ArrayLike" for array in inputs)
     parameters = "".join(f"{_parameter(parameter)}, " for parameter in declaration.params.values())
     choices = "".join(f"{name}: bool | str = ..., " for name in declaration.choices)
