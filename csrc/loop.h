@@ -85,3 +85,23 @@ LANE void T(array_loop)(T(body) body, int n_in, int n_out, int n_params, const f
         T(step)(body, n_in, n_out, d, i, n, p, p_lo);
     }
 }
+
+/* Eight sums side by side, whatever the vectors: the same bits from every instruction set. */
+static double T(sum)(const void *elements, ptrdiff_t count)
+{
+    typedef T(t) eight __attribute__((vector_size(8 * sizeof(T(t))), aligned(sizeof(T(t)))));
+    typedef double eight_wide __attribute__((vector_size(8 * sizeof(double))));
+    const T(t) *x = elements;
+    eight_wide total[2] = {{0}, {0}};
+    ptrdiff_t i = 0;
+    for (; count - i >= 16; i += 16)
+        for (int k = 0; k < 2; k++)
+            total[k] += __builtin_convertvector(*(const eight *)(x + i + 8 * k), eight_wide);
+    total[0] += total[1];
+    double sum = 0;
+    for (int k = 0; k < 8; k++)
+        sum += total[0][k];
+    for (; i < count; i++)
+        sum += x[i];
+    return sum;
+}

@@ -56,7 +56,7 @@ LANE int are_defaults(const double *params, const double *defaults, int count)
 
 static const fastact_kernel fastact_kernels[] = {
 #define FASTACT_KERNEL(name, pass, T, n_in, n_out, n_params, cost, plain)                          \
-    {#name, #pass, #T, n_in, n_out, n_params, fastact_##cost, name##_##pass##_##T##_loop},
+    {#name, #pass, #T, n_in, n_out, n_params, fastact_##cost, name##_##pass##_##T##_loop, T##_sum},
 #include "kernels.def"
 #undef FASTACT_KERNEL
 };

@@ -112,19 +112,19 @@ def one_to_two(table: KernelTable, arrays: tuple[Any], out: Any, params: Paramet
     return out
 
 
-def from_three(
+def from_several(
     n_out: int,
     table: KernelTable,
-    arrays: tuple[Any, Any, Any],
+    arrays: tuple[Any, ...],
     out: Any,
     params: Parameters,
 ) -> Any:
-    """Compute one or two outputs from three inputs of the same shape and dtype."""
+    """Compute one or two outputs from inputs of the same shape and dtype."""
     x = arrays[-1]
     if type(x) is not _ndarray or not x.flags.carray or not x.ndim or x.size > MAX_SIZE:
         return None
     kernel = table[active()][x.dtype]
-    if kernel is None or not (_alike(arrays[0], x) and _alike(arrays[1], x)):
+    if kernel is None or not all(_alike(array, x) for array in arrays[:-1]):
         return None
     outs = (out,) if n_out == 1 else out
     if out is None:

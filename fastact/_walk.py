@@ -15,7 +15,7 @@ import numpy as np
 from ._contiguous import MAX_SIZE
 from .backends.registry import Kernel
 
-__all__ = ["Operands", "compute", "regions"]
+__all__ = ["Operands", "clash", "compute", "regions"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DType = np.dtype[Any]
@@ -122,7 +122,7 @@ def _without_overlap(operands: Operands) -> Operands:
         raise ValueError("the two arrays in out share memory")
 
     def safe(array: Array) -> Array:
-        return array.copy("K") if any(_clash(array, out) for out in targets) else array
+        return array.copy("K") if any(clash(array, out) for out in targets) else array
 
     return Operands(
         [safe(array) for array in operands.inputs],
@@ -132,7 +132,7 @@ def _without_overlap(operands: Operands) -> Operands:
     )
 
 
-def _clash(array: Array, out: Array) -> bool:
+def clash(array: Array, out: Array) -> bool:
     """Tell whether writing `out` may change what is yet to be read from `array`."""
     if not np.may_share_memory(array, out):
         return False

@@ -90,6 +90,12 @@ class Fused(Declaration):
         self.functions["vjp"] = function
         return self
 
+    def value_and_grad(self, function: Callable[..., Any]) -> Fused:
+        """Decorator: the value together with the gradient."""
+        assert isinstance(function, FunctionType)
+        self.functions["value_and_grad"] = function
+        return self
+
 
 class Table(dict[str, Declaration]):
     """Canonical name -> declaration, in the order of declaration."""

@@ -23,8 +23,9 @@ _SHORT_WAYS: dict[tuple[int, int], Callable[..., Any]] = {
     (1, 1): _contiguous.one_to_one,
     (2, 1): _contiguous.two_to_one,
     (1, 2): _contiguous.one_to_two,
-    (3, 1): partial(_contiguous.from_three, 1),
-    (3, 2): partial(_contiguous.from_three, 2),
+    (2, 2): partial(_contiguous.from_several, 2),
+    (3, 1): partial(_contiguous.from_several, 1),
+    (3, 2): partial(_contiguous.from_several, 2),
 }
 _KERNEL_DTYPES: dict[str, np.dtype[Any]] = {
     "e": np.dtype("f"),

@@ -20,7 +20,7 @@ from .activations import (
 )
 from .coefficients import MILLS_END
 from .dialect.primitives import absent, fma, per_type
-from .vecmath import LOWEST, UNIT, bell_parts, exp_negative, logistic_parts
+from .vecmath import LOWEST, UNIT, bell_parts, exp_negative, logistic_parts, softplus_parts
 
 FUSED = declare.FusedTable()
 
@@ -186,3 +186,56 @@ def crelu(x: Any) -> Any:
 @crelu.vjp
 def crelu_vjp(g_positive: Any, g_negative: Any, x: Any) -> Any:
     return g_positive if x > 0.0 else (-g_negative if x < 0.0 else x * 0.0)
+
+
+# --- losses ------------------------------------------------------------------------------------------------------
+
+LOSS = {
+    "forward": (("x", "target"), ("loss",)),
+    "value_and_grad": (("x", "target"), ("loss", "dx")),
+    "vjp": (("g", "x", "target"), ("dx",)),
+}
+
+
+def bce_shares(target: Any, pos_weight: Any) -> Any:
+    """What log σ(x) and log σ(-x) are multiplied by, and the sum of both."""
+    negative = 1.0 - target
+    return pos_weight * target, negative, fma(pos_weight, target, negative)
+
+
+def bce_value(x: Any, target: Any, pos_weight: Any) -> Any:
+    """`pos_weight`·t·softplus(-x) + (1 - t)·softplus(x), both from softplus(-|x|); a term of which t leaves 0 is 0."""
+    positive, negative, both = bce_shares(target, pos_weight)
+    p, p_low, unit = softplus_parts(-abs(x), absent)
+    share = positive if x < 0.0 else negative
+    linear = 0.0 if share == 0.0 else share * abs(x)
+    return fma(both * (p + p_low), unit, linear)
+
+
+def bce_slope(x: Any, target: Any, pos_weight: Any) -> Any:
+    """(1 - t)·σ(x) - `pos_weight`·t·σ(-x)."""
+    positive, negative, _ = bce_shares(target, pos_weight)
+    s, s_low, unit, e = logistic_parts(-abs(x), absent, exp_negative)
+    small = (s + s_low) * unit
+    large = 1.0 / (1.0 + e)
+    below = x < 0.0
+    return fma(negative, small if below else large, -(positive * (large if below else small)))
+
+
+@FUSED.fused(source="negative log-likelihood of a Bernoulli variable", signatures=LOSS)
+def _bce_with_logits(
+    x: Any, target: Any, weight: float = 1.0, pos_weight: float = 1.0, scale: float = 1.0
+) -> Any:
+    """`weight`·(`pos_weight`·t·softplus(-x) + (1 - t)·softplus(x)); the gradient is multiplied by `scale`."""
+    return weight * bce_value(x, target, pos_weight)
+
+
+@_bce_with_logits.value_and_grad
+def _bce_value_and_grad(x: Any, target: Any, weight: float, pos_weight: float, scale: float) -> Any:
+    slope = weight * scale * bce_slope(x, target, pos_weight)
+    return weight * bce_value(x, target, pos_weight), slope
+
+
+@_bce_with_logits.vjp
+def _bce_vjp(g: Any, x: Any, target: Any, weight: float, pos_weight: float, scale: float) -> Any:
+    return g * (weight * scale * bce_slope(x, target, pos_weight))

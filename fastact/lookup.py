@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from .cross_entropy import cross_entropy
 from .elementwise import FUNCTIONS
 from .gated import GATED
+from .losses import LOSSES
 from .pieces import crelu, maxout
 from .slopes import prelu, rrelu
 
@@ -20,6 +22,7 @@ _CANONICAL: dict[str, Any] = {
     **GATED,
     "maxout": maxout,
     "crelu": crelu,
+    **{loss.name: loss for loss in (cross_entropy, *LOSSES)},
 }
 
 #: Name or alias -> function.

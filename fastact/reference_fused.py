@@ -49,6 +49,33 @@ class CRelu:
         return (m.where(x > 0, g_positive, m.where(x < 0, -g_negative, 0 * x)),)
 
 
+class BinaryCrossEntropy:
+    """`pos_weight`·t·softplus(-x) + (1 - t)·softplus(x), times `weight`; what t leaves nothing of counts as 0."""
+
+    def forward(
+        self, m: Mathematics, x: Number, t: Number, weight: Number, pos: Number, scale: Number
+    ) -> tuple[Number]:
+        """Evaluate the loss."""
+        flat = m.narrow(m.log1p_exp(-m.magnitude(x)))
+        share = m.where(x < 0, pos * t, 1 - t)
+        linear = m.where(share == 0, 0.0, share * m.magnitude(x))
+        return (weight * ((pos * t + (1 - t)) * flat + linear),)
+
+    def value_and_grad(
+        self, m: Mathematics, x: Number, t: Number, weight: Number, pos: Number, scale: Number
+    ) -> tuple[Number, Number]:
+        """Evaluate the loss, and `scale` times its derivative with respect to x."""
+        (value,) = self.forward(m, x, t, weight, pos, scale)
+        rising, falling = TABLE["sigmoid"].forward(m, x), TABLE["sigmoid"].forward(m, -x)
+        return value, weight * scale * ((1 - t) * rising - pos * t * falling)
+
+    def vjp(
+        self, m: Mathematics, g: Number, x: Number, t: Number, *params: Number
+    ) -> tuple[Number]:
+        """Evaluate g times that derivative."""
+        return (g * self.value_and_grad(m, x, t, *params)[1],)
+
+
 FUSED: dict[str, Any] = {
     "glu": Gate(TABLE["sigmoid"]),
     "swiglu": Gate(TABLE["silu"]),
@@ -56,6 +83,7 @@ FUSED: dict[str, Any] = {
     "reglu": Gate(TABLE["relu"], closes=True),
     "bilinear": Gate(TABLE["identity"]),
     "crelu": CRelu(),
+    "_bce_with_logits": BinaryCrossEntropy(),
 }
 
 

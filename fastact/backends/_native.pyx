@@ -27,6 +27,7 @@ cdef extern from "fastact.h":
         Py_ssize_t in_step[3]
         Py_ssize_t out_step[2]
         Py_ssize_t param_step[4]
+        double *sums
     ctypedef struct fastact_kernel:
         const char *name
         const char *pass_ "pass"
@@ -42,6 +43,8 @@ cdef extern from "fastact.h":
     int fastact_tables(const fastact_table **tables)
     void fastact_set_threads(int threads)
     Py_ssize_t fastact_parallel_from(const fastact_kernel *kernel)
+    double fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, Py_ssize_t begin,
+                           Py_ssize_t end) nogil
     void fastact_run(const fastact_kernel *kernel, const fastact_call *call, Py_ssize_t begin,
                      Py_ssize_t end) nogil
 
@@ -75,6 +78,37 @@ cdef class Kernel:
     cdef const fastact_kernel *row
     cdef int typenum
     cdef Py_ssize_t keep_gil_below
+
+    def summed(self, *arguments):
+        """Do the same without an array for the first output, of which the sum is returned."""
+        cdef const fastact_kernel *row = self.row
+        cdef fastact_call call
+        cdef Py_ssize_t begin, end, size = -1
+        cdef int k, n_arrays = row.n_in + row.n_out - 1
+        cdef double part, total = 0
+        if len(arguments) != n_arrays + row.n_params:
+            raise TypeError(f"{self._name()} takes {n_arrays} arrays and {row.n_params} parameters")
+        for k in range(row.n_in):
+            call.inputs[k] = memory(self, arguments[k], False, &size)
+        call.out[0] = NULL
+        for k in range(1, row.n_out):
+            call.out[k] = memory(self, arguments[row.n_in + k - 1], True, &size)
+        for k in range(row.n_params):
+            argument = arguments[n_arrays + k]
+            call.param_array[k] = NULL
+            if cnp.PyArray_Check(argument):
+                call.param_array[k] = memory(self, argument, False, &size)
+            else:
+                call.param[k] = PyFloat_AsDouble(argument)
+        call.row = 0
+        call.sums = NULL
+        for begin in range(0, size, SLICE):
+            end = min(begin + SLICE, size)
+            with nogil:
+                part = fastact_run_sum(self.row, &call, begin, end)
+            total += part
+            PyErr_CheckSignals()
+        return total
 
     def rows(self, *arguments):
         """Do the same with two-dimensional arrays of one shape, whose rows are contiguous."""
@@ -110,6 +144,7 @@ cdef int run(Kernel self, fastact_call *call, Py_ssize_t size) except -1:
     """Run the kernel over all elements; a large call lets other threads and Ctrl-C through."""
     cdef Py_ssize_t begin, end
     call.stream = 0
+    call.sums = NULL
     if size < self.keep_gil_below:
         fastact_run(self.row, call, 0, size)
         return 0

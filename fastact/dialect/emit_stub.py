@@ -18,10 +18,13 @@ from .backends.registry import get_backend as get_backend
 from .backends.registry import register_backend as register_backend
 from .backends.registry import set_backend as set_backend
 from .backends.registry import use_backend as use_backend
+from .cross_entropy import cross_entropy as cross_entropy
 from .elementwise import Elementwise
 from .gated import Gated
 from .lookup import get as get
 from .lookup import names as names
+from .losses import binary_cross_entropy as binary_cross_entropy
+from .losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from .pieces import crelu as crelu
 from .pieces import maxout as maxout
 from .slopes import prelu as prelu
