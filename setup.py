@@ -21,6 +21,7 @@ from setuptools.modified import newer_group
 ROOT = Path(__file__).resolve().parent
 CSRC = Path("csrc")
 PYX = Path("fastact/backends/_native.pyx")
+ROWS_PXI = Path("fastact/backends/_native_rows.pxi")
 KERNELS = Path("fastact/backends/_kernels")
 STUB = Path("fastact/__init__.pyi")
 
@@ -108,7 +109,7 @@ class BuildNative(build_ext):
     def _build_native(self, ext):
         generated = Path(self.build_temp) / "kernels"
         emitter().write_c(generated)
-        ext.depends = [str(path) for path in (*CSRC.iterdir(), *generated.iterdir(), PYX)]
+        ext.depends = [str(path) for path in (*CSRC.iterdir(), *generated.iterdir(), PYX, ROWS_PXI)]
         if not self.force and not newer_group(ext.depends, self.get_ext_fullpath(ext.name)):
             return
         isas = isa_flags()
@@ -125,7 +126,8 @@ class BuildNative(build_ext):
             for objects in pool.map(compile_unit, isas):
                 ext.extra_objects += objects
         ext.define_macros += [(f"FASTACT_HAVE_{isa.upper()}", "1") for isa in isas]
-        ext.sources = [self._cythonized(ext), str(CSRC / "dispatch.c"), str(CSRC / "pool.c")]
+        ext.sources = [self._cythonized(ext)]
+        ext.sources += [str(CSRC / f"{name}.c") for name in ("dispatch", "pool", "rows")]
         super().build_extension(ext)
 
     def _cythonized(self, ext):

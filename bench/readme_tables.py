@@ -28,7 +28,7 @@ def _row(function: Any) -> tuple[str, ...]:
     return (
         f"`{function.name}`",
         ", ".join(f"`{alias}`" for alias in function.aliases),
-        ", ".join(_parameter(*item) for item in function.parameters.items()),
+        ", ".join(parameter(*item) for item in function.parameters.items()),
         escaped(inspect.cleandoc(_definition(function)).partition("\n")[0].rstrip(".")),
         escaped(function.source),
     )
@@ -41,7 +41,7 @@ def _definition(function: Any) -> str:
     return first
 
 
-def _parameter(name: str, default: object) -> str:
+def parameter(name: str, default: object) -> str:
     if default is inspect.Parameter.empty:
         return f"`{name}` (required)"
     return f"`{name}={default:.6g}`" if isinstance(default, float) else f"`{name}={default!r}`"
@@ -72,7 +72,7 @@ def _errors(document: dict[str, Any], dtype: str) -> str:
     head = [("f, " if pass_ == "forward" else "f′, ") + _title(name) for pass_, name in columns]
     functions = dict.fromkeys(text.split("-")[0] for text in results)
     rows = [
-        (f, *(_error(results.get(f"{f}-{p}-{dtype}", {}).get(name)) for p, name in columns))
+        (f, *(error(results.get(f"{f}-{p}-{dtype}", {}).get(name)) for p, name in columns))
         for f in functions
     ]
     return table(("function", *head), rows)
@@ -82,7 +82,7 @@ def _title(name: str) -> str:
     return TITLES.get(name, name)
 
 
-def _error(found: list[float] | None) -> str:
+def error(found: list[float] | None) -> str:
     if found is None:
         return "–"
     ulp, over = found

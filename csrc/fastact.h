@@ -46,11 +46,102 @@ typedef struct {
     fastact_sum sum;
 } fastact_kernel;
 
+/* --- rows ------------------------------------------------------------------------------------------------- */
+
+#define FASTACT_MAX_ROW_INPUTS 2
+#define FASTACT_MAX_ROW_OUTPUTS 2
+#define FASTACT_MAX_SUMS 2
+#define FASTACT_ROW_SLOTS 16  /* values that a row may have */
+#define FASTACT_MAX_ROWS 128  /* in a block; a multiple of every width */
+#define FASTACT_MAX_WIDTH 16  /* lanes of the widest vector */
+
+/* How a row is summed up before its elements are computed. */
+enum fastact_statistic { fastact_none, fastact_sums, fastact_exp_sum, fastact_solve };
+
+/* Rows as the lanes see them: columns of vectors. A vector holds consecutive elements of one row, if
+   `along`, and otherwise one element each of as many rows. Steps are in elements. */
+typedef struct {
+    const void *in[FASTACT_MAX_INPUTS];
+    void *out;
+    void *terms; /* where the first term of each element is kept; NULL: nowhere */
+    const unsigned char *mask; /* NULL: every element counts */
+    ptrdiff_t in_step, out_step, terms_step, mask_step; /* from column to column */
+    ptrdiff_t columns, steps, last; /* steps: vectors in a column; last: lanes of the last one */
+    ptrdiff_t rows;
+    int along;
+    int fresh; /* nothing is known yet */
+    const double *param;
+    void *values; /* [FASTACT_ROW_SLOTS + FASTACT_MAX_ROW_OUTPUTS][FASTACT_MAX_ROWS] */
+    void *known;  /* what the reductions have found, for each column */
+} fastact_block;
+
+/* The loops of one row kernel over a block; NULL where its statistic has no use for one. */
+typedef struct {
+    void (*max)(const fastact_block *b);
+    void (*sum)(const fastact_block *b);
+    void (*move)(const fastact_block *b); /* the sums become relative to the maximum of the row values */
+    void (*start)(const fastact_block *b);
+    int (*next)(const fastact_block *b); /* whether the value of any row has grown */
+    void (*finish)(const fastact_block *b);
+    void (*map)(const fastact_block *b);
+    void (*map_stored)(const fastact_block *b); /* the same from the terms */
+} fastact_row_loops;
+
+/* Rows of which consecutive ones lie side by side in memory, and where they go in a packed block. */
+typedef struct {
+    ptrdiff_t row, length, offset;
+} fastact_run_of_rows;
+
+typedef struct {
+    ptrdiff_t count, stride; /* stride: from one element of a row to the next */
+    ptrdiff_t axis;          /* the length of a row */
+    int whole;               /* each run fills a vector */
+    fastact_run_of_rows run[FASTACT_MAX_ROWS];
+} fastact_runs;
+
+/* What the row kernels of one element type share. */
+typedef struct {
+    ptrdiff_t width, item, known; /* lanes; bytes of an element; bytes of what is known of a column */
+    void (*clear)(const fastact_block *b);
+    void (*merge)(const fastact_block *b, const void *known);
+    void (*give_max)(const fastact_block *b);
+    void (*give_sums)(const fastact_block *b, int n_sums);
+    void (*pack)(const fastact_runs *runs, const void *from, void *to, ptrdiff_t begin,
+                 ptrdiff_t end, ptrdiff_t column_step);
+    void (*unpack)(const fastact_runs *runs, const void *from, void *to, ptrdiff_t begin,
+                   ptrdiff_t end, ptrdiff_t column_step);
+} fastact_row_lanes;
+
+typedef struct {
+    const char *name;
+    const char *pass;
+    const char *dtype;
+    enum fastact_statistic statistic;
+    int n_in, n_row_in, n_out, n_row_out, n_sums, n_params;
+    const double *defaults;
+    const fastact_row_lanes *lanes;
+    fastact_row_loops loops[2]; /* for any parameters, and for the default ones */
+} fastact_row_kernel;
+
+/* One call: element arrays are (outer, axis, inner), row arrays (outer, inner). */
+typedef struct {
+    const void *in[FASTACT_MAX_INPUTS];
+    const void *row_in[FASTACT_MAX_ROW_INPUTS];
+    void *out;
+    void *row_out[FASTACT_MAX_ROW_OUTPUTS];
+    const unsigned char *mask; /* NULL, or a byte for each element */
+    int mask_is_shared;        /* it is that of one outer index, for all of them */
+    ptrdiff_t outer, axis, inner;
+    double param[FASTACT_MAX_PARAMS];
+} fastact_row_call;
+
 typedef struct {
     const char *isa;
     const char *lanes; /* for people: what the unit was compiled for */
     const fastact_kernel *kernels;
     int count;
+    const fastact_row_kernel *row_kernels;
+    int row_count;
 } fastact_table;
 
 /* dispatch.c: the tables that this processor can run, best first. Returns how many. */
@@ -69,5 +160,15 @@ double fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, p
 
 /* Calls of fewer elements stay on the calling thread. */
 ptrdiff_t fastact_parallel_from(const fastact_kernel *kernel);
+
+/* pool.c: the same for any work that falls into items. Worker numbers are below fastact_threads(). */
+typedef void (*fastact_task)(void *context, int worker, ptrdiff_t begin, ptrdiff_t end);
+int fastact_threads(void);
+void fastact_parallel(fastact_task task, void *context, ptrdiff_t items, ptrdiff_t chunk);
+
+/* rows.c: `stop`, if given, is asked from time to time whether to give up, on the calling thread. */
+enum { FASTACT_ROWS_DONE, FASTACT_ROWS_STOPPED, FASTACT_ROWS_NO_MEMORY };
+#define FASTACT_ROWS_LARGE (1 << 15) /* elements from which threads are used */
+int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *call, int (*stop)(void));
 
 #endif

@@ -1,6 +1,7 @@
 /* AVX2 + FMA: eight floats or four doubles. Masks are vectors, all ones or all zeros per lane. */
 #include <immintrin.h>
 #include <stdint.h>
+#include <string.h>
 
 /* The mask of the first n lanes starts 8 - n (4 - n) elements in. */
 static const int32_t fastact_first32[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
@@ -59,6 +60,20 @@ LANE f32_v f32_scale(f32_v p, f32_v t)
     const __m256i shifted = _mm256_slli_epi32(_mm256_castps_si256(t), 23);
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), shifted));
 }
+/* Lane i takes lane i ^ distance; the distance is a constant, a power of two. */
+LANE f32_v f32_flip(f32_v v, int distance)
+{
+    switch (distance) {
+    case 4: return _mm256_permute2f128_ps(v, v, 1);
+    case 2: return _mm256_permute_ps(v, 0x4E);
+    default: return _mm256_permute_ps(v, 0xB1);
+    }
+}
+LANE f32_m f32_load_mask(const unsigned char *p)
+{
+    const __m256i wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+    return _mm256_castsi256_ps(_mm256_cmpgt_epi32(wide, _mm256_setzero_si256()));
+}
 
 typedef double f64_t;
 typedef __m256d f64_v;
@@ -114,4 +129,15 @@ LANE f64_v f64_scale(f64_v p, f64_v t)
 {
     const __m256i shifted = _mm256_slli_epi64(_mm256_castpd_si256(t), 52);
     return _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(p), shifted));
+}
+LANE f64_v f64_flip(f64_v v, int distance)
+{
+    return distance == 2 ? _mm256_permute2f128_pd(v, v, 1) : _mm256_permute_pd(v, 5);
+}
+LANE f64_m f64_load_mask(const unsigned char *p)
+{
+    int32_t bytes;
+    memcpy(&bytes, p, sizeof bytes);
+    const __m256i wide = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(bytes));
+    return _mm256_castsi256_pd(_mm256_cmpgt_epi64(wide, _mm256_setzero_si256()));
 }

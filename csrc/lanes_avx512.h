@@ -58,6 +58,21 @@ LANE f32_v f32_scale(f32_v p, f32_v t)
 {
     return _mm512_castsi512_ps(_mm512_add_epi32(f32_bits(p), _mm512_slli_epi32(f32_bits(t), 23)));
 }
+/* Lane i takes lane i ^ distance; the distance is a constant, a power of two. */
+LANE f32_v f32_flip(f32_v v, int distance)
+{
+    switch (distance) {
+    case 8: return _mm512_shuffle_f32x4(v, v, 0x4E);
+    case 4: return _mm512_shuffle_f32x4(v, v, 0xB1);
+    case 2: return _mm512_permute_ps(v, 0x4E);
+    default: return _mm512_permute_ps(v, 0xB1);
+    }
+}
+LANE f32_m f32_load_mask(const unsigned char *p)
+{
+    const __m512i wide = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm512_test_epi32_mask(wide, wide);
+}
 
 typedef double f64_t;
 typedef __m512d f64_v;
@@ -111,4 +126,17 @@ LANE f64_v f64_select(f64_m m, f64_v a, f64_v b) { return _mm512_mask_blend_pd(m
 LANE f64_v f64_scale(f64_v p, f64_v t)
 {
     return _mm512_castsi512_pd(_mm512_add_epi64(f64_bits(p), _mm512_slli_epi64(f64_bits(t), 52)));
+}
+LANE f64_v f64_flip(f64_v v, int distance)
+{
+    switch (distance) {
+    case 4: return _mm512_shuffle_f64x2(v, v, 0x4E);
+    case 2: return _mm512_shuffle_f64x2(v, v, 0xB1);
+    default: return _mm512_permute_pd(v, 0x55);
+    }
+}
+LANE f64_m f64_load_mask(const unsigned char *p)
+{
+    const __m512i wide = _mm512_cvtepu8_epi64(_mm_loadl_epi64((const __m128i *)p));
+    return _mm512_test_epi64_mask(wide, wide);
 }

@@ -41,6 +41,8 @@
     LANE T##_m T##_or(T##_m a, T##_m b) { return a | b; }                                          \
     LANE T##_m T##_not(T##_m a) { return !a; }                                                     \
     LANE T##_v T##_select(T##_m m, T##_v a, T##_v b) { return m ? a : b; }                         \
+    LANE T##_v T##_flip(T##_v v, int distance) { (void)distance; return v; }                       \
+    LANE T##_m T##_load_mask(const unsigned char *p) { return *p != 0; }                           \
     LANE T##_v T##_scale(T##_v p, T##_v t)                                                         \
     {                                                                                              \
         BITS i, j;                                                                                 \

@@ -55,6 +55,18 @@ LANE f32_v f32_scale(f32_v p, f32_v t)
     const uint32x4_t shifted = vshlq_n_u32(vreinterpretq_u32_f32(t), 23);
     return vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(p), shifted));
 }
+/* Lane i takes lane i ^ distance; the distance is a constant, a power of two. */
+LANE f32_v f32_flip(f32_v v, int distance)
+{
+    return distance == 2 ? vextq_f32(v, v, 2) : vrev64q_f32(v);
+}
+LANE f32_m f32_load_mask(const unsigned char *p)
+{
+    uint32_t bytes;
+    memcpy(&bytes, p, sizeof bytes);
+    const uint32x4_t wide = vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(bytes))));
+    return vtstq_u32(wide, wide);
+}
 
 typedef float64_t f64_t;
 typedef float64x2_t f64_v;
@@ -106,4 +118,14 @@ LANE f64_v f64_scale(f64_v p, f64_v t)
 {
     const uint64x2_t shifted = vshlq_n_u64(vreinterpretq_u64_f64(t), 52);
     return vreinterpretq_f64_u64(vaddq_u64(vreinterpretq_u64_f64(p), shifted));
+}
+LANE f64_v f64_flip(f64_v v, int distance)
+{
+    (void)distance;
+    return vextq_f64(v, v, 1);
+}
+LANE f64_m f64_load_mask(const unsigned char *p)
+{
+    const uint64x2_t wide = vcombine_u64(vcreate_u64(p[0]), vcreate_u64(p[1]));
+    return vtstq_u64(wide, wide);
 }

@@ -63,4 +63,5 @@ static const fastact_kernel fastact_kernels[] = {
 
 #define FASTACT_TABLE(isa, lanes)                                                                  \
     const fastact_table fastact_table_##isa = {                                                    \
-        #isa, lanes, fastact_kernels, sizeof fastact_kernels / sizeof *fastact_kernels}
+        #isa, lanes, fastact_kernels, sizeof fastact_kernels / sizeof *fastact_kernels,            \
+        fastact_row_kernels, sizeof fastact_row_kernels / sizeof *fastact_row_kernels}

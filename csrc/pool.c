@@ -61,8 +61,8 @@ typedef struct {
 } participant;
 
 static struct {
-    const fastact_kernel *kernel;
-    const fastact_call *call;
+    fastact_task task;
+    void *context;
     ptrdiff_t begin, end, chunk;
 } job;
 
@@ -199,7 +199,7 @@ static void work(unsigned self, unsigned count)
                < victim->last) {
             const ptrdiff_t begin = job.begin + chunk * job.chunk;
             const ptrdiff_t left = job.end - begin;
-            run_part(job.kernel, job.call, begin, begin + (left < job.chunk ? left : job.chunk));
+            job.task(job.context, (int)self, begin, begin + (left < job.chunk ? left : job.chunk));
         }
     }
     finish_streams();
@@ -377,7 +377,7 @@ static int worth_streaming(const fastact_kernel *kernel, const fastact_call *cal
 }
 
 /* Sums are of chunks, also where one thread does all. */
-static void run_serially(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
+static void run_chunks(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
                          ptrdiff_t end)
 {
     const ptrdiff_t step = call->sums == NULL ? end - begin : chunk_size(kernel);
@@ -385,25 +385,56 @@ static void run_serially(const fastact_kernel *kernel, const fastact_call *call,
         run_part(kernel, call, begin, end - begin < step ? end : begin + step);
 }
 
-static void run_large(const fastact_kernel *kernel, const fastact_call *given, ptrdiff_t begin,
-                      ptrdiff_t end, int wanted)
+/* On `wanted` threads, if the pool is free. */
+static void share_out(fastact_task task, void *context, ptrdiff_t begin, ptrdiff_t end,
+                      ptrdiff_t chunk, int wanted)
 {
-    fastact_call call = *given;
-    call.stream = given->sums == NULL
-                  && worth_streaming(kernel, given, (end - begin) * item_size(kernel));
     if (wanted < 2 || atomic_flag_test_and_set_explicit(&busy, memory_order_acquire)) {
-        run_serially(kernel, &call, begin, end);
+        task(context, 0, begin, end);
         finish_streams();
         return;
     }
     start(wanted);
-    job.kernel = kernel;
-    job.call = &call;
+    job.task = task;
+    job.context = context;
     job.begin = begin;
     job.end = end;
-    job.chunk = chunk_size(kernel);
+    job.chunk = chunk;
     run_on((unsigned)(wanted < started ? wanted : started));
     atomic_flag_clear_explicit(&busy, memory_order_release);
+}
+
+typedef struct {
+    const fastact_kernel *kernel;
+    fastact_call call;
+} elementwise;
+
+static void run_elementwise(void *context, int worker, ptrdiff_t begin, ptrdiff_t end)
+{
+    const elementwise *work = context;
+    (void)worker;
+    run_chunks(work->kernel, &work->call, begin, end);
+}
+
+static void run_large(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
+                      ptrdiff_t end, int wanted)
+{
+    elementwise work = {kernel, *call};
+    work.call.stream = call->sums == NULL
+                       && worth_streaming(kernel, call, (end - begin) * item_size(kernel));
+    share_out(run_elementwise, &work, begin, end, chunk_size(kernel), wanted);
+}
+
+int fastact_threads(void)
+{
+    return atomic_load_explicit(&threads_allowed, memory_order_relaxed);
+}
+
+void fastact_parallel(fastact_task task, void *context, ptrdiff_t items, ptrdiff_t chunk)
+{
+    const ptrdiff_t chunks = (items + chunk - 1) / chunk;
+    const int allowed = fastact_threads();
+    share_out(task, context, 0, items, chunk, chunks < allowed ? (int)chunks : allowed);
 }
 
 void fastact_run(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
@@ -421,7 +452,7 @@ void fastact_run(const fastact_kernel *kernel, const fastact_call *call, ptrdiff
         return;
     }
     const ptrdiff_t useful = size / least + 1;
-    const int allowed = atomic_load_explicit(&threads_allowed, memory_order_relaxed);
+    const int allowed = fastact_threads();
     run_large(kernel, call, begin, end, useful < allowed ? (int)useful : allowed);
 }
 
@@ -430,7 +461,7 @@ double fastact_run_sum(const fastact_kernel *kernel, const fastact_call *given, 
 {
     double sums[MAX_CHUNKS], total = 0;
     const ptrdiff_t chunk = chunk_size(kernel), least = fastact_parallel_from(kernel);
-    const int allowed = atomic_load_explicit(&threads_allowed, memory_order_relaxed);
+    const int allowed = fastact_threads();
     for (ptrdiff_t from = begin; from < end; from += MAX_CHUNKS * chunk) {
         const ptrdiff_t left = end - from;
         const ptrdiff_t size = left < MAX_CHUNKS * chunk ? left : MAX_CHUNKS * chunk;
@@ -440,7 +471,7 @@ double fastact_run_sum(const fastact_kernel *kernel, const fastact_call *given, 
         if (size >= least)
             run_large(kernel, &call, from, from + size, allowed);
         else
-            run_serially(kernel, &call, from, from + size);
+            run_chunks(kernel, &call, from, from + size);
         for (ptrdiff_t k = 0; k < count; k++)
             total += sums[k];
     }

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .backends.registry import Backend, Kernel, active
+from .backends.registry import Backend, Kernel, active, row_kernel
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Parameters = tuple[float | Array, ...]
@@ -35,19 +35,38 @@ class BoundKernels(dict[np.dtype[Any], Kernel | None]):
     def __missing__(self, dtype: np.dtype[Any]) -> Kernel | None:
         if dtype.char not in "fd" or not dtype.isnative:
             return None
-        backend, name, pass_ = self._origin
-        return self.setdefault(dtype, backend.kernel(name, pass_, np.dtype(dtype.char)))
+        return self.setdefault(dtype, self._bind(*self._origin, np.dtype(dtype.char)))
+
+    @staticmethod
+    def _bind(backend: Backend, name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
+        return backend.kernel(name, pass_, dtype)
+
+
+class BoundRowKernels(BoundKernels):
+    """The same for a row function."""
+
+    @staticmethod
+    def _bind(backend: Backend, name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
+        return row_kernel(backend, name, pass_, dtype)
 
 
 class KernelTable(dict[Backend, BoundKernels]):
     """The kernels of one pass of one function, by backend."""
+
+    _bound: type[BoundKernels] = BoundKernels
 
     def __init__(self, name: str, pass_: str) -> None:
         super().__init__()
         self._origin = name, pass_
 
     def __missing__(self, backend: Backend) -> BoundKernels:
-        return self.setdefault(backend, BoundKernels(backend, *self._origin))
+        return self.setdefault(backend, self._bound(backend, *self._origin))
+
+
+class RowKernelTable(KernelTable):
+    """The same for a row function."""
+
+    _bound = BoundRowKernels
 
 
 def one_to_one(table: KernelTable, arrays: tuple[Any], out: Any, params: Parameters) -> Any:
@@ -60,7 +79,7 @@ def one_to_one(table: KernelTable, arrays: tuple[Any], out: Any, params: Paramet
         return None
     if out is None:
         out = _empty(x.shape, x.dtype)
-    elif not _fits(out, x):
+    elif not fits(out, x):
         return None
     if x.ndim == 1:
         kernel(x, out, *params)
@@ -75,11 +94,11 @@ def two_to_one(table: KernelTable, arrays: tuple[Any, Any], out: Any, params: Pa
     if type(x) is not _ndarray or not x.flags.carray or not x.ndim or x.size > MAX_SIZE:
         return None
     kernel = table[active()][x.dtype]
-    if kernel is None or not _alike(g, x):
+    if kernel is None or not alike(g, x):
         return None
     if out is None:
         out = _empty(x.shape, x.dtype)
-    elif not (_fits(out, x) and _fits(out, g)):
+    elif not (fits(out, x) and fits(out, g)):
         return None
     if x.ndim == 1:
         kernel(g, x, out, *params)
@@ -102,7 +121,7 @@ def one_to_two(table: KernelTable, arrays: tuple[Any], out: Any, params: Paramet
         return None
     else:
         y, dy = out
-        if not (_fits(y, x) and _fits(dy, x)) or dy is y or _may_share_memory(y, dy):
+        if not (fits(y, x) and fits(dy, x)) or dy is y or _may_share_memory(y, dy):
             return None
     y, dy = out
     if x.ndim == 1:
@@ -124,7 +143,7 @@ def from_several(
     if type(x) is not _ndarray or not x.flags.carray or not x.ndim or x.size > MAX_SIZE:
         return None
     kernel = table[active()][x.dtype]
-    if kernel is None or not all(_alike(array, x) for array in arrays[:-1]):
+    if kernel is None or not all(alike(array, x) for array in arrays[:-1]):
         return None
     outs = (out,) if n_out == 1 else out
     if out is None:
@@ -136,22 +155,22 @@ def from_several(
 
 
 def _fit_all(outs: tuple[Any, ...], arrays: tuple[Any, ...]) -> bool:
-    if not all(_fits(out, array) for out in outs for array in arrays):
+    if not all(fits(out, array) for out in outs for array in arrays):
         return False
     return len(outs) == 1 or not _may_share_memory(*outs)
 
 
-def _alike(a: Any, b: Array) -> bool:
+def alike(a: Any, b: Array) -> bool:
     return (
         type(a) is _ndarray and a.dtype == b.dtype and a.shape == b.shape and bool(a.flags.carray)
     )
 
 
-def _fits(out: Any, x: Array) -> bool:
+def fits(out: Any, x: Array) -> bool:
     """Tell whether `out` is like `x` and is `x` itself or memory of its own."""
     if out is x:
         return True
-    if not _alike(out, x):
+    if not alike(out, x):
         return False
     # Two arrays that each own their memory cannot overlap: 0.1 us instead of 0.3.
     return (out.flags.owndata and x.flags.owndata) or not _may_share_memory(out, x)

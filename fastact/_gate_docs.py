@@ -90,13 +90,12 @@ def signature(function: Gated | GatedVjp) -> inspect.Signature:
 def document(function: Gated | GatedVjp) -> str:
     """Return the docstring: the declaration's, or what the vjp computes, and every argument."""
     declaration, label = function.declaration, function.__qualname__
-    options = f"*, axis=-1, order={function.order!r}, out=None, dtype=None)"
-    if function.pass_ == "vjp":
-        calls = (
-            f"{label}(g, gate, value, *, out=None, where=True, dtype=None)\n{label}(g, x, {options}"
-        )
-        blocks = [calls, _SUMMARY.format(name=declaration.name), _VJP.format(order=function.order)]
-        return "\n\n".join(blocks)
-    calls = f"{label}(gate, value, *, out=None, where=True, dtype=None)\n{label}(x, {options}"
-    blocks = [calls, inspect.cleandoc(declaration.doc), _FORWARD.format(order=function.order)]
-    return "\n\n".join([*blocks, f"Source: {declaration.source}."])
+    vjp = function.pass_ == "vjp"
+    summary = _SUMMARY.format(name=declaration.name) if vjp else inspect.cleandoc(declaration.doc)
+    first = "g, " if vjp else ""
+    calls = (
+        f"Called as ``{label}({first}gate, value)``, or as ``{label}({first}x, axis=-1, order=...)`` with both "
+        "packed into one array."
+    )
+    blocks = [summary, calls, (_VJP if vjp else _FORWARD).format(order=function.order)]
+    return "\n\n".join([*blocks, *([] if vjp else [f"Source: {declaration.source}."])])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import _arguments
-from ._walk import clash, regions
+from ._walk import clashes, regions
 from .backends.registry import Kernel, active
 from .elementwise import Pass
 
@@ -89,7 +89,7 @@ def check_g(label: str, g: Any, shape: tuple[int, ...], reduction: str) -> Array
 
 def apart(out: Array, *operands: Any) -> list[Any]:
     """Copy what writing `out`, element by element, would overwrite before it is read."""
-    return [a.copy() if isinstance(a, np.ndarray) and clash(a, out) else a for a in operands]
+    return [a.copy() if isinstance(a, np.ndarray) and clashes(a, out) else a for a in operands]
 
 
 def reduced(total: float, count: float, reduction: str, dtype: np.dtype[Any]) -> Any:

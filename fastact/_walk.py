@@ -15,7 +15,7 @@ import numpy as np
 from ._contiguous import MAX_SIZE
 from .backends.registry import Kernel
 
-__all__ = ["Operands", "clash", "compute", "regions"]
+__all__ = ["Operands", "as_slices", "clashes", "compute", "regions"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DType = np.dtype[Any]
@@ -80,6 +80,12 @@ def regions(shape: tuple[int, ...], size: int) -> Iterator[tuple[Any, ...]]:
             yield (*lead, slice(start, start + step))
 
 
+def as_slices(region: tuple[Any, ...], ndim: int) -> tuple[slice, ...]:
+    """Return a region's index as one slice for each axis, so that no axis gets lost."""
+    kept = [slice(i, i + 1) if isinstance(i, int) else i for i in region if i is not ...]
+    return (*kept, *[slice(None)] * (ndim - len(kept)))
+
+
 def _compute_dtype(loop: DType) -> DType:
     return np.dtype(np.float32) if loop.itemsize == 2 else loop
 
@@ -122,7 +128,7 @@ def _without_overlap(operands: Operands) -> Operands:
         raise ValueError("the two arrays in out share memory")
 
     def safe(array: Array) -> Array:
-        return array.copy("K") if any(clash(array, out) for out in targets) else array
+        return array.copy("K") if any(clashes(array, out) for out in targets) else array
 
     return Operands(
         [safe(array) for array in operands.inputs],
@@ -132,7 +138,7 @@ def _without_overlap(operands: Operands) -> Operands:
     )
 
 
-def clash(array: Array, out: Array) -> bool:
+def clashes(array: Array, out: Array) -> bool:
     """Tell whether writing `out` may change what is yet to be read from `array`."""
     if not np.may_share_memory(array, out):
         return False

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._walk import regions
+from ._walk import as_slices, regions
 
 __all__ = ["SUM_BLOCK", "weight_gradient"]
 
@@ -25,17 +25,12 @@ def weight_gradient(g: Array, x: Array, slope: Array) -> Array:
     total, lost = np.zeros(shape), np.zeros(shape)
     with np.errstate(all="ignore"):
         for region in regions(x.shape, SUM_BLOCK):
-            index = _as_slices(region, x.ndim)
+            index = as_slices(region, x.ndim)
             # The slope has no part in an output for x >= 0, not even against an infinite g.
             part = np.where(x[index] >= 0, 0.0, np.multiply(g[index], x[index], dtype=np.float64))
             held = tuple(slice(None) if a in shared else index[a] for a in range(x.ndim))
             _add(total[held], lost[held], part.sum(axis=shared, keepdims=True))
         return np.where(np.isfinite(lost), total + lost, total)
-
-
-def _as_slices(region: tuple[Any, ...], ndim: int) -> tuple[slice, ...]:
-    kept = [slice(i, i + 1) if isinstance(i, int) else i for i in region if i is not ...]
-    return (*kept, *[slice(None)] * (ndim - len(kept)))
 
 
 def _add(total: Array, lost: Array, part: Array) -> None:

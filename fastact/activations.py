@@ -2,7 +2,9 @@
 
 To add one, write it here and its mathematical definition in reference.py. A declaration is a function of the
 kernel dialect: straight-line scalar arithmetic on x and the parameters, over the elementary functions of
-vecmath.py. Its keyword defaults are the public parameters and its docstring is the public documentation.
+vecmath.py. Its keyword defaults are the public parameters, its docstring is the public documentation, and
+`formula` is the textbook's definition, which the documentation prints and differentiates: Python over x and the
+parameters with where, clip, abs, sqrt, exp, log, tanh, sigma, softplus, Phi and pi.
 """
 
 from __future__ import annotations
@@ -11,9 +13,21 @@ from math import inf
 from typing import Any
 
 from . import declare
-from .dialect.primitives import absent, copysign, exact, fma, known, low, per_type, sqrt
+from .coefficients import MILLS_RISE
+from .dialect.primitives import (
+    absent,
+    copysign,
+    exact,
+    fma,
+    known,
+    low,
+    per_type,
+    polynomial,
+    sqrt,
+)
 from .vecmath import (
     FAR,
+    LIFTED,
     LOWEST,
     UNIT,
     bell_parts,
@@ -25,6 +39,7 @@ from .vecmath import (
     gaussian_parts,
     logistic_parts,
     mills_parts,
+    reduced,
     scaled,
     softplus_parts,
     tanh_parts,
@@ -57,7 +72,7 @@ def inside(mask: Any, x: Any, slope: Any) -> Any:
 # --- straight lines and steps -----------------------------------------------------------------------------------
 
 
-@elementwise(aliases=("linear",), source="definition")
+@elementwise(aliases=("linear",), formula="x", source="definition")
 def identity(x: Any) -> Any:
     """x."""
     return x
@@ -73,7 +88,11 @@ def identity_slope_from_output(y: Any) -> Any:
     return 1.0
 
 
-@elementwise(aliases=("binary_step",), source="Rosenblatt 1958, doi:10.1037/h0042519")
+@elementwise(
+    aliases=("binary_step",),
+    formula="where(x > threshold, 1, where(x < threshold, 0, at_threshold))",
+    source="Rosenblatt 1958, doi:10.1037/h0042519",
+)
 def step(x: Any, threshold: float = 0.0, at_threshold: float = 1.0) -> Any:
     """1 above the threshold, 0 below it, `at_threshold` on it. The derivative is 0 everywhere, for NaN too."""
     on = x == threshold and low(threshold) == 0.0
@@ -85,7 +104,11 @@ def step_slope(x: Any, threshold: float, at_threshold: float) -> Any:
     return 0.0
 
 
-@elementwise(aliases=("hardtanh",), source="Collobert 2004, Large Scale Machine Learning")
+@elementwise(
+    aliases=("hardtanh",),
+    formula="clip(x, min_val, max_val)",
+    source="Collobert 2004, Large Scale Machine Learning",
+)
 def hard_tanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """x, clipped to [`min_val`, `max_val`]. The derivative is 1 inside, 0 at both bounds."""
     return min(max(x, min_val), max_val)
@@ -98,6 +121,7 @@ def hard_tanh_slope(x: Any, min_val: float, max_val: float) -> Any:
 
 @elementwise(
     aliases=("hardsigmoid",),
+    formula="clip(slope*x + offset, 0, 1)",
     source="Courbariaux, Bengio, David 2015, arXiv:1511.00363; slope of MobileNetV3",
 )
 def hard_sigmoid(x: Any, slope: float = 1 / 6, offset: float = 0.5) -> Any:
@@ -125,7 +149,7 @@ def ramp(x: Any, slope: Any, offset: Any) -> Any:
     return ((x + shift) + shift_low) * slope if abs(shift) < 1e30 else fma(slope, x, offset)
 
 
-@elementwise(source="Nair, Hinton 2010, ICML")
+@elementwise(formula="where(x > 0, x, 0)", source="Nair, Hinton 2010, ICML")
 def relu(x: Any) -> Any:
     """max(x, 0). The derivative is 0 at 0."""
     return max(x, 0.0)
@@ -141,7 +165,7 @@ def relu_slope_from_output(y: Any) -> Any:
     return inside(y > 0.0, y, 1.0)
 
 
-@elementwise(source="Howard et al. 2017, arXiv:1704.04861")
+@elementwise(formula="clip(x, 0, 6)", source="Howard et al. 2017, arXiv:1704.04861")
 def relu6(x: Any) -> Any:
     """x, clipped to [0, 6]. The derivative is 0 at 0 and at 6."""
     return min(max(x, 0.0), 6.0)
@@ -152,7 +176,11 @@ def relu6_slope(x: Any) -> Any:
     return inside(x > 0.0 and x < 6.0, x, 1.0)
 
 
-@elementwise(aliases=("relu2", "squared_relu"), source="So et al. 2021, arXiv:2109.08668")
+@elementwise(
+    aliases=("relu2", "squared_relu"),
+    formula="where(x > 0, x**2, 0)",
+    source="So et al. 2021, arXiv:2109.08668",
+)
 def relu_squared(x: Any) -> Any:
     """max(x, 0)²."""
     m = max(x, 0.0)
@@ -164,7 +192,7 @@ def relu_squared_slope(x: Any) -> Any:
     return inside(x > 0.0, x, 2.0 * x)
 
 
-@elementwise(source="Maas, Hannun, Ng 2013, ICML")
+@elementwise(formula="where(x > 0, x, negative_slope*x)", source="Maas, Hannun, Ng 2013, ICML")
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """x where x > 0, else `negative_slope`·x. The derivative is `negative_slope` at 0."""
     return x if x > 0.0 else negative_slope * x
@@ -181,7 +209,9 @@ def leaky_relu_slope_from_output(y: Any, negative_slope: float) -> Any:
 
 
 @elementwise(
-    aliases=("thresholded_relu",), source="Konda, Memisevic, Krueger 2014, arXiv:1402.3337"
+    aliases=("thresholded_relu",),
+    formula="where(x > threshold, x, value)",
+    source="Konda, Memisevic, Krueger 2014, arXiv:1402.3337",
 )
 def threshold(x: Any, threshold: float = 1.0, value: float = 0.0) -> Any:
     """x above the threshold, else `value`. The derivative is 0 at the threshold."""
@@ -193,7 +223,11 @@ def threshold_slope(x: Any, threshold: float, value: float) -> Any:
     return inside(above(x, threshold), x, 1.0)
 
 
-@elementwise(aliases=("hardshrink",), source="Donoho, Johnstone 1994, doi:10.1093/biomet/81.3.425")
+@elementwise(
+    aliases=("hardshrink",),
+    formula="where(abs(x) > lambd, x, 0)",
+    source="Donoho, Johnstone 1994, doi:10.1093/biomet/81.3.425",
+)
 def hard_shrink(x: Any, lambd: float = 0.5) -> Any:
     """x where |x| > `lambd`, else 0. The derivative is 0 at ±`lambd`."""
     return x if above(abs(x), lambd) or x != x else 0.0
@@ -204,7 +238,11 @@ def hard_shrink_slope(x: Any, lambd: float) -> Any:
     return inside(above(abs(x), lambd), x, 1.0)
 
 
-@elementwise(aliases=("softshrink",), source="Donoho 1995, doi:10.1109/18.382009")
+@elementwise(
+    aliases=("softshrink",),
+    formula="where(x > lambd, x - lambd, where(x < -lambd, x + lambd, 0))",
+    source="Donoho 1995, doi:10.1109/18.382009",
+)
 def soft_shrink(x: Any, lambd: float = 0.5) -> Any:
     """sign(x)·max(|x| - `lambd`, 0). The derivative is 0 at ±`lambd`."""
     rest = (abs(x) - lambd) - low(lambd)
@@ -219,7 +257,11 @@ def soft_shrink_slope(x: Any, lambd: float) -> Any:
 SIXTH = exact("0.16666666666666666666666666666666666666666666666667")
 
 
-@elementwise(aliases=("hardswish", "hard_silu"), source="Howard et al. 2019, arXiv:1905.02244")
+@elementwise(
+    aliases=("hardswish", "hard_silu"),
+    formula="where(x <= -3, 0, where(x >= 3, x, x*(x + 3)/6))",
+    source="Howard et al. 2019, arXiv:1905.02244",
+)
 def hard_swish(x: Any) -> Any:
     """x·clip(x + 3, 0, 6)/6. The derivative is 0 for x ≤ -3, 1 for x ≥ 3."""
     part = min(max(x + 3.0, 0.0), 6.0)
@@ -233,7 +275,9 @@ def hard_swish_slope(x: Any) -> Any:
     return 0.0 if x <= -3.0 else (1.0 if x >= 3.0 else inside)
 
 
-@elementwise(source="jax.nn.sparse_plus")
+@elementwise(
+    formula="where(x <= -1, 0, where(x >= 1, x, (x + 1)**2/4))", source="jax.nn.sparse_plus"
+)
 def sparse_plus(x: Any) -> Any:
     """0 for x ≤ -1, (x + 1)²/4 up to 1, x from there."""
     half = fma(0.5, x, 0.5)
@@ -245,7 +289,10 @@ def sparse_plus_slope(x: Any) -> Any:
     return 1.0 if x >= 1.0 else (0.0 if x <= -1.0 else fma(0.5, x, 0.5))
 
 
-@elementwise(source="Martins, Astudillo 2016, arXiv:1602.02068")
+@elementwise(
+    formula="where(x <= -1, 0, where(x >= 1, 1, (x + 1)/2))",
+    source="Martins, Astudillo 2016, arXiv:1602.02068",
+)
 def sparse_sigmoid(x: Any) -> Any:
     """(x + 1)/2, clipped to [0, 1]. The derivative is ½ inside, 0 at ±1."""
     return min(max(fma(0.5, x, 0.5), 0.0), 1.0)
@@ -259,7 +306,9 @@ def sparse_sigmoid_slope(x: Any) -> Any:
 # --- roots and quotients -----------------------------------------------------------------------------------------
 
 
-@elementwise(aliases=("soft_sign",), source="Turian, Bergstra, Bengio 2009, NAACL")
+@elementwise(
+    aliases=("soft_sign",), formula="x/(1 + abs(x))", source="Turian, Bergstra, Bengio 2009, NAACL"
+)
 def softsign(x: Any) -> Any:
     """x/(1 + |x|). The derivative is (1 + |x|)⁻²."""
     a = min(abs(x), 1e38)
@@ -305,7 +354,7 @@ def squareplus_parts(x: Any, b: Any) -> Any:
     return root, half, below
 
 
-@elementwise(source="Barron 2021, arXiv:2112.11687")
+@elementwise(formula="(x + sqrt(x**2 + b))/2", source="Barron 2021, arXiv:2112.11687")
 def squareplus(x: Any, b: float = 4.0) -> Any:
     """(x + √(x² + `b`))/2 for `b` ≥ 0, without cancellation for x < 0."""
     _, half, below = squareplus_parts(x, b)
@@ -322,7 +371,7 @@ def squareplus_slope(x: Any, b: float) -> Any:
 # --- exponentials ------------------------------------------------------------------------------------------------
 
 
-@elementwise(aliases=("exp",), source="definition")
+@elementwise(aliases=("exp",), formula="exp(x)", source="definition")
 def exponential(x: Any) -> Any:
     """eˣ."""
     return exp(x)
@@ -338,7 +387,10 @@ def exponential_slope_from_output(y: Any) -> Any:
     return y
 
 
-@elementwise(source="Clevert, Unterthiner, Hochreiter 2015, arXiv:1511.07289")
+@elementwise(
+    formula="where(x > 0, x, alpha*(exp(x) - 1))",
+    source="Clevert, Unterthiner, Hochreiter 2015, arXiv:1511.07289",
+)
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """x where x > 0, else `alpha`·(eˣ - 1). The derivative is `alpha` at 0."""
     below = expm1(min(x, 0.0))
@@ -360,7 +412,9 @@ def elu_slope_from_output(y: Any, alpha: float) -> Any:
 NEGLIGIBLE = per_type(f32=2.0**-25, f64=2.0**-54)
 
 
-@elementwise(source="Barron 2017, arXiv:1704.07483")
+@elementwise(
+    formula="where(x > 0, x, alpha*(exp(x/alpha) - 1))", source="Barron 2017, arXiv:1704.07483"
+)
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """max(x, 0) + min(0, `alpha`·(exp(x/`alpha`) - 1)), for `alpha` > 0. The derivative is 1 at 0."""
     z, z_low = quotient(min(x, 0.0), alpha)
@@ -385,7 +439,10 @@ SELU_SCALE = exact("1.0507009873554804934193349852946")
 SELU_SCALE_ALPHA = exact("1.7580993408473768599402175208123")
 
 
-@elementwise(source="Klambauer, Unterthiner, Mayr, Hochreiter 2017, arXiv:1706.02515")
+@elementwise(
+    formula="where(x > 0, 1.0507009873554805*x, 1.7580993408473769*(exp(x) - 1))",
+    source="Klambauer, Unterthiner, Mayr, Hochreiter 2017, arXiv:1706.02515",
+)
 def selu(x: Any) -> Any:
     """λ·elu(x, α), λ = 1.0507009873554804934…, α = 1.6732632423543772848…. The derivative is λα at 0."""
     below = expm1(min(x, 0.0))
@@ -405,7 +462,7 @@ def selu_slope_from_output(y: Any) -> Any:
     return SELU_SCALE if y > 0.0 else y + SELU_SCALE_ALPHA
 
 
-@elementwise(aliases=("expit", "logistic"), source="Verhulst 1838")
+@elementwise(aliases=("expit", "logistic"), formula="1/(1 + exp(-x))", source="Verhulst 1838")
 def sigmoid(x: Any) -> Any:
     """1/(1 + e⁻ˣ)."""
     return sigmoid_(x)
@@ -422,7 +479,7 @@ def sigmoid_slope_from_output(y: Any) -> Any:
     return fma(-y, y, y)
 
 
-@elementwise(source="definition")
+@elementwise(formula="tanh(x)", source="definition")
 def tanh(x: Any) -> Any:
     """tanh x. The derivative is sech² x."""
     return tanh_(x)
@@ -439,7 +496,7 @@ def tanh_slope_from_output(y: Any) -> Any:
     return fma(-y, y, 1.0)
 
 
-@elementwise(aliases=("tanhshrink",), source="definition")
+@elementwise(aliases=("tanhshrink",), formula="x - tanh(x)", source="definition")
 def tanh_shrink(x: Any) -> Any:
     """x - tanh x, without cancellation near 0. The derivative is tanh² x."""
     return tanh_shrink_(x)
@@ -455,7 +512,7 @@ def tanh_shrink_slope(x: Any) -> Any:
 LINEAR = per_type(f32=2.0**-13, f64=2.0**-27)
 
 
-@elementwise(source="Gemma Team 2024, arXiv:2408.00118")
+@elementwise(formula="cap*tanh(x/cap)", source="Gemma Team 2024, arXiv:2408.00118")
 def softcap(x: Any, cap: float) -> Any:
     """`cap`·tanh(x/`cap`). The derivative is sech²(x/`cap`)."""
     z, z_low = quotient(x, cap)
@@ -471,7 +528,7 @@ def softcap_slope(x: Any, cap: float) -> Any:
     return 4.0 * b * unit
 
 
-@elementwise(aliases=("logsigmoid", "log_expit"), source="definition")
+@elementwise(aliases=("logsigmoid", "log_expit"), formula="log(sigma(x))", source="definition")
 def log_sigmoid(x: Any) -> Any:
     """log σ(x) = min(x, 0) - log1p(exp(-|x|)). The derivative is σ(-x)."""
     p, p_low, unit = softplus_parts(-x, absent)
@@ -488,7 +545,11 @@ def log_sigmoid_slope_from_output(y: Any) -> Any:
     return -expm1(y)
 
 
-@elementwise(source="Dugas et al. 2000, NIPS", optional={"threshold": inf})
+@elementwise(
+    formula="where(beta*x > threshold, x, log(1 + exp(beta*x))/beta)",
+    source="Dugas et al. 2000, NIPS",
+    optional={"threshold": inf},
+)
 def softplus(x: Any, beta: float = 1.0, threshold: float | None = None) -> Any:
     """log1p(exp(`beta`·x))/`beta`; x itself where `beta`·x > `threshold`, if one is given."""
     z, z_low = scaled(x, beta)
@@ -552,7 +613,11 @@ def swish_slope(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
 SLOPE_END = per_type(f32=1e6, f64=1e6)
 
 
-@elementwise(aliases=("swish",), source="Elfwing, Uchibe, Doya 2017, arXiv:1702.03118")
+@elementwise(
+    aliases=("swish",),
+    formula="x*sigma(beta*x)",
+    source="Elfwing, Uchibe, Doya 2017, arXiv:1702.03118",
+)
 def silu(x: Any, beta: float = 1.0) -> Any:
     """x·σ(`beta`·x), the sigmoid-weighted linear unit."""
     z, z_low = scaled(x, beta)
@@ -570,7 +635,11 @@ def silu_slope(x: Any, beta: float) -> Any:
 QUICK = exact("1.702")
 
 
-@elementwise(aliases=("gelu_fast",), source="Hendrycks, Gimpel 2016, arXiv:1606.08415, section 2")
+@elementwise(
+    aliases=("gelu_fast",),
+    formula="x*sigma(1.702*x)",
+    source="Hendrycks, Gimpel 2016, arXiv:1606.08415, section 2",
+)
 def quick_gelu(x: Any) -> Any:
     """x·σ(1.702 x)."""
     z, z_low = scaled(x, QUICK)
@@ -586,11 +655,14 @@ def quick_gelu_slope(x: Any) -> Any:
 def mish_parts(x: Any) -> Any:
     """tanh(softplus x) = n/(n + 2) with n = eˣ·(eˣ + 2), both multiplied by e^(-2x) for x ≥ 0.
 
-    As (e, unit) with e·unit = exp(-|x|), the numerator and the denominator, each in two parts.
+    As (e, e_low, unit, small) with (e + e_low)·UNIT = exp(-|x|), which is small but for the low part, the numerator
+    and the denominator, each in two parts.
     """
-    e, unit = exp_negative(-abs(x), absent)
+    q, power = reduced(max(-abs(x), LOWEST), absent, LIFTED)
+    e = fma(power, q, power)
+    e_low = fma(power, q, power - e)
     negative = x < 0.0
-    small = e * unit
+    small = e * UNIT
     wide = small + 2.0
     wide_low = small - (wide - 2.0)
     flat = fma(2.0, small, 1.0)
@@ -603,13 +675,13 @@ def mish_parts(x: Any) -> Any:
     base = 2.0 if negative else flat
     d = fma(left, right, base)
     d_low = fma(left, right, base - d) + (small * wide_low if negative else flat_low)
-    return e, unit if negative else 1.0, small, top, top_low, d, d_low
+    return e, e_low, UNIT if negative else 1.0, small, top, top_low, d, d_low
 
 
-@elementwise(source="Misra 2019, arXiv:1908.08681")
+@elementwise(formula="x*tanh(softplus(x))", source="Misra 2019, arXiv:1908.08681")
 def mish(x: Any) -> Any:
     """x·tanh(softplus x)."""
-    _, unit, _, top, top_low, d, d_low = mish_parts(x)
+    _, _, unit, _, top, top_low, d, d_low = mish_parts(x)
     inverse = 1.0 / d
     q = top * inverse
     q_low = (fma(-q, d, top) + (top_low - q * d_low)) * inverse
@@ -619,13 +691,22 @@ def mish(x: Any) -> Any:
 
 @mish.derivative
 def mish_slope(x: Any) -> Any:
-    e, unit, small, _, _, d, d_low = mish_parts(x)
+    e, e_low, unit, small, _, _, d, d_low = mish_parts(x)
     # For x < 0: e·(e³ + 4e² + 6e + 4 + 4x(1 + e))/d² with e = eˣ; for x ≥ 0 both are multiplied by e^(-4x).
     bounded = min(max(x, LOWEST), -LOWEST)
-    falling = fma(small, fma(small, 4.0 + small, fma(4.0, bounded, 6.0)), fma(4.0, bounded, 4.0))
+    slope = fma(4.0, bounded, 6.0)
+    falling = fma(small, fma(small, 4.0 + small, slope), fma(4.0, bounded, 4.0))
+    steepness = fma(small, fma(8.0, small, slope), falling)
     rising = fma(fma(2.0, small, 1.0), d, 4.0 * bounded * (small * small * (1.0 + small)))
+    # The numerator rises with e by falling + e·(3e² + 8e + 6 + 4x). Without the low parts: 5.04 units near the zero.
     top = e * falling if x < 0.0 else rising
-    return top / fma(d, d, 2.0 * (d * d_low)) * unit
+    top_low = fma(e, falling, -top) + steepness * e_low if x < 0.0 else 0.0
+    square = d * d
+    square_low = fma(d, d, -square) + 2.0 * (d * d_low)
+    inverse = 1.0 / square
+    q = top * inverse
+    q_low = fma(-q, square_low, fma(-q, square, top) + top_low) * inverse
+    return (q + q_low) * unit
 
 
 # --- the Gaussian family -----------------------------------------------------------------------------------------
@@ -637,16 +718,18 @@ GELU_CHOICES: dict[str, dict[object, str]] = {
 
 def gelu_tail(x: Any) -> Any:
     """|x|·Φ(-|x|)/UNIT in two parts; Φ(-a) is Mills' ratio times exp(-a²/2)."""
-    a, t, _, mills, mills_low = mills_parts(x)
-    q, power = gaussian_parts(a)
+    a, t, left, mills, mills_low = mills_parts(x)
+    q, q_low, power = gaussian_parts(a)
     tail = t * mills
-    tail_low = fma(t, mills, -tail) + t * mills_low
-    rest = fma(tail, q, tail_low)
+    tail_low = fma(left, polynomial(t, MILLS_RISE), fma(t, mills_low, fma(t, mills, -tail)))
+    rest = fma(tail, q, fma(tail, q_low, tail_low))
     total = tail + rest
     return total * power, (rest - (total - tail)) * power
 
 
-@elementwise(source="Hendrycks, Gimpel 2016, arXiv:1606.08415", choices=GELU_CHOICES)
+@elementwise(
+    formula="x*Phi(x)", source="Hendrycks, Gimpel 2016, arXiv:1606.08415", choices=GELU_CHOICES
+)
 def gelu(x: Any) -> Any:
     """x·Φ(x), Φ the normal cdf. With `approximate="tanh"`, `gelu_tanh`."""
     # max(x, 0) - |x|·Φ(-|x|) has no cancellation.
@@ -662,18 +745,19 @@ DENSITY = exact(
 
 def gelu_slope_tail(x: Any) -> Any:
     """(|x|·φ(x) - Φ(-|x|))/UNIT."""
-    a, t, t_low, mills, mills_low = mills_parts(x)
-    q, power = gaussian_parts(a)
+    a, t, left, mills, mills_low = mills_parts(x)
+    q, q_low, power = gaussian_parts(a)
     # a·φ(a) - Φ(-a) over exp(-a²/2)/4; Φ(-a) is mills·(1 - t)/4, and the products are carried to twice the precision.
     other = 1.0 - t
     other_low = (1.0 - other) - t
     cdf = mills * other
-    # Near the zero of the derivative cdf falls in t with a slope of about -4.25.
-    cdf_low = fma(mills, other, -cdf) + fma(-4.25, t_low, mills * other_low + mills_low * other)
+    # Near the zero of the derivative cdf falls in t with a slope of about -4.25, and t is off by left·(1 - t)/4.
+    rest = fma(-1.0625 * left, other, mills * other_low + mills_low * other)
+    cdf_low = fma(mills, other, -cdf) + rest
     density = a * DENSITY
     density_low = fma(a, DENSITY, -density) + a * low(DENSITY)
     d = (density - cdf) + (density_low - cdf_low)
-    return fma(d, q, d) * power * 0.25
+    return (d + fma(d, q, d * q_low)) * power * 0.25
 
 
 @gelu.derivative
@@ -704,7 +788,10 @@ def tanh_argument(x: Any) -> Any:
     return w, fma(x, m, -w) + x * m_low, 2.0 * p * x
 
 
-@elementwise(source="Hendrycks, Gimpel 2016, arXiv:1606.08415, section 2")
+@elementwise(
+    formula="x/2*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x**3)))",
+    source="Hendrycks, Gimpel 2016, arXiv:1606.08415, section 2",
+)
 def gelu_tanh(x: Any) -> Any:
     """½x·(1 + tanh(√(2/π)·(x + 0.044715 x³)))."""
     w, w_low, _ = tanh_argument(x)

@@ -16,6 +16,7 @@ from .commands.apply import apply
 from .commands.bench import bench
 from .commands.info import info
 from .commands.listing import list_functions
+from .commands.plot import plot
 from .commands.signals import Stopped
 
 # What the library raises on wrong input, from a wrong name to a full disk. Anything else is a
@@ -89,5 +90,5 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (info, list_functions, apply, bench, accuracy):
+for _command in (info, list_functions, apply, bench, accuracy, plot):
     main.add_command(_command)

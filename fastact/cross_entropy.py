@@ -12,8 +12,8 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from . import _arguments
 from ._reduction import Loss, apart, check_g, check_reduction, reduced, target_for
-from ._walk import regions
-from .backends.registry import active
+from ._walk import as_slices, regions
+from .backends.registry import active, row_kernel
 
 __all__ = ["CrossEntropy", "cross_entropy"]
 
@@ -46,7 +46,8 @@ class _Call:
     @property
     def rows(self) -> tuple[int, ...]:
         """The shape of a loss for each row."""
-        return self.x.shape[: self.axis] + self.x.shape[self.axis + 1 :]
+        shape: tuple[int, ...] = self.x.shape
+        return shape[: self.axis] + shape[self.axis + 1 :]
 
     @property
     def soft(self) -> bool:
@@ -290,16 +291,13 @@ def _walk(call: _Call, loss: Array | None, out: Array | None, scale: Array | Non
     return total
 
 
-def _blocks(
-    call: _Call, out: Array | None
-) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+def _blocks(call: _Call, out: Array | None) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
     """Yield the indices of whole rows: of what there is one of a row, and of the elements."""
     size = ROWS
     if call.soft or not all(_ready(a, call.loop) for a in (call.x, out) if a is not None):
         size = min(ROWS, max(1, ELEMENTS // max(call.classes, 1)))
     for region in regions(call.rows, size):
-        kept = [slice(i, i + 1) if isinstance(i, int) else i for i in region if i is not ...]
-        rows = (*kept, *[slice(None)] * (len(call.rows) - len(kept)))
+        rows = as_slices(region, len(call.rows))
         yield rows, (*rows[: call.axis], slice(None), *rows[call.axis :])
 
 
@@ -317,8 +315,8 @@ class _Block:
     def __init__(
         self,
         call: _Call,
-        rows: tuple[slice, ...],
-        elements: tuple[slice, ...],
+        rows: tuple[Any, ...],
+        elements: tuple[Any, ...],
         out: Array | None,
         scale: Array | None,
     ) -> None:
@@ -331,7 +329,7 @@ class _Block:
         x = x.astype(call.loop, copy=False)  # to float16 first, as for every function
         self.x = np.ascontiguousarray(x, self.dtype).reshape(self.shape)
         self.out = None if out is None else out[elements]
-        self.target = call.target[((*rows, ...) if call.by_index else elements)]
+        self.target = call.target[(*rows, ...) if call.by_index else elements]
         self.scale = np.zeros(())
         if scale is not None:
             self.scale = scale[(*rows, ...)].reshape(self.row_shape) if scale.ndim else scale
@@ -343,20 +341,20 @@ class _Block:
     def _statistic(self, share: Array) -> tuple[Array, Array, Array | None]:
         """Return the maximum and the other exponentials, and share · scale · softmax."""
         maximum, others = np.empty((2, *self.row_shape), self.dtype)
-        backend = active()
         if self.out is None:
-            kernel = backend.row_kernel("_exp_sum", "forward", self.dtype)
+            kernel = row_kernel(active(), "_exp_sum", "forward", self.dtype)
             kernel(self.x, maximum, others, None, 1.0)
             return maximum.astype(np.float64), others.astype(np.float64), None
         gradient = self._place()
         factor = self._scaled(share).astype(self.dtype)
-        kernel = backend.row_kernel("_cross_entropy", "forward", self.dtype)
+        kernel = row_kernel(active(), "_cross_entropy", "forward", self.dtype)
         kernel(self.x, np.ascontiguousarray(factor), gradient, maximum, others, None, 1.0)
         return maximum.astype(np.float64), others.astype(np.float64), gradient
 
     def _scaled(self, share: Array) -> Array:
         """Return share · scale, 0 for a share of 0: the mean over nothing has an infinite scale."""
-        return np.where(share == 0.0, 0.0, share * self.scale)
+        scaled: Array = np.where(share == 0.0, 0.0, share * self.scale)
+        return scaled
 
     def _place(self) -> Array:
         """Return where the kernel writes the gradient: where it belongs, if that is contiguous memory."""
@@ -394,7 +392,7 @@ class _Block:
             missing = np.where(behind == 0.0, others, 1.0 + others - np.exp(-behind)) / (
                 1.0 + others
             )
-            own = -self._scaled(weight) * (missing + (maximum - maximum))
+            own = 0.0 - self._scaled(weight) * (missing + (maximum - maximum))
             np.put_along_axis(gradient, places, own[:, None, :].astype(self.dtype), 1)
             self._finish(gradient, maximum, ignored)
         return np.where(ignored, 0.0, losses)

@@ -42,6 +42,7 @@ class Declaration:
     name: str
     forward: FunctionType
     aliases: tuple[str, ...]
+    formula: str
     source: str
     params: dict[str, Parameter]
     doc: str
@@ -104,13 +105,15 @@ class Table(dict[str, Declaration]):
         self,
         *,
         aliases: tuple[str, ...] = (),
+        formula: str,
         source: str,
         optional: dict[str, float] | None = None,
         choices: dict[str, dict[object, str]] | None = None,
     ) -> Callable[[Callable[..., Any]], Declaration]:
         """Decorator: declare the activation that the decorated dialect function computes.
 
-        Its keyword defaults are the parameters, its docstring is the public documentation. A parameter named in
+        Its keyword defaults are the parameters, its docstring is the public documentation, `formula` its
+        definition in the words of docs/formulas.py, `source` where that stands. A parameter named in
         `optional` may be None, which stands for the number given there; `choices` maps an option that selects
         among declarations to their names, the default first.
         """
@@ -121,6 +124,7 @@ class Table(dict[str, Declaration]):
                 function.__name__,
                 function,
                 aliases,
+                formula,
                 source,
                 _parameters(function, optional or {}),
                 function.__doc__ or "",
@@ -149,10 +153,11 @@ class FusedTable(dict[str, Fused]):
             declaration = Fused(
                 function.__name__,
                 function,
-                (),
-                source,
-                _parameters(function, {}, len(inputs)),
-                function.__doc__ or "",
+                aliases=(),
+                formula="",
+                source=source,
+                params=_parameters(function, {}, len(inputs)),
+                doc=function.__doc__ or "",
                 signatures=signatures,
                 functions={"forward": function},
             )

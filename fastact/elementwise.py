@@ -252,6 +252,8 @@ class Elementwise(Pass):
         Its other names.
     parameters : mapping of str to object
         Parameter -> default, in order; one without a default is `inspect.Parameter.empty`.
+    formula : str
+        The textbook's definition, in Python, as the documentation prints it.
     source : str
         Where it is defined.
     passes : mapping of str to Pass
@@ -273,6 +275,7 @@ class Elementwise(Pass):
         super().__init__(declaration, "forward")
         self.name = declaration.name
         self.aliases = declaration.aliases
+        self.formula = declaration.formula
         self.source = declaration.source
         defaults = self.parameter_list.defaults
         self.parameters: Mapping[str, object] = MappingProxyType(

@@ -11,6 +11,7 @@ from .elementwise import FUNCTIONS
 from .gated import GATED
 from .losses import LOSSES
 from .pieces import crelu, maxout
+from .rowwise import ROW_FUNCTIONS
 from .slopes import prelu, rrelu
 
 __all__ = ["PUBLIC", "get", "names"]
@@ -19,6 +20,7 @@ _CANONICAL: dict[str, Any] = {
     **FUNCTIONS,
     "prelu": prelu,
     "rrelu": rrelu,
+    **ROW_FUNCTIONS,
     **GATED,
     "maxout": maxout,
     "crelu": crelu,

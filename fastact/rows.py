@@ -12,6 +12,7 @@ from typing import Any
 
 from . import declare
 from .dialect.primitives import (
+    absent,
     fma,
     known,
     low,
@@ -22,17 +23,14 @@ from .dialect.primitives import (
     row_sums,
     sqrt,
 )
-from .vecmath import LN2, LOWEST, UNIT, exp_negative, log1p_parts
+from .vecmath import LN2, LOG2E, LOWEST, ROUNDER, UNIT, exp_negative, log1p_parts, reduced
 
 ROWS = declare.RowTable()
 rowwise = ROWS.rowwise
 
 LARGEST = per_type(f32=3.4028234663852886e38, f64=1.7976931348623157e308)
-# Elements further below m than |m| · GRAIN differ from it by so many ulp that exp has reached zero, if those of m
-# are 2^-23 or more of LOWEST each; nearer ones are subtracted from m without rounding.
-GRAIN = per_type(f32=2.0**-21, f64=2.0**-50)
 # What exp(0) is under the lift of `exp_negative`.
-PEAK = per_type(f32=2.0**64, f64=2.0**128)
+LIFT = per_type(f32=64.0, f64=128.0)
 
 
 def inverse(temperature: Any) -> Any:
@@ -41,39 +39,61 @@ def inverse(temperature: Any) -> Any:
     return high, (fma(-high, temperature, 1.0) - high * low(temperature)) * high
 
 
-def below(x: Any, maximum: Any, temperature: Any) -> Any:
-    """(x - maximum) / temperature ≤ 0 and what rounding it left behind, exact as far as exp can tell.
-
-    At a distance of 80, the half ulp that a plain subtraction loses is 64 ulp of exp. Where x or the maximum is
-    infinite, finite numbers take its place.
-    """
-    m = min(max(maximum, -LARGEST), LARGEST)
-    floor = max(m - max(-LOWEST * temperature, abs(m) * GRAIN), -LARGEST)
-    x = max(x, floor)
-    d = x - m
-    back = d - x
-    d_low = (x - (d - back)) - (m + back)
-    return (d, d_low) if known(temperature) else divided(d, d_low, temperature)
-
-
-def divided(d: Any, d_low: Any, temperature: Any) -> Any:
-    """(d + d_low) / temperature, likewise."""
+def divided(d: Any, temperature: Any) -> Any:
+    """d / temperature and what rounding it left behind."""
     factor, factor_low = inverse(temperature)
     z = d * factor
-    z_low = fma(d, factor, -z) + fma(d, factor_low, d_low * factor)
-    return z, z_low if z > 2.0 * LOWEST else 0.0
+    return (d, absent) if known(temperature) else (z, fma(d, factor, -z) + d * factor_low)
+
+
+def origin(maximum: Any, temperature: Any) -> Any:
+    """What elements are taken relative to: (base, top, power).
+
+    Weights are exp((x - base) / temperature) · 2^-power, those of the maximum, `top` above the base, between 0.7
+    and 1.5. No x that counts loses a bit when the base is subtracted: it is 0, or so much larger than the distance
+    at which exp reaches zero that x and the base are within a factor of two. At a distance of 80 below a maximum of
+    80, the half ulp that x - maximum loses would be 64 ulp of exp. An infinite maximum is taken for a finite one.
+    """
+    m = min(max(maximum, -LARGEST), LARGEST)
+    base = 0.0 if abs(m) < -4.0 * LOWEST * temperature else m
+    top = m - base
+    z, _ = divided(top, temperature)
+    return base, top, fma(z, LOG2E, ROUNDER) - ROUNDER
+
+
+def lifted(z: Any, z_low: Any, power: Any) -> Any:
+    """exp(z + z_low) · 2^-power / UNIT."""
+    q, scaled = reduced(z, z_low, ROUNDER + (LIFT - power))
+    return fma(scaled, q, scaled)
 
 
 def weight(x: Any, maximum: Any, temperature: Any) -> Any:
-    """exp((x - maximum) / temperature) / UNIT, a normal number, and PEAK for the maximum itself."""
-    z, z_low = below(x, maximum, temperature)
-    significand, _ = exp_negative(z, z_low)
-    return significand
+    """exp((x - base) / temperature) · 2^-power / UNIT for the `origin`; a normal number."""
+    base, top, power = origin(maximum, temperature)
+    z, z_low = divided(max(x - base, max(top + LOWEST * temperature, -LARGEST)), temperature)
+    return lifted(z, z_low, power)
+
+
+def peak(maximum: Any, temperature: Any) -> Any:
+    """The weight of the maximum."""
+    _, top, power = origin(maximum, temperature)
+    z, z_low = divided(top, temperature)
+    return lifted(z, z_low, power)
+
+
+def change(old: Any, new: Any, temperature: Any) -> Any:
+    """What makes weights for a maximum weights for a larger one; a power of two unless both are far from 0."""
+    old_base, _, old_power = origin(old, temperature)
+    base, _, new_power = origin(new, temperature)
+    power = new_power - old_power
+    z, z_low = divided(max(old_base - base, -LARGEST), temperature)
+    least = fma(power, LN2, LOWEST)
+    return lifted(max(z, least), z_low if z > least else 0.0, power) * UNIT
 
 
 def moved(old: Any, new: Any, total: Any, temperature: Any) -> Any:
-    """A sum of weights below `old` as one of weights below `new`."""
-    return total * (weight(old, new, temperature) * UNIT)
+    """A sum of weights for the maximum `old` as one for `new`."""
+    return total * change(old, new, temperature)
 
 
 def exp_sum(x: Any, temperature: Any) -> Any:
@@ -85,9 +105,9 @@ def exp_sum(x: Any, temperature: Any) -> Any:
 
 def moved_others(old: Any, new: Any, rest: Any, count: Any, temperature: Any) -> Any:
     """Both sums of `exp_sum_parts` for another maximum."""
-    factor = weight(old, new, temperature) * UNIT
+    all_of_it = fma(count, peak(old, temperature), rest)
     same = old == new
-    return rest if same else (rest + count * PEAK) * factor, count if same else 0.0
+    return rest if same else all_of_it * change(old, new, temperature), count if same else 0.0
 
 
 def exp_sum_parts(x: Any, temperature: Any) -> Any:
@@ -99,7 +119,7 @@ def exp_sum_parts(x: Any, temperature: Any) -> Any:
     at_maximum = x == maximum
     own = 0.0 if at_maximum else weight(x, maximum, temperature)
     rest, count = row_sums(moved_others, temperature, own, 1.0 if at_maximum else 0.0)
-    return maximum, own, fma(rest, UNIT, count - 1.0)
+    return maximum, own, rest / peak(maximum, temperature) + (count - 1.0)
 
 
 def if_finite(maximum: Any) -> Any:
@@ -220,7 +240,7 @@ def logmeanexp(x: Any, temperature: float = 1.0) -> Any:
     own = weight(min(x, LARGEST), maximum, temperature)
     total, count = row_sums(moved_mean, temperature, own, 1.0)
     q, q_low = over(maximum, temperature)
-    log_total, log_total_low = log_one_plus(total * UNIT - 1.0)
+    log_total, log_total_low = log_one_plus(total / peak(maximum, temperature) - 1.0)
     log_count, log_count_low = log_one_plus(count - 1.0)
     mean = plus(log_total, log_total_low, -log_count, -log_count_low)
     return plus(q, q_low, mean if count > 0.0 or count != count else 0.0, 0.0)
@@ -297,7 +317,8 @@ def _exp_sum(x: Any, temperature: float = 1.0) -> Any:
 @rowwise(source="softmax, given its statistic", row_inputs=("maximum", "others"))
 def _softmax_from(x: Any, maximum: Any, others: Any, temperature: float = 1.0) -> Any:
     """Softmax, given what `_exp_sum` gave."""
-    return weight(x, maximum, temperature) * (UNIT / (1.0 + others) + if_finite(maximum))
+    all_of_it = peak(maximum, temperature) * (1.0 + others)
+    return weight(x, maximum, temperature) * (1.0 / all_of_it + if_finite(maximum))
 
 
 @rowwise(source="log_softmax, given its statistic", row_inputs=("maximum", "others"), excluded=-inf)
@@ -315,9 +336,10 @@ def _log_softmax_from(x: Any, maximum: Any, others: Any, temperature: float = 1.
 def _cross_entropy(x: Any, scale: Any, temperature: float = 1.0) -> Any:
     """scale · softmax(x), and what `_exp_sum` gives."""
     maximum, own, others = exp_sum_parts(x, temperature)
-    shown = PEAK if own == 0.0 else own
+    top = peak(maximum, temperature)
+    shown = top if own == 0.0 else own
     return (
-        shown * (UNIT / (1.0 + others) + if_finite(maximum)) * scale,
+        shown * (1.0 / (top * (1.0 + others)) + if_finite(maximum)) * scale,
         maximum,
         others,
     )

@@ -48,6 +48,7 @@ class PRelu:
     name = "prelu"
     aliases: tuple[str, ...] = ()
     parameters: Mapping[str, object] = {"weight": inspect.Parameter.empty, "axis": 1}
+    formula = "where(x > 0, x, weight*x)"
     source = "He, Zhang, Ren, Sun 2015, arXiv:1502.01852"
     __name__ = __qualname__ = "prelu"
 
@@ -173,6 +174,7 @@ class RRelu:
         "training": False,
         "rng": None,
     }
+    formula = "where(x > 0, x, (lower + upper)/2*x)"
     source = "Xu, Wang, Chen, Li 2015, arXiv:1505.00853"
     __name__ = __qualname__ = "rrelu"
 

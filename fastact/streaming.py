@@ -79,8 +79,10 @@ class NpySource:
         self.size = math.prod(self.shape)
         self.fortran_order = fortran_order and sum(length > 1 for length in self.shape) > 1
         status = os.fstat(self._file.fileno())
+        self._data = 0
         if stat.S_ISREG(status.st_mode):
-            self._check_length(status.st_size - self._file.tell())
+            self._data = self._file.tell()
+            self._check_length(status.st_size - self._data)
 
     def _check_length(self, found: int) -> None:
         promised = self.size * self.dtype.itemsize
@@ -88,6 +90,10 @@ class NpySource:
             raise ValueError(
                 f"{self.path}: cut short: {found} bytes of data, its header promises {promised}"
             )
+
+    def seek(self, place: int) -> None:
+        """Go to the element at this place of the file; a pipe cannot."""
+        self._file.seek(self._data + place * self.dtype.itemsize)
 
     def read_into(self, block: Array) -> None:
         """Fill a contiguous array of any dtype with the next bytes of data."""
@@ -120,7 +126,8 @@ def _blaming(path: Path) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def _write(file: io.FileIO, data: memoryview, target: Path) -> None:
+def write(file: io.FileIO, data: memoryview, target: Path) -> None:
+    """Write all of `data`; an error names `target`."""
     with _blaming(target):
         while data:
             data = data[file.write(data) :]
@@ -178,7 +185,14 @@ def replacing(target: Path) -> Iterator[io.FileIO]:
     _sync_directory(final.parent)
 
 
-def _check_alike(sources: Sequence[NpySource]) -> None:
+def write_file(target: Path, data: bytes) -> None:
+    """Create or replace a file by `data`, in one step."""
+    with replacing(target) as file:
+        write(file, memoryview(data), target)
+
+
+def check_alike(sources: Sequence[NpySource]) -> None:
+    """Raise unless all have one shape and one order."""
     *others, last = sources
     for other in others:
         if other.shape != last.shape:
@@ -193,17 +207,18 @@ def _check_alike(sources: Sequence[NpySource]) -> None:
             )
 
 
-def _header(dtype: np.dtype[Any], fortran_order: bool, shape: tuple[int, ...]) -> bytes:
-    header = io.BytesIO()
+def header(dtype: np.dtype[Any], fortran_order: bool, shape: tuple[int, ...]) -> bytes:
+    """Return what comes before the data in a ``.npy`` file."""
+    text = io.BytesIO()
     np.lib.format.write_array_header_1_0(
-        header,
+        text,
         {
             "descr": np.lib.format.dtype_to_descr(dtype),
             "fortran_order": fortran_order,
             "shape": shape,
         },
     )
-    return header.getvalue()
+    return text.getvalue()
 
 
 def stream(
@@ -231,7 +246,7 @@ def stream(
     numpy.dtype
         The dtype of the output.
     """
-    _check_alike(sources)
+    check_alike(sources)
     shape, fortran_order, size = sources[0].shape, sources[0].fortran_order, sources[0].size
     # What the function makes of no elements tells its dtype and the number of its results.
     probe = evaluate(*(np.empty(0, source.dtype) for source in sources))
@@ -244,8 +259,8 @@ def stream(
     rows = stored.T if interleaved else stored.reshape(results, -1)
     with replacing(target) as file:
         out_shape = (results, *shape) if results > 1 else shape
-        header = _header(dtype, fortran_order, out_shape)
-        _write(file, memoryview(header), target)
+        head = header(dtype, fortran_order, out_shape)
+        write(file, memoryview(head), target)
         for start in range(0, size, BLOCK):
             count = min(BLOCK, size - start)
             for source, block in zip(sources, blocks, strict=True):
@@ -253,10 +268,10 @@ def stream(
             parts = tuple(row[:count] for row in rows)
             evaluate(*(block[:count] for block in blocks), out=parts if results > 1 else parts[0])
             if interleaved:
-                _write(file, stored[:count].data.cast("B"), target)
+                write(file, stored[:count].data.cast("B"), target)
             else:
                 for index, part in enumerate(parts):
-                    file.seek(len(header) + (index * size + start) * dtype.itemsize)
-                    _write(file, part.data.cast("B"), target)
+                    file.seek(len(head) + (index * size + start) * dtype.itemsize)
+                    write(file, part.data.cast("B"), target)
             progress(count)
     return dtype

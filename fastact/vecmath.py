@@ -46,12 +46,17 @@ FAR_UNIT = per_type(f32=2.0**-100, f64=2.0**-980)
 FAR = per_type(f32=-156.0, f64=-1386.0)
 
 
-def reduced(x: Any, x_low: Any, rounder: Any) -> Any:
-    """x + x_low = n·ln 2 + r: expm1(r), and 2ⁿ⁺ˢ where `rounder` is ROUNDER + s."""
+def reduction(x: Any, x_low: Any, rounder: Any) -> Any:
+    """x + x_low = n·ln 2 + r: r, and 2ⁿ⁺ˢ where `rounder` is ROUNDER + s."""
     t = fma(x, LOG2E, rounder)
     n = t - rounder
-    r = fma(n, -low(LN2), fma(n, -LN2, x)) + x_low
-    return fma(r * r, polynomial(r, EXPM1), r), scale(1.0, t)
+    return fma(n, -low(LN2), fma(n, -LN2, x)) + x_low, scale(1.0, t)
+
+
+def reduced(x: Any, x_low: Any, rounder: Any) -> Any:
+    """expm1(r) for the r of `reduction`, and the power of two."""
+    r, power = reduction(x, x_low, rounder)
+    return fma(r * r, polynomial(r, EXPM1), r), power
 
 
 def exp_negative(x: Any, x_low: Any) -> Any:
@@ -204,23 +209,20 @@ def tanh_shrink(x: Any) -> Any:
 
 
 def mills_parts(x: Any) -> Any:
-    """For a = |x| ≤ MILLS_END: a, t = a / (a + 4) in two parts, and (a + 4) · Φ(-a) · exp(a²/2) in two parts."""
+    """For a = |x| ≤ MILLS_END: a; t = a / (a + 4) and (a + 4) times its error; (a + 4)·Φ(-a)·exp(a²/2) in two parts."""
     a = min(abs(x), MILLS_END)
     s = a + 4.0
-    rest = a - (s - 4.0)
-    inverse = 1.0 / s
-    quotient = a * inverse
-    left = fma(-quotient, rest, fma(-quotient, s, a))
-    t = fma(left, inverse, quotient)
-    t_low = fma(left, inverse, quotient - t)
+    t = a / s
+    left = fma(-t, a - (s - 4.0), fma(-t, s, a))
     v = t - MILLS_CENTRE
     mills, mills_low = polynomial_parts(v, MILLS)
     # Rounding v matters for small t alone, where the function falls with a slope of about -4.
-    return a, t, t_low, mills, fma(-4.0, t - (v + MILLS_CENTRE), mills_low)
+    return a, t, left, mills, fma(-4.0, t - (v + MILLS_CENTRE), mills_low)
 
 
 def gaussian_parts(a: Any) -> Any:
-    """exp(-a²/2) for a ≤ MILLS_END as (q, power): (1 + q) · power · UNIT; a² is carried to twice the precision."""
+    """exp(-a²/2) for a ≤ MILLS_END as (q, q_low, power): (1 + q + q_low) · power · UNIT; a² in two parts."""
     half = 0.5 * a
     square = half * a
-    return reduced(-square, -fma(half, a, -square), LIFTED)
+    r, power = reduction(-square, -fma(half, a, -square), LIFTED)
+    return r, r * r * polynomial(r, EXPM1), power

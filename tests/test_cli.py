@@ -74,11 +74,11 @@ def test_version() -> None:
 @pytest.mark.parametrize("arguments", [(), ("-h",), ("--help",)])
 def test_help_names_every_command(arguments: tuple[str, ...]) -> None:
     text = "\n".join(lines(*arguments))
-    for command in ("info", "list", "apply", "bench", "accuracy"):
+    for command in ("info", "list", "apply", "bench", "accuracy", "plot"):
         assert f"\n  {command} " in text
 
 
-@pytest.mark.parametrize("command", ["info", "list", "apply", "bench", "accuracy"])
+@pytest.mark.parametrize("command", ["info", "list", "apply", "bench", "accuracy", "plot"])
 def test_help_of_a_command(command: str) -> None:
     assert lines(command, "--help")[0].startswith(f"Usage: fastact {command}")
 

@@ -27,7 +27,7 @@ def sample() -> Table:
     """One declaration that uses every construct of the dialect."""
     table = Table()
 
-    @table.elementwise(source="none", aliases=("other",))
+    @table.elementwise(formula="x", source="none", aliases=("other",))
     def sample(x: Any, slope: float = 0.5) -> Any:
         """A sample."""
         y = -abs(x) * slope
@@ -135,7 +135,7 @@ REFUSED = {
 def test_refused_with_the_line(function: Any) -> None:
     offset, message = REFUSED[function]
     table = Table()
-    declaration = table.elementwise(source="none")(function)
+    declaration = table.elementwise(formula="x", source="none")(function)
     with pytest.raises(DialectError, match=re.escape(message)) as caught:
         trace(declaration, "forward", "f32")
     assert caught.value.filename == __file__
@@ -144,7 +144,7 @@ def test_refused_with_the_line(function: Any) -> None:
 
 def test_a_declaration_without_derivative_is_refused() -> None:
     table = Table()
-    declaration = table.elementwise(source="none")(inf_to_x)
+    declaration = table.elementwise(formula="x", source="none")(inf_to_x)
     with pytest.raises(TypeError, match="inf_to_x declares no derivative from x"):
         trace(declaration, "derivative", "f32")
 

@@ -15,7 +15,7 @@ from conftest import ROOT
 
 DECLARATION = '''
 
-@elementwise(aliases=("hump",), source="nowhere")
+@elementwise(aliases=("hump",), formula="bend*x*abs(x)", source="nowhere")
 def odd_square(x: Any, bend: float = 0.25) -> Any:
     """`bend`·x·|x|."""
     return bend * x * abs(x)

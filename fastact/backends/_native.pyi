@@ -29,11 +29,24 @@ class Kernel:
     def rows(self, *args: npt.NDArray[np.floating] | float) -> None:
         """Do the same with two-dimensional arrays of one shape, whose rows are contiguous."""
 
+@final
+class RowKernel:
+    """One pass of one row function for one dtype.
+
+    Takes the inputs, the values of rows that it needs, the output and the values of rows that it gives, the mask or
+    None, and the parameters.
+    """
+
+    def __call__(self, *args: npt.NDArray[Any] | float | None) -> None: ...
+
 def available_isas() -> dict[str, str]:
     """Return the instruction sets that this processor can run, best first, each described."""
 
 def kernels(isa: str) -> dict[tuple[str, str, str], Kernel]:
     """Return the kernels of one instruction set by name, pass and "f32" or "f64"."""
+
+def row_kernels(isa: str) -> dict[tuple[str, str, str], RowKernel]:
+    """Return the row kernels of one instruction set by name, pass and "f32" or "f64"."""
 
 def set_threads(threads: int) -> None:
     """Set how many threads, the caller included, a large call may use."""

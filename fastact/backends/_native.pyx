@@ -35,11 +35,22 @@ cdef extern from "fastact.h":
         int n_in
         int n_out
         int n_params
+    ctypedef struct fastact_row_kernel:
+        const char *name
+        const char *pass_ "pass"
+        const char *dtype
+        int n_in
+        int n_row_in
+        int n_out
+        int n_row_out
+        int n_params
     ctypedef struct fastact_table:
         const char *isa
         const char *lanes
         const fastact_kernel *kernels
         int count
+        const fastact_row_kernel *row_kernels
+        int row_count
     int fastact_tables(const fastact_table **tables)
     void fastact_set_threads(int threads)
     Py_ssize_t fastact_parallel_from(const fastact_kernel *kernel)
@@ -491,3 +502,5 @@ cdef object double_dtype = cnp.PyArray_DescrFromType(cnp.NPY_DOUBLE)
 cdef Kernel _a_kernel = Kernel.__new__(Kernel)
 fastact_use_vectorcall(<PyTypeObject *>Kernel,
                        <char *>&_a_kernel.vectorcall - <char *><PyObject *>_a_kernel)
+
+include "_native_rows.pxi"

@@ -12,7 +12,7 @@ import numpy as np
 from .. import threads
 
 if TYPE_CHECKING:
-    from ._native import Kernel
+    from ._native import Kernel, RowKernel
 
 name = "cython"
 
@@ -34,6 +34,14 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
         return _kernels()[name, pass_, f"f{8 * dtype.itemsize}"]
     except KeyError:
         raise KeyError(f"the cython backend has no kernel {name}, {pass_}, {dtype}") from None
+
+
+def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> RowKernel:
+    """Return the kernel of one pass of one row function, for float32 or float64."""
+    try:
+        return _row_kernels()[name, pass_, f"f{8 * dtype.itemsize}"]
+    except KeyError:
+        raise KeyError(f"the cython backend has no row kernel {name}, {pass_}, {dtype}") from None
 
 
 def describe() -> dict[str, str]:
@@ -74,3 +82,11 @@ def _kernels() -> dict[tuple[str, str, str], Kernel]:
     table = _native.kernels(_isa())
     threads.on_change(_native.set_threads)
     return table
+
+
+@cache
+def _row_kernels() -> dict[tuple[str, str, str], RowKernel]:
+    from . import _native
+
+    threads.on_change(_native.set_threads)
+    return _native.row_kernels(_isa())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from .. import reference, reference_fused
+from .. import reference, reference_fused, reference_rows
 from ..fused import FUSED
 from .registry import Kernel
 
@@ -108,3 +108,55 @@ _PASSES: dict[str, tuple[int, Callable[..., None]]] = {
     "value_and_derivative": (3, _value_and_derivative),
     "vjp_from_output": (3, _vjp_from_output),
 }
+
+
+def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
+    """Return the row kernel of one pass of one function; it computes in float64 and rounds once.
+
+    Beyond the block it needs memory for some twenty copies of a row, in float64.
+    """
+    definition = reference_rows.DEFINITIONS.get((name, pass_))
+    if definition is None:
+        raise KeyError(f"the numpy backend has no {pass_} of the row function {name!r}")
+    counts = definition[:4]
+    ends = [sum(counts[: k + 1]) for k in range(4)]
+
+    def run(*operands: Any) -> None:
+        inputs, row_inputs, outputs, row_outputs = (
+            operands[end - count : end] for count, end in zip(counts, ends, strict=True)
+        )
+        mask, temperature = operands[ends[3] :]
+        shape = (*inputs, *outputs)[0].shape
+        selected = None if mask is None else np.broadcast_to(mask, shape)
+        for outer, inner in _row_blocks(*shape):
+            block, places = (outer, slice(None), inner), (outer, inner)
+            results = reference_rows.evaluate(
+                name,
+                pass_,
+                *(_rows_last(array[block]) for array in inputs),
+                *(array[places].reshape(-1, 1) for array in row_inputs),
+                mask=None if selected is None else _rows_last(selected[block]),
+                temperature=temperature,
+            )
+            targets = [out[block].swapaxes(1, 2) for out in outputs]
+            targets += [out[places] for out in row_outputs]
+            with np.errstate(all="ignore"):
+                for target, result in zip(targets, results, strict=True):
+                    target[...] = result.reshape(target.shape)
+
+    return run
+
+
+def _rows_last(block: Array) -> Array:
+    outer, axis, inner = block.shape
+    return block.swapaxes(1, 2).reshape(outer * inner, axis)
+
+
+def _row_blocks(outer: int, axis: int, inner: int) -> Iterator[tuple[slice, slice]]:
+    """Cut the rows into blocks of about `BLOCK` elements, and yield where they are."""
+    rows = max(1, BLOCK // max(axis, 1))
+    width = max(1, min(inner, rows))
+    depth = max(1, rows // width)
+    for first in range(0, outer, depth):
+        for second in range(0, inner, width):
+            yield slice(first, first + depth), slice(second, second + width)

@@ -24,6 +24,7 @@ __all__ = [
     "backends",
     "get_backend",
     "register_backend",
+    "row_kernel",
     "set_backend",
     "use_backend",
 ]
@@ -37,11 +38,17 @@ Kernel = Callable[..., object]
 
 
 class Backend(Protocol):
-    """What a backend offers: a hashable module or object with these four members.
+    """What a backend offers: a hashable module or object with these members.
 
     A kernel takes one-dimensional, contiguous, aligned arrays in native byte order, all of one
     dtype and size: the inputs, then the outputs to fill, then every parameter of the function, each
     a `float` or an array like the inputs. An output may be the same memory as an input.
+
+    A row kernel takes contiguous, aligned arrays in native byte order, all of one dtype: the inputs,
+    of shape (outer, axis, inner); inputs with one value for each row, of shape (outer, inner); the
+    outputs to fill, of either shape in the same order; a mask of what counts, of shape (outer or 1,
+    axis, inner), or None; and every parameter, a `float`. A backend without `row_kernel` computes
+    everything but rows.
     """
 
     @property
@@ -53,6 +60,9 @@ class Backend(Protocol):
 
     def kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
         """Return the kernel of one pass of one function, for float32 or float64."""
+
+    def row_kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
+        """Return the row kernel of one pass of one function, for float32 or float64."""
 
     def describe(self) -> dict[str, str]:
         """Describe what it runs on, such as its instruction set, for ``fastact info``."""
@@ -80,6 +90,20 @@ def active() -> Backend:
         if backend is None:
             backend = _from_environment()
     return backend
+
+
+def row_kernel(backend: Backend, name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
+    """Return a row kernel of a backend, or raise NotImplementedError if it has none."""
+    bind = getattr(backend, "row_kernel", None)
+    try:
+        if bind is not None:
+            return cast(Kernel, bind(name, pass_, dtype))
+    except KeyError:
+        pass
+    raise NotImplementedError(
+        f"the {backend.name} backend does not compute rows: it has no {name} {pass_} for {dtype}; "
+        "choose another with set_backend() or use_backend()"
+    )
 
 
 def get_backend() -> str:

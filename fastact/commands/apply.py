@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from ..backends.registry import get_backend, use_backend
+from ..elementwise import Elementwise
+from ..rowwise import RowFunction
 from ..streaming import NpySource, stream
+from ..streaming_rows import stream_rows
 from ..threads import get_num_threads, set_num_threads
-from .options import FLOATS, find_elementwise, parse_params, pass_of, pass_option
+from .options import (
+    FLOATS,
+    find_streamable,
+    parse_axis,
+    parse_params,
+    pass_of,
+    pass_option,
+    progress_bar,
+)
 from .signals import stoppable
 
 
@@ -38,6 +50,11 @@ from .signals import stoppable
     help="A parameter of the function, such as alpha=0.5; may be repeated.",
 )
 @click.option(
+    "--axis",
+    metavar="AXIS",
+    help="For functions of rows: the axis that a row goes along, several (0,1), or none for all.",
+)
+@click.option(
     "--dtype", type=click.Choice(FLOATS), help="Compute in this dtype instead of IN.npy's."
 )
 @click.option("--backend", metavar="NAME", help="Use this backend; see fastact info.")
@@ -55,6 +72,7 @@ def apply(
     pass_: str,
     grad: Path | None,
     params: tuple[str, ...],
+    axis: str | None,
     dtype: str | None,
     backend: str | None,
     threads: int | None,
@@ -68,6 +86,9 @@ def apply(
     dtype are those that the Python function returns: integers become float64, big-endian files
     native ones.
 
+    A function of rows goes along --axis. softmax, softmin, log_softmax and logsumexp do so also where a
+    row is larger than memory; for the others a row and its neighbours in the file have to fit.
+
     \b
     forward               f(x)                        IN.npy is x
     derivative            f'(x)                       IN.npy is x
@@ -75,9 +96,11 @@ def apply(
     vjp_from_output       the same, from y = f(x)     IN.npy is y, --grad is g
     value_and_derivative  OUT.npy has shape (2, ...): f(x) is [0], f'(x) is [1]
     """  # noqa: D301 - the backspace keeps click from filling the table
-    function = find_elementwise(name)
-    options = parse_params(function.name, function.parameters, params)
-    evaluate = partial(pass_of(function, pass_), dtype=dtype, **options)
+    function = find_streamable(name)
+    if isinstance(function, RowFunction):
+        run = _rows(function, pass_, params, dtype, axis)
+    else:
+        run = _elements(function, pass_, params, dtype, axis)
     paths = _inputs(pass_, source, grad)
     _refuse_input_as_output(paths, target)
     with contextlib.ExitStack() as stack:
@@ -89,18 +112,52 @@ def apply(
             stack.enter_context(use_backend(backend))
         sources = [stack.enter_context(NpySource(path)) for path in paths]
         start = time.perf_counter()
-        bar = stack.enter_context(_progress_bar(function.name, sources[-1].size, progress))
+        bar = stack.enter_context(progress_bar(function.name, sources[-1].size, progress))
 
         def advance(count: int) -> None:
             check()
             bar.update(count)
 
-        result = stream(evaluate, sources, target, advance)
+        result = run(sources, target, progress=advance)
         shape = " x ".join(map(str, sources[-1].shape)) or "()"
         click.echo(
             f"{target}: {function.name} {pass_}, {shape} {result}, {get_backend()} backend, "
             f"{time.perf_counter() - start:.2f} s"
         )
+
+
+def _elements(
+    function: Elementwise,
+    pass_: str,
+    params: tuple[str, ...],
+    dtype: str | None,
+    axis: str | None,
+) -> Callable[..., np.dtype[Any]]:
+    """Return what streams an elementwise function over the files."""
+    if axis is not None:
+        raise click.UsageError(f"--axis is for functions of rows, which {function.name} is not")
+    options = parse_params(function.name, function.parameters, params)
+    return partial(stream, partial(pass_of(function, pass_), dtype=dtype, **options))
+
+
+def _rows(
+    function: RowFunction, pass_: str, params: tuple[str, ...], dtype: str | None, axis: str | None
+) -> Callable[..., np.dtype[Any]]:
+    """Return what streams a row function over the files."""
+    if pass_ not in function.passes:
+        raise click.UsageError(f"{function.name} has no {pass_}")
+    if function.reduces and pass_ == "vjp":
+        raise click.UsageError(f"the vjp of {function.name} is not for files; call it from Python")
+    known = {
+        name: default
+        for name, default in function.parameters.items()
+        if name not in ("axis", "keepdims")
+    }
+    options = parse_params(function.name, known, params)
+    chosen = function.parameters["axis"] if axis is None else parse_axis(axis)
+    return partial(
+        stream_rows, function.passes[pass_], axis=chosen, options={"dtype": dtype, **options}
+    )
 
 
 def _inputs(pass_: str, source: Path, grad: Path | None) -> list[Path]:
@@ -119,20 +176,3 @@ def _refuse_input_as_output(paths: list[Path], target: Path) -> None:
         with contextlib.suppress(OSError):
             if os.path.samefile(path, target):
                 raise click.UsageError(f"{target} is both input and output; choose another output")
-
-
-def _progress_bar(name: str, size: int, wanted: bool | None) -> Any:
-    from tqdm import tqdm  # type: ignore[import-untyped]
-
-    terminal = sys.stderr.isatty()
-    return tqdm(
-        desc=name,
-        total=size,
-        unit="",
-        unit_scale=True,
-        leave=False,
-        disable=wanted is False,
-        # A log gets a line only from runs that are worth watching, and then not ten a second.
-        delay=0 if terminal or wanted else 2,
-        mininterval=0.1 if terminal else 1,
-    )

@@ -10,6 +10,7 @@ import click
 
 from ..elementwise import Elementwise
 from ..lookup import get, names
+from ..rowwise import RowFunction
 from .options import PASSES, align
 
 
@@ -48,7 +49,7 @@ def _record(function: Any) -> dict[str, Any]:
 
 
 def _has(function: Any, pass_: str) -> bool:
-    if isinstance(function, Elementwise):
+    if isinstance(function, (Elementwise, RowFunction)):
         return pass_ in function.passes
     return hasattr(function, pass_)
 

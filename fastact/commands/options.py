@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from ..elementwise import Elementwise
 from ..lookup import get
+from ..rowwise import RowFunction
 
 PASSES = ("forward", "derivative", "vjp", "value_and_derivative", "vjp_from_output")
 FLOATS = ("float16", "float32", "float64")
@@ -24,6 +26,23 @@ def find_elementwise(name: str) -> Elementwise:
     if not isinstance(function, Elementwise):
         raise click.UsageError(f"{name} is not a function of single numbers; call it from Python")
     return function
+
+
+def find_streamable(name: str) -> Elementwise | RowFunction:
+    """Return the function of that name, which may be computed over a file."""
+    function = get(name)
+    return function if isinstance(function, RowFunction) else find_elementwise(name)
+
+
+def parse_axis(text: str) -> int | tuple[int, ...] | None:
+    """Read an axis: a number, several with commas between them, or none."""
+    if text.lower() == "none":
+        return None
+    try:
+        axes = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise click.UsageError(f"--axis {text}: write 0, -1, 0,1 or none") from None
+    return axes if len(axes) > 1 else axes[0]
 
 
 def parse_params(name: str, known: Mapping[str, Any], texts: Iterable[str]) -> dict[str, Any]:
@@ -59,7 +78,7 @@ def _parse_value(parameter: str, text: str, default: Any) -> Any:
     if default is None and text.lower() == "none":
         return None
     try:
-        return float(text)
+        return int(text) if parameter == "rng" else float(text)
     except ValueError:
         raise click.UsageError(f"--param {parameter}: {text!r} is not a number") from None
 
@@ -76,3 +95,21 @@ def align(texts: Sequence[str], widths: Sequence[int]) -> str:
         text.ljust(-width) if width < 0 else text.rjust(width)
         for text, width in zip(texts, widths, strict=True)
     ).rstrip()
+
+
+def progress_bar(name: str, total: int, wanted: bool | None = None) -> Any:
+    """Return a bar on stderr: at once, never, or when it is worth it."""
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    terminal = sys.stderr.isatty()
+    return tqdm(
+        desc=name,
+        total=total,
+        unit="",
+        unit_scale=total >= 1000,
+        leave=False,
+        disable=wanted is False,
+        # A log gets a line only from runs that are worth watching, and then not ten a second.
+        delay=0 if terminal or wanted else 2,
+        mininterval=0.1 if terminal else 1,
+    )

@@ -50,7 +50,7 @@ def write_numba(directory: Path) -> None:
 
 def write_stub(directory: Path) -> None:
     """Write the type stub of the package whose folder this is."""
-    write(directory / "__init__.pyi", emit_stub.stub(TABLE.values(), GATES))
+    write(directory / "__init__.pyi", emit_stub.stub(TABLE.values(), ROWS.values(), GATES))
 
 
 def main() -> None:

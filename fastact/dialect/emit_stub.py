@@ -1,13 +1,13 @@
-"""Emit the package's type stub: every public name, and every activation with its parameters."""
+"""Emit the package's type stub: every public name, and every function with its parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..declare import Declaration, Parameter
+from ..declare import Declaration, Parameter, RowDeclaration
 
 HEAD = '''\
-"""Emitted from fastact/activations.py: the public names with their types."""
+"""Emitted from fastact/activations.py and rows.py: the public names with their types."""
 
 from typing import Any, Protocol
 
@@ -27,6 +27,7 @@ from .losses import binary_cross_entropy as binary_cross_entropy
 from .losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from .pieces import crelu as crelu
 from .pieces import maxout as maxout
+from .rowwise import GumbelSoftmax, Hardmax, RowReduction, Rowwise
 from .slopes import prelu as prelu
 from .slopes import rrelu as rrelu
 from .threads import get_num_threads as get_num_threads
@@ -37,12 +38,18 @@ __version__: str
 OPTIONS = "*, out: Any = ..., where: ArrayLike = ..., dtype: DTypeLike | None = ..."
 
 
-def stub(table: Iterable[Declaration], gates: Iterable[str]) -> str:
+def stub(table: Iterable[Declaration], rows: Iterable[RowDeclaration], gates: Iterable[str]) -> str:
     """Return the text of ``__init__.pyi``."""
     lines: list[str] = []
     for declaration in table:
         lines += ["", *_classes(declaration)]
     lines += ["", *(f"{name}: Gated" for name in gates)]
+    # Their calls are typed where they are defined: all have the same parameters.
+    lines += ["hardmax: Hardmax", "gumbel_softmax: GumbelSoftmax"]
+    for row in rows:
+        if not row.name.startswith("_"):
+            kind = "Rowwise" if row.passes["forward"].outputs else "RowReduction"
+            lines += [f"{public}: {kind}" for public in (row.name, *row.aliases)]
     return HEAD + "\n".join(lines) + "\n"
 
 

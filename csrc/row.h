@@ -1,0 +1,286 @@
+/* Loops over blocks of rows, for the element type whose prefix T() adds: f32 or f64. Included by rows.h.
+
+   A loop takes the pieces of one kernel and is inlined into functions of that kernel. The full vectors of
+   unmasked rows are taken in groups of four; all others by a careful loop that groups them likewise, so that
+   the sums are the same whatever the mask and wherever the end. */
+
+typedef void (*T(piece))(const T(v) *in, const T(v) *row, const T(v) *p, const T(v) *p_lo, T(v) *out);
+
+enum { T(GROUP) = 4 };
+
+/* What is known of a column: the largest key of each lane, and sums of terms, each as hi + lo, that are
+   relative to the maximum `at`. */
+typedef struct {
+    T(v) best, at, hi[FASTACT_MAX_SUMS], lo[FASTACT_MAX_SUMS];
+} T(statistic);
+
+typedef struct {
+    T(v) p[FASTACT_MAX_PARAMS], p_lo[FASTACT_MAX_PARAMS];
+} T(parameters);
+
+LANE T(parameters) T(broadcast)(const fastact_block *b, int n_params)
+{
+    T(parameters) given;
+    for (int k = 0; k < n_params; k++) {
+        given.p[k] = T(set)((T(t))b->param[k]);
+        given.p_lo[k] = T(set)(T(low_part)(b->param[k]));
+    }
+    return given;
+}
+
+LANE T(t) *T(values)(const fastact_block *b, int slot)
+{
+    return (T(t) *)b->values + slot * FASTACT_MAX_ROWS;
+}
+
+LANE void T(load_row)(const fastact_block *b, ptrdiff_t column, T(v) *row)
+{
+    if (b->along)
+#pragma GCC unroll 16
+        for (int k = 0; k < ROW_SLOTS; k++)
+            row[k] = T(set)(T(values)(b, k)[column]);
+    else
+#pragma GCC unroll 16
+        for (int k = 0; k < ROW_SLOTS; k++)
+            row[k] = T(load)(T(values)(b, k) + column * T(WIDTH));
+}
+
+/* Which of n lanes count. */
+LANE T(m) T(present)(const unsigned char *mask, ptrdiff_t n)
+{
+    unsigned char bytes[FASTACT_MAX_WIDTH] = {0};
+    if (mask == NULL)
+        return T(load_mask)(fastact_first + FASTACT_MAX_WIDTH - n);
+    if (n >= T(WIDTH))
+        return T(load_mask)(mask);
+    memcpy(bytes, mask, (size_t)n);
+    return T(load_mask)(bytes);
+}
+
+LANE const unsigned char *T(mask_at)(const fastact_block *b, ptrdiff_t column, ptrdiff_t i)
+{
+    return b->mask == NULL ? NULL : b->mask + column * b->mask_step + i * T(WIDTH);
+}
+
+LANE ptrdiff_t T(lanes_at)(const fastact_block *b, ptrdiff_t i)
+{
+    return i == b->steps - 1 ? b->last : T(WIDTH);
+}
+
+/* Vectors at the head of each column that need no care. */
+LANE ptrdiff_t T(plain_steps)(const fastact_block *b, ptrdiff_t group)
+{
+    const ptrdiff_t full = b->last == T(WIDTH) ? b->steps : b->steps - 1;
+    return b->mask == NULL ? full / group * group : 0;
+}
+
+LANE T(v) T(load_some)(const T(t) *p, ptrdiff_t n)
+{
+    return n >= T(WIDTH) ? T(load)(p) : T(load_part)(p, n);
+}
+
+/* hi + lo += v, keeping what rounding hi leaves behind. */
+LANE void T(add_exactly)(T(v) *hi, T(v) *lo, T(v) v)
+{
+    const T(v) sum = T(add)(*hi, v), back = T(sub)(sum, *hi);
+    const T(v) left = T(add)(T(sub)(*hi, T(sub)(sum, back)), T(sub)(v, back));
+    *lo = T(add)(*lo, left);
+    *hi = sum;
+}
+
+LANE void T(max_loop)(T(piece) key, int n_params, const fastact_block *b)
+{
+    const T(parameters) given = T(broadcast)(b, n_params);
+    const ptrdiff_t plain = T(plain_steps)(b, T(GROUP));
+    for (ptrdiff_t c = 0; c < b->columns; c++) {
+        const T(t) *in = (const T(t) *)b->in[0] + c * b->in_step;
+        T(statistic) *known = (T(statistic) *)b->known + c;
+        T(v) best[T(GROUP)], x, k;
+        for (int j = 0; j < T(GROUP); j++)
+            best[j] = b->fresh ? T(set)(-INFINITY) : known->best;
+        ptrdiff_t i = 0;
+        for (; i < plain; i += T(GROUP))
+#pragma GCC unroll 4
+            for (int j = 0; j < T(GROUP); j++) {
+                x = T(load)(in + (i + j) * T(WIDTH));
+                key(&x, NULL, given.p, given.p_lo, &k);
+                best[j] = T(max)(k, best[j]);
+            }
+        for (; i < b->steps; i++) {
+            const ptrdiff_t n = T(lanes_at)(b, i);
+            x = T(load_some)(in + i * T(WIDTH), n);
+            key(&x, NULL, given.p, given.p_lo, &k);
+            k = T(select)(T(present)(T(mask_at)(b, c, i), n), k, T(set)(-INFINITY));
+            best[0] = T(max)(k, best[0]);
+        }
+        known->best = T(max)(T(max)(best[0], best[1]), T(max)(best[2], best[3]));
+    }
+}
+
+LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int n_params, const fastact_block *b)
+{
+    const T(parameters) given = T(broadcast)(b, n_params);
+    const ptrdiff_t plain = T(plain_steps)(b, T(GROUP));
+    for (ptrdiff_t c = 0; c < b->columns; c++) {
+        const T(t) *first = (const T(t) *)b->in[0] + c * b->in_step;
+        const T(t) *second = n_in > 1 ? (const T(t) *)b->in[1] + c * b->in_step : first;
+        T(t) *kept = b->terms == NULL ? NULL : (T(t) *)b->terms + c * b->terms_step;
+        T(statistic) *known = (T(statistic) *)b->known + c;
+        T(v) row[ROW_SLOTS], hi[FASTACT_MAX_SUMS], lo[FASTACT_MAX_SUMS], in[2];
+        T(load_row)(b, c, row);
+        for (int s = 0; s < n_sums; s++)
+            hi[s] = lo[s] = T(set)(0);
+        ptrdiff_t i = 0;
+        for (; i < plain; i += T(GROUP)) {
+            T(v) t[T(GROUP)][FASTACT_MAX_SUMS];
+#pragma GCC unroll 4
+            for (int j = 0; j < T(GROUP); j++) {
+                in[0] = T(load)(first + (i + j) * T(WIDTH));
+                if (n_in > 1)
+                    in[1] = T(load)(second + (i + j) * T(WIDTH));
+                terms(in, row, given.p, given.p_lo, t[j]);
+                if (kept != NULL)
+                    T(store)(kept + (i + j) * T(WIDTH), t[j][0]);
+            }
+            for (int s = 0; s < n_sums; s++)
+                T(add_exactly)(&hi[s], &lo[s],
+                               T(add)(T(add)(t[0][s], t[1][s]), T(add)(t[2][s], t[3][s])));
+        }
+        for (; i < b->steps; i += T(GROUP)) {
+            T(v) t[FASTACT_MAX_SUMS][T(GROUP)], one[FASTACT_MAX_SUMS];
+            for (int s = 0; s < n_sums; s++)
+                for (int j = 0; j < T(GROUP); j++)
+                    t[s][j] = T(set)(0);
+            for (int j = 0; j < T(GROUP) && i + j < b->steps; j++) {
+                const ptrdiff_t n = T(lanes_at)(b, i + j), at = (i + j) * T(WIDTH);
+                const T(m) counts = T(present)(T(mask_at)(b, c, i + j), n);
+                in[0] = T(load_some)(first + at, n);
+                if (n_in > 1)
+                    in[1] = T(load_some)(second + at, n);
+                terms(in, row, given.p, given.p_lo, one);
+                for (int s = 0; s < n_sums; s++)
+                    t[s][j] = T(select)(counts, one[s], T(set)(0));
+                if (kept != NULL && n >= T(WIDTH))
+                    T(store)(kept + at, one[0]);
+                else if (kept != NULL)
+                    T(store_part)(kept + at, n, one[0]);
+            }
+            for (int s = 0; s < n_sums; s++)
+                T(add_exactly)(&hi[s], &lo[s],
+                               T(add)(T(add)(t[s][0], t[s][1]), T(add)(t[s][2], t[s][3])));
+        }
+        for (int s = 0; s < n_sums; s++) {
+            T(v) whole = b->fresh ? T(set)(0) : known->hi[s], rest = b->fresh ? T(set)(0) : known->lo[s];
+            T(add_exactly)(&whole, &rest, hi[s]);
+            known->hi[s] = whole;
+            known->lo[s] = T(add)(rest, lo[s]);
+        }
+        known->at = row[ROW_MAX];
+    }
+}
+
+LANE void T(map_loop)(T(piece) map, int n_in, int n_params, double excluded, const void *from,
+                      ptrdiff_t from_step, const fastact_block *b)
+{
+    const T(parameters) given = T(broadcast)(b, n_params);
+    const ptrdiff_t plain = T(plain_steps)(b, 1);
+    for (ptrdiff_t c = 0; c < b->columns; c++) {
+        const T(t) *first = (const T(t) *)from + c * from_step;
+        const T(t) *second = n_in > 1 ? (const T(t) *)b->in[1] + c * b->in_step : first;
+        T(t) *out = (T(t) *)b->out + c * b->out_step;
+        T(v) row[ROW_SLOTS], in[2], y;
+        T(load_row)(b, c, row);
+        ptrdiff_t i = 0;
+        for (; i < plain; i++) {
+            in[0] = T(load)(first + i * T(WIDTH));
+            if (n_in > 1)
+                in[1] = T(load)(second + i * T(WIDTH));
+            map(in, row, given.p, given.p_lo, &y);
+            T(store)(out + i * T(WIDTH), y);
+        }
+        for (; i < b->steps; i++) {
+            const ptrdiff_t n = T(lanes_at)(b, i), at = i * T(WIDTH);
+            in[0] = T(load_some)(first + at, n);
+            if (n_in > 1)
+                in[1] = T(load_some)(second + at, n);
+            map(in, row, given.p, given.p_lo, &y);
+            y = T(select)(T(present)(T(mask_at)(b, c, i), n), y, T(set)((T(t))excluded));
+            if (n >= T(WIDTH))
+                T(store)(out + at, y);
+            else
+                T(store_part)(out + at, n, y);
+        }
+    }
+}
+
+/* Values of rows computed from others: a vector is one value of as many rows. */
+LANE void T(load_values)(const fastact_block *b, ptrdiff_t at, T(v) *row)
+{
+#pragma GCC unroll 16
+    for (int k = 0; k < ROW_SLOTS; k++)
+        row[k] = T(load)(T(values)(b, k) + at);
+}
+
+LANE void T(finish_loop)(T(piece) finish, T(piece) rows, int n_derived, int n_row_out, int n_params,
+                         const fastact_block *b)
+{
+    const T(parameters) given = T(broadcast)(b, n_params);
+    for (ptrdiff_t at = 0; at < b->rows; at += T(WIDTH)) {
+        T(v) row[ROW_SLOTS], out[ROW_SLOTS];
+        T(load_values)(b, at, row);
+        finish(NULL, row, given.p, given.p_lo, out);
+        for (int k = 0; k < n_derived; k++)
+            T(store)(T(values)(b, ROW_DERIVED + k) + at, out[k]);
+        rows(NULL, row, given.p, given.p_lo, out);
+        for (int k = 0; k < n_row_out; k++)
+            T(store)(T(values)(b, ROW_SLOTS + k) + at, out[k]);
+    }
+}
+
+LANE void T(start_loop)(T(piece) start, int n_params, const fastact_block *b)
+{
+    const T(parameters) given = T(broadcast)(b, n_params);
+    for (ptrdiff_t at = 0; at < b->rows; at += T(WIDTH)) {
+        T(v) row[ROW_SLOTS], value;
+        T(load_values)(b, at, row);
+        start(NULL, row, given.p, given.p_lo, &value);
+        T(store)(T(values)(b, ROW_VALUE) + at, value);
+    }
+}
+
+/* Returns whether the value of any row has grown. A NaN is taken over, and is final. */
+LANE int T(next_loop)(T(piece) next, int n_params, const fastact_block *b)
+{
+    const T(parameters) given = T(broadcast)(b, n_params);
+    int grown = 0;
+    for (ptrdiff_t at = 0; at < b->rows; at += T(WIDTH)) {
+        T(v) row[ROW_SLOTS], value;
+        T(t) higher[T(WIDTH)];
+        T(load_values)(b, at, row);
+        next(NULL, row, given.p, given.p_lo, &value);
+        T(store)(higher, T(select)(T(lt)(row[ROW_VALUE], value), T(set)(1), T(set)(0)));
+        value = T(select)(T(le)(value, row[ROW_VALUE]), row[ROW_VALUE], value);
+        T(store)(T(values)(b, ROW_VALUE) + at, value);
+        for (ptrdiff_t k = 0; k < T(WIDTH) && at + k < b->rows; k++)
+            grown |= higher[k] != 0;
+    }
+    return grown;
+}
+
+/* What is known becomes relative to the maximum in the row values. */
+LANE void T(move_loop)(T(piece) moved, int n_sums, int n_params, const fastact_block *b)
+{
+    const T(parameters) given = T(broadcast)(b, n_params);
+    for (ptrdiff_t c = 0; c < b->columns; c++) {
+        T(statistic) *known = (T(statistic) *)b->known + c;
+        T(v) row[ROW_SLOTS];
+        T(load_row)(b, c, row);
+        for (int s = 0; s < n_sums; s++)
+            row[ROW_SUMS + s] = known->hi[s];
+        moved(&known->at, row, given.p, given.p_lo, known->hi);
+        for (int s = 0; s < n_sums; s++)
+            row[ROW_SUMS + s] = known->lo[s];
+        moved(&known->at, row, given.p, given.p_lo, known->lo);
+        known->at = row[ROW_MAX];
+    }
+}

@@ -1,0 +1,500 @@
+/* Rows, from a call to the loops of its kernel.
+
+   The rows of a call fall into tiles. A tile that runs along its rows (inner == 1) is read where it is; any
+   other has a lane for each row, which need not lie side by side, and is packed into columns of vectors.
+   Both are then the same: a block of columns.
+
+   A row is cut into slabs and those into chunks, at places that depend on nothing but its length. Chunks
+   are summed up one by one into their slab, and slabs in order into the row. So the result is the same
+   whether one thread takes a whole tile or several share its slabs. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fastact.h"
+
+enum {
+    CHUNK_BYTES = 1 << 14,  /* of a column; what is read twice is in the first-level cache still */
+    MAX_SLABS = 16,         /* of a row */
+    TILE_BYTES = 1 << 14,   /* of several rows along the lanes */
+    MAX_COLUMNS = 32,       /* of a tile */
+    MAX_PACKED_COLUMNS = 8, /* of a packed tile */
+    PACKED_BYTES = 1 << 18, /* a tile that is larger is packed chunk by chunk */
+    MAX_KNOWN = 6 * 64,     /* bytes of what is known of a column, at most */
+    MAX_ITEM = 8,
+    ITEM_ELEMENTS = 1 << 12,  /* that a worker takes at a time */
+    SLICE_ELEMENTS = 1 << 24, /* between looks for Ctrl-C */
+    MAX_ROUNDS = 64, /* of a solution, which takes 5 to 10 */
+};
+
+/* Rows of more bytes than this are read twice and not three times, for the price of computing exp twice. */
+enum { FITS_BYTES = 1 << 19 };
+
+typedef struct {
+    const fastact_row_kernel *kernel;
+    const fastact_row_call *call;
+    const fastact_row_loops *loops;
+    int along, online;
+    ptrdiff_t rows, tile_rows, tiles; /* rows: of the whole call */
+    ptrdiff_t first_tile;             /* of the present slice */
+    ptrdiff_t steps, last;            /* vectors of a row, and lanes of the last one */
+    ptrdiff_t chunk, slab, slabs;     /* in steps */
+    ptrdiff_t packed;                 /* steps that a packed tile holds at a time */
+    ptrdiff_t scratch;                /* bytes of a worker's share of `memory` */
+    char *memory;
+} plan;
+
+typedef struct {
+    _Alignas(FASTACT_ALIGNMENT) char
+        bytes[(FASTACT_ROW_SLOTS + FASTACT_MAX_ROW_OUTPUTS) * FASTACT_MAX_ROWS * MAX_ITEM];
+} row_values;
+
+/* A tile and what is known of it. */
+typedef struct {
+    const plan *plan;
+    ptrdiff_t first, rows, columns;
+    char *packed; /* the elements if they are packed once, and then shared; or NULL */
+    fastact_runs runs, mask_runs;
+    row_values values;
+    _Alignas(FASTACT_ALIGNMENT) char total[MAX_COLUMNS * MAX_KNOWN];
+    _Alignas(FASTACT_ALIGNMENT) char known[MAX_SLABS * MAX_PACKED_COLUMNS * MAX_KNOWN];
+} tile;
+
+_Static_assert(sizeof(((tile *)0)->known) >= MAX_COLUMNS * MAX_KNOWN, "a slab of short rows");
+
+static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static ptrdiff_t larger(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+static ptrdiff_t ratio_up(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
+
+/* --- blocks --------------------------------------------------------------------------------------------- */
+
+static fastact_block empty_block(tile *t)
+{
+    const plan *p = t->plan;
+    fastact_block b = {0};
+    b.columns = t->columns;
+    b.rows = t->rows;
+    b.along = p->along;
+    b.param = p->call->param;
+    b.values = t->values.bytes;
+    b.last = p->kernel->lanes->width;
+    return b;
+}
+
+/* The block of steps [begin, end) where its rows are. */
+static void place_along(tile *t, fastact_block *b, ptrdiff_t begin)
+{
+    const plan *p = t->plan;
+    const fastact_row_call *call = p->call;
+    const ptrdiff_t item = p->kernel->lanes->item, axis = call->axis;
+    const ptrdiff_t at = t->first * axis + begin * p->kernel->lanes->width;
+    for (int k = 0; k < p->kernel->n_in; k++)
+        b->in[k] = (const char *)call->in[k] + at * item;
+    b->in_step = b->out_step = b->terms_step = axis;
+    if (call->out != NULL)
+        b->out = (char *)call->out + at * item;
+    if (call->mask != NULL) {
+        b->mask = call->mask + (call->mask_is_shared ? at - t->first * axis : at);
+        b->mask_step = call->mask_is_shared ? 0 : axis;
+    }
+    if (begin + b->steps == p->steps)
+        b->last = p->last;
+}
+
+/* Where `packed` keeps input k, or the mask after the last input. */
+static char *packed_part(const plan *p, char *packed, int k)
+{
+    return packed + k * p->tile_rows * p->packed * p->kernel->lanes->item;
+}
+
+static void pack_mask(const tile *t, unsigned char *to, ptrdiff_t begin, ptrdiff_t end)
+{
+    const plan *p = t->plan;
+    const ptrdiff_t width = p->kernel->lanes->width;
+    for (ptrdiff_t r = 0; r < t->mask_runs.count; r++) {
+        const fastact_run_of_rows *run = &t->mask_runs.run[r];
+        unsigned char *at = to + run->row / width * p->packed * width + run->row % width;
+        const unsigned char *from = p->call->mask + run->offset + begin * t->mask_runs.stride;
+        for (ptrdiff_t j = begin; j < end; j++, at += width, from += t->mask_runs.stride)
+            for (ptrdiff_t k = 0; k < run->length; k++)
+                at[k] = from[k];
+    }
+}
+
+static void pack(const tile *t, char *packed, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t origin)
+{
+    const plan *p = t->plan;
+    const fastact_row_lanes *lanes = p->kernel->lanes;
+    const ptrdiff_t at = (begin - origin) * lanes->width;
+    for (int k = 0; k < p->kernel->n_in; k++)
+        lanes->pack(&t->runs, p->call->in[k], packed_part(p, packed, k) + at * lanes->item, begin, end,
+                    p->packed * lanes->width);
+    if (p->call->mask != NULL)
+        pack_mask(t, (unsigned char *)packed_part(p, packed, p->kernel->n_in) + at, begin, end);
+}
+
+/* The block of steps [begin, end) of a packed tile whose first step is `origin`. */
+static void place_packed(tile *t, fastact_block *b, char *packed, ptrdiff_t begin, ptrdiff_t origin)
+{
+    const plan *p = t->plan;
+    const fastact_row_lanes *lanes = p->kernel->lanes;
+    const ptrdiff_t at = (begin - origin) * lanes->width;
+    for (int k = 0; k < p->kernel->n_in; k++)
+        b->in[k] = packed_part(p, packed, k) + at * lanes->item;
+    b->out = (void *)b->in[0];
+    b->in_step = b->out_step = b->terms_step = b->mask_step = p->packed * lanes->width;
+    if (p->call->mask != NULL)
+        b->mask = (unsigned char *)packed_part(p, packed, p->kernel->n_in) + at;
+}
+
+/* The block of steps [begin, end), for reading. */
+static fastact_block block(tile *t, int worker, ptrdiff_t begin, ptrdiff_t end)
+{
+    const plan *p = t->plan;
+    fastact_block b = empty_block(t);
+    b.steps = end - begin;
+    if (p->along) {
+        place_along(t, &b, begin);
+    } else if (t->packed != NULL) {
+        place_packed(t, &b, t->packed, begin, 0);
+    } else {
+        char *packed = p->memory + worker * p->scratch;
+        pack(t, packed, begin, end, begin);
+        place_packed(t, &b, packed, begin, begin);
+    }
+    return b;
+}
+
+/* --- what is done to one slab ------------------------------------------------------------------------------ */
+
+typedef void (*slab_task)(tile *t, int worker, ptrdiff_t slab);
+
+static char *known_of(tile *t, ptrdiff_t slab)
+{
+    return t->known + slab * t->columns * t->plan->kernel->lanes->known;
+}
+
+#define EACH_CHUNK(p, slab_number, begin, end)                                                     \
+    for (ptrdiff_t begin = (slab_number) * (p)->slab,                                              \
+                   stop_at = smaller(begin + (p)->slab, (p)->steps),                               \
+                   end = smaller(begin + (p)->chunk, stop_at);                                     \
+         begin < stop_at; begin = end, end = smaller(begin + (p)->chunk, stop_at))
+
+static void pack_slab(tile *t, int worker, ptrdiff_t slab)
+{
+    const plan *p = t->plan;
+    const ptrdiff_t begin = slab * p->slab;
+    (void)worker;
+    pack(t, t->packed, begin, smaller(begin + p->slab, p->steps), 0);
+}
+
+static void max_of_slab(tile *t, int worker, ptrdiff_t slab)
+{
+    const plan *p = t->plan;
+    EACH_CHUNK(p, slab, begin, end)
+    {
+        fastact_block b = block(t, worker, begin, end);
+        b.known = known_of(t, slab);
+        b.fresh = begin == slab * p->slab;
+        p->loops->max(&b);
+    }
+}
+
+/* Terms are kept where the output will be. */
+static void sum_of_slab(tile *t, int worker, ptrdiff_t slab)
+{
+    const plan *p = t->plan;
+    EACH_CHUNK(p, slab, begin, end)
+    {
+        fastact_block b = block(t, worker, begin, end);
+        b.known = known_of(t, slab);
+        b.fresh = begin == slab * p->slab;
+        if (p->loops->map_stored != NULL && (p->along || t->packed != NULL))
+            b.terms = b.out;
+        p->loops->sum(&b);
+    }
+}
+
+/* Maximum and sums in one go: what has been summed up moves along when the maximum grows. */
+static void online_of_slab(tile *t, int worker, ptrdiff_t slab)
+{
+    const plan *p = t->plan;
+    row_values values; /* the maximum so far is this slab's own affair */
+    memcpy(values.bytes, t->values.bytes, (size_t)(p->kernel->lanes->item * FASTACT_MAX_ROWS * FASTACT_MAX_ROW_INPUTS));
+    EACH_CHUNK(p, slab, begin, end)
+    {
+        fastact_block b = block(t, worker, begin, end);
+        b.known = known_of(t, slab);
+        b.values = values.bytes;
+        b.fresh = begin == slab * p->slab;
+        p->loops->max(&b);
+        p->kernel->lanes->give_max(&b);
+        if (!b.fresh)
+            p->loops->move(&b);
+        p->loops->sum(&b);
+    }
+}
+
+static void map_of_slab(tile *t, int worker, ptrdiff_t slab)
+{
+    const plan *p = t->plan;
+    const fastact_row_lanes *lanes = p->kernel->lanes;
+    EACH_CHUNK(p, slab, begin, end)
+    {
+        fastact_block b = block(t, worker, begin, end);
+        if (p->loops->map_stored != NULL && !p->online && (p->along || t->packed != NULL)) {
+            b.terms = b.out;
+            p->loops->map_stored(&b);
+        } else {
+            p->loops->map(&b);
+        }
+        if (!p->along)
+            lanes->unpack(&t->runs, b.out, p->call->out, begin, end, b.out_step);
+    }
+}
+
+/* --- tiles ------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    tile *tile;
+    slab_task task;
+} shared_tile;
+
+static void run_slabs(void *context, int worker, ptrdiff_t begin, ptrdiff_t end)
+{
+    const shared_tile *shared = context;
+    for (ptrdiff_t slab = begin; slab < end; slab++)
+        shared->task(shared->tile, worker, slab);
+}
+
+/* All slabs: by the calling worker, or if that is -1 by all of them. */
+static void each_slab(tile *t, int worker, slab_task task)
+{
+    shared_tile shared = {t, task};
+    if (worker < 0)
+        fastact_parallel(run_slabs, &shared, t->plan->slabs, 1);
+    else
+        run_slabs(&shared, worker, 0, t->plan->slabs);
+}
+
+/* What is known of the slabs, taken together in order. */
+static fastact_block total(tile *t)
+{
+    const fastact_row_lanes *lanes = t->plan->kernel->lanes;
+    fastact_block b = empty_block(t);
+    b.known = known_of(t, 0);
+    if (t->plan->slabs == 1)
+        return b;
+    b.known = t->total;
+    lanes->clear(&b);
+    for (ptrdiff_t slab = 0; slab < t->plan->slabs; slab++)
+        lanes->merge(&b, known_of(t, slab));
+    return b;
+}
+
+static void find_max(tile *t, int worker)
+{
+    each_slab(t, worker, max_of_slab);
+    const fastact_block b = total(t);
+    t->plan->kernel->lanes->give_max(&b);
+}
+
+static void find_sums(tile *t, int worker)
+{
+    each_slab(t, worker, sum_of_slab);
+    const fastact_block b = total(t);
+    t->plan->kernel->lanes->give_sums(&b, t->plan->kernel->n_sums);
+}
+
+static void find_online(tile *t, int worker)
+{
+    const plan *p = t->plan;
+    each_slab(t, worker, online_of_slab);
+    fastact_block b = total(t);
+    p->kernel->lanes->give_max(&b);
+    for (ptrdiff_t slab = 0; slab < p->slabs && p->slabs > 1; slab++) {
+        b.known = known_of(t, slab);
+        p->loops->move(&b);
+    }
+    b = total(t);
+    p->kernel->lanes->give_sums(&b, p->kernel->n_sums);
+}
+
+static void solve(tile *t, int worker)
+{
+    const fastact_block b = empty_block(t);
+    t->plan->loops->start(&b);
+    for (int round = 0; round < MAX_ROUNDS; round++) {
+        find_sums(t, worker);
+        if (!t->plan->loops->next(&b))
+            return;
+    }
+}
+
+static char *values_of(tile *t, int slot)
+{
+    return t->values.bytes + slot * FASTACT_MAX_ROWS * t->plan->kernel->lanes->item;
+}
+
+static void compute(tile *t, int worker)
+{
+    const plan *p = t->plan;
+    const fastact_row_kernel *kernel = p->kernel;
+    const ptrdiff_t item = kernel->lanes->item, bytes = t->rows * item;
+    const fastact_block b = empty_block(t);
+    for (int k = 0; k < kernel->n_row_in; k++)
+        memcpy(values_of(t, k), (const char *)p->call->row_in[k] + t->first * item, (size_t)bytes);
+    if (t->packed != NULL)
+        each_slab(t, worker, pack_slab);
+    if (p->online) {
+        find_online(t, worker);
+    } else if (kernel->statistic != fastact_none) {
+        if (kernel->statistic != fastact_sums)
+            find_max(t, worker);
+        if (kernel->statistic == fastact_solve)
+            solve(t, worker);
+        else
+            find_sums(t, worker);
+    }
+    p->loops->finish(&b);
+    if (kernel->n_out > 0)
+        each_slab(t, worker, map_of_slab);
+    for (int k = 0; k < kernel->n_row_out; k++)
+        memcpy((char *)p->call->row_out[k] + t->first * item, values_of(t, FASTACT_ROW_SLOTS + k),
+               (size_t)bytes);
+}
+
+/* Which of the tile's rows lie side by side, and where. `outer_step`: elements from one outer index to
+   the next, none for a mask that they share. */
+static void find_runs(const tile *t, fastact_runs *runs, ptrdiff_t outer_step)
+{
+    const fastact_row_call *call = t->plan->call;
+    const ptrdiff_t width = t->plan->kernel->lanes->width;
+    ptrdiff_t outer = t->first / call->inner, inner = t->first % call->inner, lane = 0, length;
+    runs->count = 0;
+    runs->stride = call->inner;
+    runs->axis = call->axis;
+    runs->whole = 1;
+    for (ptrdiff_t row = 0; row < t->rows; row += length) {
+        length = smaller(smaller(width - lane, call->inner - inner), t->rows - row);
+        runs->whole &= length == width;
+        runs->run[runs->count++] = (fastact_run_of_rows){row, length, outer * outer_step + inner};
+        lane = lane + length == width ? 0 : lane + length;
+        inner += length;
+        if (inner == call->inner) {
+            inner = 0;
+            outer++;
+        }
+    }
+}
+
+static void run_tile(const plan *p, ptrdiff_t number, int worker)
+{
+    tile t;
+    const fastact_row_call *call = p->call;
+    const ptrdiff_t width = p->kernel->lanes->width;
+    t.plan = p;
+    t.first = number * p->tile_rows;
+    t.rows = smaller(p->tile_rows, p->rows - t.first);
+    t.columns = p->along ? t.rows : ratio_up(t.rows, width);
+    t.packed = NULL;
+    if (!p->along) {
+        find_runs(&t, &t.runs, call->axis * call->inner);
+        if (call->mask != NULL)
+            find_runs(&t, &t.mask_runs, call->mask_is_shared ? 0 : call->axis * call->inner);
+        if (p->packed == p->steps)
+            t.packed = p->memory + larger(worker, 0) * p->scratch;
+    }
+    compute(&t, worker);
+}
+
+static void run_tiles(void *context, int worker, ptrdiff_t begin, ptrdiff_t end)
+{
+    const plan *p = context;
+    for (ptrdiff_t number = begin; number < end; number++)
+        run_tile(p, p->first_tile + number, worker);
+}
+
+/* --- calls ------------------------------------------------------------------------------------------------- */
+
+static void cut_rows(plan *p)
+{
+    const fastact_row_call *call = p->call;
+    const fastact_row_lanes *lanes = p->kernel->lanes;
+    const ptrdiff_t width = lanes->width, vector = width * lanes->item;
+    p->along = call->inner == 1 && call->axis >= 2 * width;
+    p->rows = call->outer * call->inner;
+    p->steps = p->along ? ratio_up(call->axis, width) : call->axis;
+    p->last = p->along ? call->axis - (p->steps - 1) * width : width;
+    p->chunk = CHUNK_BYTES / vector;
+    p->slab = ratio_up(ratio_up(p->steps, p->chunk), MAX_SLABS) * p->chunk;
+    p->slabs = ratio_up(p->steps, p->slab);
+    p->online = p->kernel->statistic == fastact_exp_sum
+                && p->steps * vector > (p->along ? FITS_BYTES : PACKED_BYTES);
+}
+
+static void cut_tiles(plan *p)
+{
+    const fastact_row_lanes *lanes = p->kernel->lanes;
+    const ptrdiff_t vector = lanes->width * lanes->item;
+    if (p->along) {
+        const ptrdiff_t rows = larger(1, TILE_BYTES / (p->steps * vector));
+        p->tile_rows = smaller(MAX_COLUMNS, rows);
+    } else {
+        const ptrdiff_t column = larger(1, p->steps * vector * p->kernel->n_in);
+        const ptrdiff_t columns = smaller(MAX_PACKED_COLUMNS, PACKED_BYTES / column);
+        p->packed = columns > 0 ? p->steps : p->chunk;
+        p->tile_rows = (columns > 0 ? columns : MAX_PACKED_COLUMNS) * lanes->width;
+        /* The inputs, and after them the mask. */
+        p->scratch = (p->kernel->n_in * lanes->item + 1) * p->tile_rows * p->packed;
+    }
+    p->tiles = ratio_up(p->rows, p->tile_rows);
+}
+
+/* Tiles that one worker should take at a time. */
+static ptrdiff_t tiles_at_a_time(const plan *p)
+{
+    return larger(1, ITEM_ELEMENTS / larger(1, p->call->axis * p->tile_rows));
+}
+
+static int run_all(plan *p, int (*stop)(void))
+{
+    const ptrdiff_t size = p->rows * p->call->axis;
+    const int shared = p->tiles < 4 * fastact_threads() && p->slabs > 1;
+    if (size < FASTACT_ROWS_LARGE) {
+        run_tiles(p, 0, 0, p->tiles);
+        return FASTACT_ROWS_DONE;
+    }
+    const ptrdiff_t slice = shared ? 1 : larger(1, SLICE_ELEMENTS / larger(1, size / p->tiles));
+    for (p->first_tile = 0; p->first_tile < p->tiles; p->first_tile += slice) {
+        if (shared)
+            run_tile(p, p->first_tile, -1);
+        else
+            fastact_parallel(run_tiles, p, smaller(slice, p->tiles - p->first_tile), tiles_at_a_time(p));
+        if (stop != NULL && stop())
+            return FASTACT_ROWS_STOPPED;
+    }
+    return FASTACT_ROWS_DONE;
+}
+
+int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *call, int (*stop)(void))
+{
+    plan p = {.kernel = kernel, .call = call};
+    const ptrdiff_t size = call->outer * call->axis * call->inner;
+    int done;
+    p.loops = &kernel->loops[call->param[0] == kernel->defaults[0]];
+    if (call->outer * call->inner == 0)
+        return FASTACT_ROWS_DONE;
+    cut_rows(&p);
+    cut_tiles(&p);
+    if (p.scratch > 0) {
+        p.scratch = ratio_up(p.scratch, FASTACT_ALIGNMENT) * FASTACT_ALIGNMENT;
+        const ptrdiff_t workers = size < FASTACT_ROWS_LARGE ? 1 : fastact_threads();
+        p.memory = aligned_alloc(FASTACT_ALIGNMENT, (size_t)(p.scratch * workers));
+        if (p.memory == NULL)
+            return FASTACT_ROWS_NO_MEMORY;
+    }
+    done = run_all(&p, stop);
+    free(p.memory);
+    return done;
+}

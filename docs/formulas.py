@@ -1,0 +1,107 @@
+"""What is printed of a definition: the function's `formula` and the derivative that SymPy finds, as LaTeX.
+
+A formula is Python over x, the parameters and these words:
+
+    where(condition, a, b)  clip(v, low, high)  abs  sqrt  exp  log  tanh  pi
+    sigma  softplus  Phi    the logistic function, log(1 + eˣ), the normal cdf
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+from sympy import Piecewise
+
+X = sympy.Symbol("x", real=True)
+
+
+class sigma(sympy.Function):
+    def fdiff(self, argindex: int = 1) -> Any:
+        return sigma(self.args[0]) * sigma(-self.args[0])
+
+
+class softplus(sympy.Function):
+    def fdiff(self, argindex: int = 1) -> Any:
+        return sigma(self.args[0])
+
+
+class phi(sympy.Function):
+    """The normal density, which derivatives bring in."""
+
+
+class Phi(sympy.Function):
+    def fdiff(self, argindex: int = 1) -> Any:
+        return phi(self.args[0])
+
+
+#: What these are, for readers of a formula that has them.
+MEANINGS = {
+    sigma: r"\sigma(z) = 1/(1 + e^{-z})",
+    softplus: r"\operatorname{softplus}(z) = \log(1 + e^z)",
+    Phi: r"\Phi(z) = \int_{-\infty}^z \phi(t)\,dt",
+    phi: r"\phi(z) = e^{-z^2/2}/\sqrt{2\pi}",
+}
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    others = b.args if isinstance(b, Piecewise) else [(b, True)]
+    return Piecewise((a, condition), *others, evaluate=False)
+
+
+def clip(v: Any, low: Any, high: Any) -> Any:
+    # The bounds belong to the flat sides, where the derivative is 0.
+    return where(v <= low, low, where(v >= high, high, v))
+
+
+WORDS = {word.__name__: word for word in (where, clip, sigma, softplus, Phi)} | {
+    name: getattr(sympy, name) for name in ("sqrt", "exp", "log", "tanh", "pi")
+}
+
+
+def definition(function: Any) -> Any:
+    """Return the formula as a SymPy expression, in the order in which it is written."""
+    symbols = {name: sympy.Symbol(name, real=True) for name in function.parameters}
+    with sympy.evaluate(False):
+        return sympy.sympify(
+            eval(function.formula, {}, {**WORDS, "abs": sympy.Abs, "x": X, **symbols})
+        )
+
+
+def derivative(function: Any) -> Any:
+    """Return the derivative of the formula, piece by piece under the same conditions."""
+    formula = definition(function)
+    if not isinstance(formula, Piecewise):
+        return _slope(formula)
+    pieces: list[tuple[Any, Any]] = []
+    for piece, condition in formula.args:
+        slope = _slope(piece)
+        if pieces and pieces[-1][0] == slope:
+            pieces[-1] = slope, sympy.Or(pieces[-1][1], condition)
+        else:
+            pieces.append((slope, condition))
+    return Piecewise(*pieces, evaluate=False) if len(pieces) > 1 else pieces[0][0]
+
+
+def _slope(formula: Any) -> Any:
+    slope = sympy.diff(formula.doit(), X)
+    slope = slope.subs(sympy.sign(X), sympy.Abs(X) / X)
+    # Factors are shorter for some, but not where they divide by a decimal constant.
+    return slope if slope.has(sympy.Float) else min(slope, sympy.factor(slope), key=sympy.count_ops)
+
+
+def meanings(*expressions: Any) -> list[str]:
+    """Return what the words in these expressions mean, as LaTeX."""
+    used = {type(call) for one in expressions for call in one.atoms(sympy.Function)}
+    return [meaning for word, meaning in MEANINGS.items() if word in used]
+
+
+def latex(expression: Any, function: Any) -> str:
+    """Return LaTeX in which parameters keep their names, but for Greek letters."""
+    names = {
+        sympy.Symbol(name, real=True): r"\mathrm{" + name.replace("_", r"\_") + "}"
+        for name in function.parameters
+        if name not in ("alpha", "beta")
+    }
+    text: str = sympy.latex(expression, symbol_names=names, order="none", mul_symbol=r" \, ")
+    return text.replace(r"\text{for}\:", r"\text{if }").replace(r"\vee", r"\text{ or }")

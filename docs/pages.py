@@ -1,0 +1,260 @@
+"""A page for each function, from what is declared, measured and computed; and their pictures.
+
+A function of the table gets all of it. Any other public function gets its docstring, and a picture if it has a
+derivative.
+"""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import json
+import re
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import formulas
+import numpy as np
+from matplotlib.figure import Figure
+from peers import TITLES
+from readme import escaped, table
+from readme_tables import error, parameter
+from sphinx.ext.napoleon import Config
+from sphinx.ext.napoleon.docstring import NumpyDocstring
+from sphinx.util.display import status_iterator
+
+import fastact as fa
+from fastact import plotting
+from fastact.elementwise import Elementwise
+
+ROOT = Path(__file__).parents[1]
+ACCURACY = json.loads((ROOT / "bench" / "results" / "accuracy.json").read_text(encoding="utf-8"))
+FARTHEST = (np.nan, -np.inf, -np.finfo(float).max, np.finfo(float).max, np.inf)
+# Where kinks are looked for, and what the small pictures show.
+NEAR, REACH = 8.0, 4.0
+GALLERY = "../gallery"
+PASSES = ("derivative", "vjp", "value_and_derivative", "vjp_from_output")
+
+
+def write(folder: Path) -> None:
+    """Write what Sphinx reads besides the files that are kept: functions/, gallery/, measured/."""
+    for name in ("functions", "gallery", "measured"):
+        (folder / name).mkdir(exist_ok=True)
+    drawn = plotting.gallery()
+    newest = max(path.stat().st_mtime for path in Path(fa.__file__).parent.rglob("*.py"))
+    old = [name for name in drawn if _time(folder / "gallery" / f"{name}.png") < newest]
+    for name in status_iterator(old, "drawing... ", length=len(old)):
+        plotting.panels(name, **drawn[name]).savefig(folder / "gallery" / f"{name}.png", dpi=130)
+        thumbnail = _thumbnail(fa.get(name), drawn[name])
+        thumbnail.savefig(folder / "gallery" / f"{name}.svg", transparent=True)
+    for name in fa.names():
+        _keep(folder / "functions" / f"{name}.md", page(name))
+    _keep(folder / "functions" / "index.md", index(drawn))
+    for name in ("speed.md", "speed.svg"):
+        _keep(
+            folder / "measured" / name,
+            (ROOT / "bench" / "results" / name).read_text(encoding="utf-8"),
+        )
+
+
+def _time(path: Path) -> float:
+    return path.stat().st_mtime if path.exists() else 0.0
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write a file unless it is there already, so that Sphinx reads only what is new."""
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def index(drawn: dict[str, Any]) -> str:
+    """Return the gallery: a small picture of each function, and links to those that have none."""
+    pictures = [f"[![]({GALLERY}/{name}.svg) {name}]({name}.md)" for name in drawn]
+    others = ", ".join(f"[{name}]({name}.md)" for name in fa.names() if name not in drawn)
+    return "\n\n".join(
+        [
+            "# Functions",
+            f"In blue the function, in vermilion its derivative, from {-REACH:g} to {REACH:g}.",
+            f"````{{container}} thumbnails\n{chr(10).join(text + chr(10) for text in pictures)}````",
+            *([f"Of more than one number at a time: {others}."] if others else []),
+            "```{toctree}\n:hidden:\n\n" + "\n".join(fa.names()) + "\n```\n",
+        ]
+    )
+
+
+def _thumbnail(function: Any, options: dict[str, Any]) -> Figure:
+    figure = Figure(figsize=(1.8, 1.3), layout="constrained")
+    axes = figure.add_subplot()
+    axes.axhline(0, color="0.8", linewidth=0.8)
+    axes.axvline(0, color="0.8", linewidth=0.8)
+    for compute, colour in ((function.derivative, plotting.VERMILION), (function, plotting.BLUE)):
+        axes.plot(*plotting.graph(partial(compute, **options), -REACH, REACH), color=colour)
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, -REACH), min(high, REACH))
+    axes.set_axis_off()
+    return figure
+
+
+def page(name: str) -> str:
+    """Return the page of one public function, in Markdown."""
+    function = fa.get(name)
+    has_slope = name in plotting.gallery()
+    sections = [
+        f"# {name}",
+        _head(function),
+        _formulas(function) if hasattr(function, "formula") else "",
+        _text(function.declaration.doc) if isinstance(function, Elementwise) else "",
+        _picture(name) if has_slope else "",
+        _parameters(function) if isinstance(function, Elementwise) else "",
+        _special(function) if has_slope else "",
+        _accuracy(name) if isinstance(function, Elementwise) else "",
+        _elsewhere(name),
+        _source(function),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _head(function: Any) -> str:
+    """Return the names, the signature and, where nothing better is known, the docstring."""
+    aliases = ", ".join(f"``{alias}``" for alias in function.aliases)
+    lines = [f".. py:function:: fastact.{function.name}{_signature(function)}", ""]
+    if not isinstance(function, Elementwise):
+        lines += [f"   {line}" for line in _docstring(function).splitlines()]
+    if aliases:
+        lines += ["", f"Also known as {aliases}."]
+    passes = ", ".join(f"``{name}``" for name in PASSES if _takes(function, name))
+    if passes:
+        lines += ["", f"Its passes: {passes}."]
+    return "````{eval-rst}\n" + "\n".join(lines) + "\n````"
+
+
+def _takes(function: Any, pass_: str) -> bool:
+    if isinstance(function, Elementwise):
+        return pass_ in function.passes
+    return hasattr(function, pass_)
+
+
+def _signature(function: Any) -> str:
+    """Return a signature without annotations."""
+    full = inspect.signature(function)
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in full.parameters.values()]
+    return str(inspect.Signature(bare))
+
+
+def _formulas(function: Any) -> str:
+    shown = {"f(x)": formulas.definition(function), "f′(x)": formulas.derivative(function)}
+    lines = [
+        f"```{{math}}\n{label} = {formulas.latex(expression, function)}\n```"
+        for label, expression in shown.items()
+    ]
+    meanings = ", ".join(f"{{math}}`{text}`" for text in formulas.meanings(*shown.values()))
+    return "\n\n".join([*lines, f"with {meanings}."] if meanings else lines)
+
+
+def _text(doc: str) -> str:
+    return inspect.cleandoc(doc).replace("*", "\\*")
+
+
+def _docstring(function: Any) -> str:
+    """Return a docstring in NumPy's style, without the signature that it may begin with."""
+    text = inspect.cleandoc(function.__doc__ or "").replace("|", "\\|")
+    first, _, rest = text.partition("\n\n")
+    text = rest if first.startswith(f"{function.__name__}(") else text
+    return str(NumpyDocstring(text, Config(napoleon_use_rtype=False), what="function"))
+
+
+def _picture(name: str) -> str:
+    options = "".join(f" --param {key}={value}" for key, value in plotting.gallery()[name].items())
+    alt = f"{name}: function, derivative, histograms of samples and activations, an image and its activation"
+    drawn = (
+        f"`fastact plot {name}{options}` draws it." if isinstance(fa.get(name), Elementwise) else ""
+    )
+    return f"```{{figure}} {GALLERY}/{name}.png\n:alt: {alt}\n:target: ../_images/{name}.png\n\n{drawn}\n```"
+
+
+def _parameters(function: Elementwise) -> str:
+    rows = [(parameter(*item), _choices(function, item[0])) for item in function.parameters.items()]
+    if not rows:
+        return ""
+    return "## Parameters\n\n" + table(("parameter", "takes"), rows, 2)
+
+
+def _choices(function: Elementwise, name: str) -> str:
+    choices = function.declaration.choices.get(name)
+    if choices:
+        return ", ".join(f"`{choice!r}`" for choice in choices)
+    declared = function.declaration.params[name]
+    return "a number, an array, or None" if declared.optional else "a number or an array"
+
+
+def _special(function: Any) -> str:
+    options = plotting.gallery()[function.name]
+    kinks = _kinks(function, options)
+    below, above = [x for x in kinks if x < 0], [x for x in kinks if x > 0]
+    x = np.array([*FARTHEST[:3], *below, -0.0, 0.0, *above, *FARTHEST[3:]])
+    rows = zip(x, function(x, **options), function.derivative(x, **options), strict=True)
+    given = ", ".join(f"`{key}={value:g}`" for key, value in options.items())
+    text = table(("x", "f(x)", "f′(x)"), [tuple(map(_number, row)) for row in rows], 0)
+    return f"## Special values\n\n{text}" + (f"\n\nWith {given}." if given else "")
+
+
+def _kinks(function: Any, options: dict[str, Any]) -> list[float]:
+    """Return where the function or its derivative jumps, other than at 0."""
+    found = set()
+    for compute in (function, function.derivative):
+        x, y = plotting.graph(partial(compute, **options), -NEAR, NEAR)
+        for gap in np.flatnonzero(np.isnan(y)):
+            # Where the jump is found may be a few units in the last place beside the kink.
+            found.add(float(f"{x[gap]:.12g}"))
+    return sorted(found - {0.0})
+
+
+def _number(value: float) -> str:
+    largest = np.finfo(float).max
+    names = {np.inf: "∞", -np.inf: "−∞", largest: "largest finite", -largest: "−largest finite"}
+    if np.isnan(value):
+        return "NaN"
+    if value == 0:
+        return "−0" if np.signbit(value) else "0"
+    return names.get(float(value)) or f"{value:.6g}".replace("-", "−")
+
+
+def _accuracy(name: str) -> str:
+    libraries, rows = ACCURACY["versions"], []
+    for dtype in ACCURACY["dtypes"]:
+        for pass_ in ACCURACY["passes"]:
+            found = ACCURACY["results"].get(f"{name}-{pass_}-{dtype}")
+            if found is not None:
+                label = f"{'f' if pass_ == 'forward' else 'f′'}, {dtype}"
+                rows.append((label, *(error(found.get(library)) for library in libraries)))
+    if not rows:
+        return f"## Worst error\n\nNot measured yet; `fastact accuracy {name}` measures it here."
+    head = (
+        "",
+        *(f"{TITLES.get(library, library)} {version}" for library, version in libraries.items()),
+    )
+    return (
+        "## Worst error\n\nIn units in the last place, and in brackets how many inputs are more than 2 off; "
+        f"`fastact accuracy {name}` measures it here.\n\n{table(head, rows)}"
+    )
+
+
+def _elsewhere(name: str) -> str:
+    with (ROOT / "docs" / "elsewhere.csv").open(encoding="utf-8", newline="") as file:
+        known = {row.pop("function"): row for row in csv.DictReader(file)}
+    rows = [(library, f"`{text}`") for library, text in known.get(name, {}).items() if text]
+    return "## In other libraries\n\n" + table(("library", "name"), rows, 2) if rows else ""
+
+
+def _source(function: Any) -> str:
+    source = getattr(function, "source", "")
+    # A docstring that is shown may name it already.
+    shown = "" if isinstance(function, Elementwise) else _docstring(function)
+    return f"## Source\n\n{_linked(source)}" if source and source not in shown else ""
+
+
+def _linked(source: str) -> str:
+    source = escaped(source)
+    source = re.sub(r"arXiv:([\d.]*\d)", r"[arXiv:\1](https://arxiv.org/abs/\1)", source)
+    return re.sub(r"doi:(10\.[^\s,;]+)", r"[doi:\1](https://doi.org/\1)", source)

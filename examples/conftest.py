@@ -1,0 +1,58 @@
+"""What the tests of the programs share: every available backend, and where the pictures go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fastact as fa
+from pictures import save
+
+ASKED = os.environ.get("FASTACT_BACKEND", "auto")
+AVAILABLE = [name for name, state in fa.backends().items() if state == "available"]
+# What a run showed, printed at the end: shares of seeds and errors, whether they passed or not.
+SEEN: dict[str, str] = {}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pictures", type=Path, help="where to keep the pictures, by backend")
+
+
+@pytest.fixture(params=AVAILABLE if ASKED == "auto" else [ASKED])
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run the test on each backend that is there, or on the one that FASTACT_BACKEND names."""
+    with fa.use_backend(request.param):
+        yield request.param
+
+
+@pytest.fixture
+def check_picture(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Any, Any], None]:
+    """Draw what a program learned; a warning of Matplotlib's fails the test."""
+
+    def check(program: Any, learned: Any) -> None:
+        folder = request.config.getoption("--pictures") or tmp_path
+        path = save(program.draw(learned), program.__name__, folder / fa.get_backend())
+        assert path.stat().st_size > 10_000
+
+    return check
+
+
+@pytest.fixture
+def saw(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Keep a line for the end of the run."""
+
+    def see(line: str) -> None:
+        SEEN[request.node.name] = line
+
+    return see
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if SEEN:
+        terminalreporter.section("what the programs showed")
+        for name, line in SEEN.items():
+            terminalreporter.write_line(f"{name:45s} {line}")

@@ -1,0 +1,180 @@
+"""What the networks are made of: dense layers, activations, and two ways down the gradient.
+
+Several networks learn side by side: each parameter has a first axis with one entry for each of the
+random generators that it was drawn from, so ten seeds cost about as much as one. A layer keeps what
+it was given on the way forward, and on the way back turns the gradient of its output into that of
+its input, leaving the gradients of its own parameters in `gradients`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any, Protocol
+
+import numpy as np
+
+import fastact as fa
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+# Every activation that works element by element; the others have no derivative, only a vjp.
+ELEMENTWISE = [name for name in fa.names() if hasattr(fa.get(name), "derivative")]
+
+
+class Layer(Protocol):
+    x: Array
+    parameters: list[Array]
+    gradients: list[Array]
+
+    def forward(self, x: Array) -> Array: ...
+
+    def backward(self, g: Array) -> Array: ...
+
+
+def generators(seeds: Iterable[int]) -> list[np.random.Generator]:
+    """Return one random generator for each network."""
+    return [np.random.default_rng(seed) for seed in seeds]
+
+
+class Dense:
+    """x @ weight + bias, both drawn from normal distributions."""
+
+    def __init__(
+        self,
+        rngs: list[np.random.Generator],
+        inputs: int,
+        outputs: int,
+        scale: float = 1.0,
+        bias_scale: float = 0.0,
+    ) -> None:
+        self.weight = np.stack([rng.normal(0, scale, (inputs, outputs)) for rng in rngs])
+        self.bias = np.stack([rng.normal(0, bias_scale, (1, outputs)) for rng in rngs])
+        self.parameters = [self.weight, self.bias]
+        self.gradients = [np.zeros_like(p) for p in self.parameters]
+
+    def forward(self, x: Array) -> Array:
+        self.x = x
+        return x @ self.weight + self.bias
+
+    def backward(self, g: Array) -> Array:
+        np.matmul(self.x.swapaxes(-1, -2), g, out=self.gradients[0])
+        g.sum(axis=-2, keepdims=True, out=self.gradients[1])
+        return g @ self.weight.swapaxes(-1, -2)
+
+
+class Activation:
+    """A function of fastact, and its vector-Jacobian product on the way back."""
+
+    def __init__(self, function: Any, **parameters: Any) -> None:
+        self.function = function
+        self.options = parameters
+        self.parameters: list[Array] = []
+        self.gradients: list[Array] = []
+
+    def forward(self, x: Array) -> Array:
+        self.x = x
+        return self.function(x, **self.options)
+
+    def backward(self, g: Array) -> Array:
+        return self.function.vjp(g, self.x, **self.options)
+
+
+class PRelu:
+    """prelu with one learned slope for each unit."""
+
+    def __init__(self, rngs: list[np.random.Generator], units: int) -> None:
+        self.slope = np.full((len(rngs), 1, units), 0.25)
+        self.parameters = [self.slope]
+        self.gradients = [np.zeros_like(self.slope)]
+
+    def forward(self, x: Array) -> Array:
+        self.x = x
+        return fa.prelu(x, self.slope)
+
+    def backward(self, g: Array) -> Array:
+        gradient, self.gradients[0][:] = fa.prelu.vjp(g, self.x, self.slope)
+        return gradient
+
+
+class Network:
+    """Layers, one after the other."""
+
+    def __init__(self, layers: Iterable[Layer]) -> None:
+        self.layers = list(layers)
+
+    def forward(self, x: Array) -> Array:
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, g: Array) -> Array:
+        for layer in reversed(self.layers):
+            g = layer.backward(g)
+        return g
+
+    @property
+    def parameters(self) -> list[Array]:
+        return [array for layer in self.layers for array in layer.parameters]
+
+    @property
+    def gradients(self) -> list[Array]:
+        return [array for layer in self.layers for array in layer.gradients]
+
+    @property
+    def size(self) -> int:
+        """How many parameters each of the networks has."""
+        return sum(array[0].size for array in self.parameters)
+
+
+def perceptron_layers(
+    rngs: list[np.random.Generator],
+    sizes: list[int],
+    function: Any,
+    scale: float | None = None,
+    bias_scale: float = 0.0,
+) -> list[Layer]:
+    """Return dense layers of these sizes with the function between them, none behind the last.
+
+    Without a scale the weights have that of He et al. 2015, √(2/inputs).
+    """
+    layers: list[Layer] = []
+    for inputs, outputs in pairwise(sizes):
+        spread = np.sqrt(2 / inputs) if scale is None else scale
+        layers += [Dense(rngs, inputs, outputs, spread, bias_scale), Activation(function)]
+    return layers[:-1]
+
+
+class GradientDescent:
+    """Plain: p ← p - rate·g."""
+
+    def __init__(self, network: Network, rate: float) -> None:
+        self.pairs = list(zip(network.parameters, network.gradients, strict=True))
+        self.rate = rate
+
+    def step(self) -> None:
+        for parameter, gradient in self.pairs:
+            parameter -= self.rate * gradient
+
+
+class Adam:
+    """Steps of about `rate`, along the running mean of the gradient (Kingma, Ba 2014)."""
+
+    def __init__(self, network: Network, rate: float) -> None:
+        self.pairs = list(zip(network.parameters, network.gradients, strict=True))
+        self.means = [np.zeros_like(p) for p, _ in self.pairs]
+        self.squares = [np.zeros_like(p) for p, _ in self.pairs]
+        self.rate = rate
+        self.steps = 0
+
+    def step(self, keep: float = 0.9, keep_square: float = 0.999, tiny: float = 1e-8) -> None:
+        self.steps += 1
+        scale = np.sqrt(1 - keep_square**self.steps)
+        rate = self.rate * scale / (1 - keep**self.steps)
+        for (parameter, gradient), mean, square in zip(
+            self.pairs, self.means, self.squares, strict=True
+        ):
+            mean += (1 - keep) * (gradient - mean)
+            square += (1 - keep_square) * (gradient * gradient - square)
+            parameter -= rate * mean / (np.sqrt(square) + scale * tiny)

@@ -1,0 +1,179 @@
+"""The programs show what they say, on every backend and from several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import digits
+import dying_relu
+import fastact as fa
+import forward_pass
+import numeric_derivative
+import perceptron_gates
+import rebuilt_houses
+import relu_parabola
+import sigmoid_unit
+import vanishing_gradient
+from layers import ELEMENTWISE
+
+Check = Callable[[Any, Any], None]
+Saw = Callable[[str], None]
+
+
+def right(accuracy: Any) -> float:
+    """The share of the seeds that are right everywhere."""
+    return float((np.asarray(accuracy) == 1.0).mean())
+
+
+def test_perceptron_gates(backend: str, check_picture: Check, saw: Saw) -> None:
+    gates = perceptron_gates.learn()
+    assert perceptron_gates.RATE == 0.01
+    for gate in ("OR", "AND"):
+        assert right(gates[gate].accuracy[-1]) == 1.0
+    assert len(gates["XOR"].accuracy) == perceptron_gates.MOST_EPOCHS
+    assert gates["XOR"].accuracy.max() <= 0.75
+    saw(f"OR after {len(gates['OR'].accuracy)} epochs, AND after {len(gates['AND'].accuracy)}")
+    check_picture(perceptron_gates, gates)
+
+
+def test_sigmoid_unit(backend: str, check_picture: Check, saw: Saw) -> None:
+    gates = sigmoid_unit.learn()
+    assert sigmoid_unit.RATE == 0.01
+    assert right(gates["OR"].accuracy) == right(gates["AND"].accuracy) == 1.0
+    assert gates["XOR"].accuracy.max() <= 0.75
+    share = right(gates["XOR, two hidden units"].accuracy)
+    saw(f"XOR behind two hidden units: {share:.0%} of 20 seeds")
+    assert share >= 0.6
+    check_picture(sigmoid_unit, gates)
+
+
+def test_numeric_derivative(backend: str, check_picture: Check, saw: Saw) -> None:
+    compared = numeric_derivative.learn()
+    assert list(compared.analytic) == ELEMENTWISE
+    errors = {name: error.max() for name, error in numeric_derivative.errors(compared).items()}
+    worst = max(errors, key=lambda name: errors[name])
+    saw(f"worst {errors[worst]:.1e} ({worst})")
+    assert errors[worst] < 1e-11
+    assert np.any(np.abs(compared.rough - compared.analytic[numeric_derivative.LESSON]) > 0.1)
+    check_picture(numeric_derivative, compared)
+
+
+def test_relu_parabola(backend: str, check_picture: Check, saw: Saw) -> None:
+    fits = relu_parabola.learn()
+    assert [fit.network.size for fit in fits.values()] == [19, 19]
+    wide, deep = (fit.error for fit in fits.values())
+    near = (wide < 150).mean(), (deep < 150).mean()
+    saw(f"error below 150 (noise: 100) of 20 seeds: wide {near[0]:.0%}, deep {near[1]:.0%}")
+    assert near[0] >= 0.75
+    assert near[1] >= 0.25
+    assert wide.min() < 105
+    check_picture(relu_parabola, fits)
+
+
+def test_dying_relu(backend: str, check_picture: Check, saw: Saw) -> None:
+    runs = dying_relu.learn()
+    ends = {name: run.dead[-1].mean((1, 2)) for name, run in runs.items()}
+    saw(", ".join(f"{name} {dead.mean():.0%}" for name, dead in ends.items()) + " dead")
+    relu = ends.pop("relu")
+    assert relu.min() > 0.25
+    assert relu.mean() > 0.5
+    assert all(dead.max() == 0.0 for dead in ends.values())
+    median = {name: np.median(run.cost[-1]) for name, run in runs.items()}
+    assert all(median[name] < median["relu"] for name in ends)
+    # The slopes that prelu learned are no longer what they began as, and not all alike.
+    slopes = runs["prelu"].network.layers[1].slope
+    assert np.ptp(slopes, axis=-1).min() > 0.05
+    check_picture(dying_relu, runs)
+
+
+def test_forward_pass(backend: str, check_picture: Check, saw: Saw) -> None:
+    done = forward_pass.learn()
+    np.testing.assert_allclose(done.signals[-1], [0.31682708, 0.69627909], atol=5e-9)
+    first, second, third = done.softmax
+    np.testing.assert_allclose(first, [0.09003057, 0.24472847, 0.66524096], atol=5e-9)
+    np.testing.assert_allclose(second[1], 0.21521022006514684, rtol=1e-14)
+    np.testing.assert_allclose(third[1], 5.148200222412013e-131, rtol=1e-14)
+    assert np.isnan(done.naive[-1])
+    np.testing.assert_allclose(done.stable, fa.sigmoid(1.0), rtol=1e-12)
+    saw(f"naive and stable apart by {done.apart:.1e}")
+    assert done.apart < 1e-15
+    check_picture(forward_pass, done)
+
+
+# The textbook's numbers, by house.
+ONE_UNIT = "0.43392918 0.55593234 0.5284482 0.43392918 0.55593234 0.5284482 0.48891923 0.5165997"
+HIDDEN = "0 0.22466981 0.11391602 0 0.22466981 0.11391602 0 0.06642342"
+BEHIND = "0.5007906 0.46668372 0.48347807 0.5007906 0.46668372 0.48347807 0.5007906 0.49069336"
+
+
+def test_rebuilt_houses(backend: str, check_picture: Check, saw: Saw) -> None:
+    unit, behind = rebuilt_houses.TEXTBOOK.values()
+    for found, wanted in (
+        (unit.output(), ONE_UNIT),
+        (fa.relu(behind.inner()), HIDDEN),
+        (behind.output(), BEHIND),
+    ):
+        numbers = [float(number) for number in wanted.split()]
+        np.testing.assert_allclose(found[:, 0], numbers, rtol=0, atol=1e-6)
+    assert behind.cost()[0] == pytest.approx(0.69094222, abs=1e-6)
+    assert behind.accuracy()[0] == 0.75
+    trainings = rebuilt_houses.learn()
+    alone = trainings["one unit"].costs[-1]
+    saw(f"one unit: cost {alone.min():.6f} to {alone.max():.6f} from eleven starts")
+    # The cost of a single unit is convex: every start ends in the one minimum.
+    assert np.ptp(alone) < 1e-3
+    assert trainings["hidden relu"].costs[-1, 0] < 0.5
+    assert max(training.model.accuracy().max() for training in trainings.values()) == 0.75
+    check_picture(rebuilt_houses, trainings)
+
+
+@pytest.mark.parametrize("name", ["weight", "bias", "outer"])
+def test_gradient_of_the_houses(backend: str, name: str) -> None:
+    """What was derived by hand is what the cost does."""
+    behind = rebuilt_houses.TEXTBOOK["hidden relu"]
+    value, step = getattr(behind, name), 1e-5
+    gradient = dict(zip(("weight", "bias", "outer"), behind.gradient(), strict=True))[name]
+    for place in np.ndindex(value.shape):
+        shift = np.zeros_like(value)
+        shift[place] = step
+        up, down = (replace(behind, **{name: value + s}).cost() for s in (shift, -shift))
+        assert (up - down) / (2 * step) == pytest.approx(gradient[place], abs=1e-9)
+
+
+def test_vanishing_gradient(backend: str, check_picture: Check, saw: Saw) -> None:
+    runs = vanishing_gradient.learn()
+    shares = {name: vanishing_gradient.share(run) for name, run in runs.items()}
+    saw(", ".join(f"{name} {share:.0%}" for name, share in shares.items()) + " of 10 seeds")
+    assert shares["sigmoid"] == 0.0
+    assert abs(runs["sigmoid"].accuracy[-1].mean() - 0.5) <= 0.1
+    assert min(shares["relu"], shares["leaky_relu"], shares["tanh"]) > 0.5
+    for run in runs.values():
+        assert np.isfinite(run.cost).all()
+    first, last = np.median(runs["sigmoid"].norms[0], axis=1)[[0, -1]]
+    assert first < 1e-4 * last
+    naive = vanishing_gradient.naive_cost(vanishing_gradient.LOGITS, 1.0)
+    assert np.isnan(naive[-1])
+    stable = vanishing_gradient.cost_from_logits(vanishing_gradient.LOGITS, 1.0)
+    known = np.isfinite(naive)
+    np.testing.assert_allclose(stable[known], naive[known], rtol=1e-12, atol=1e-15)
+    check_picture(vanishing_gradient, runs)
+
+
+def test_digits(backend: str, check_picture: Check, saw: Saw) -> None:
+    learned = digits.learn()
+    worst = min(one.accuracy for one in learned.chosen)
+    longest = max(sum(one.seconds) for one in learned.chosen)
+    saw(f"{digits.CHOSEN}: accuracy {worst:.1%} at least, in {longest:.1f} s")
+    assert worst >= 0.96
+    assert longest < 30
+    assert list(learned.compared) == ELEMENTWISE
+    # Behind a step the first layer has no gradient; all others learn.
+    accuracy = {name: one.accuracy for name, one in learned.compared.items()}
+    assert accuracy.pop("step") < min(accuracy.values())
+    assert min(accuracy.values()) > 0.94
+    check_picture(digits, learned)

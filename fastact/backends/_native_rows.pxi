@@ -1,0 +1,149 @@
+# The kernels that work on whole rows. Included by _native.pyx.
+
+cdef extern from "fastact.h":
+    enum:
+        FASTACT_ROWS_DONE
+        FASTACT_ROWS_STOPPED
+        FASTACT_ROWS_NO_MEMORY
+        FASTACT_ROWS_LARGE
+    ctypedef struct fastact_row_call:
+        const void *inputs "in"[2]
+        const void *row_in[2]
+        void *out
+        void *row_out[2]
+        const unsigned char *mask
+        int mask_is_shared
+        Py_ssize_t outer
+        Py_ssize_t axis
+        Py_ssize_t inner
+        double param[4]
+    int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *call,
+                         int (*stop)() noexcept nogil) nogil
+
+
+cdef int interrupted() noexcept nogil:
+    """Tell whether a signal handler has raised; the error is then set."""
+    with gil:
+        return PyErr_CheckSignals_() != 0
+
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals_ "PyErr_CheckSignals"() noexcept
+
+
+@cython.final
+cdef class RowKernel:
+    """One pass of one row function for one dtype.
+
+    Takes the inputs, the values of rows that it needs, the output and the values of rows that it gives, the mask or
+    None, and the parameters.
+    """
+
+    cdef const fastact_row_kernel *row
+    cdef int typenum
+
+    def __repr__(self):
+        return f"<native row kernel {self._name()}>"
+
+    def _name(self):
+        return f"{self.row.name.decode()} {self.row.pass_.decode()} {self.row.dtype.decode()}"
+
+    def __call__(self, *args):
+        cdef const fastact_row_kernel *row = self.row
+        cdef fastact_row_call call
+        cdef Py_ssize_t elements[3]
+        cdef Py_ssize_t rows[2]
+        cdef int k, place = 0, done
+        cdef int n_arrays = row.n_in + row.n_row_in + row.n_out + row.n_row_out
+        if len(args) != n_arrays + 1 + row.n_params:
+            raise TypeError(f"{self._name()} takes {n_arrays} arrays, a mask or None, and "
+                            f"{row.n_params} parameters, by position")
+        elements[0] = -1
+        for k in range(row.n_in):
+            call.inputs[k] = self._memory(args[place + k], 3, elements, False)
+        place += row.n_in
+        rows[0], rows[1] = elements[0], elements[2]
+        for k in range(row.n_row_in):
+            call.row_in[k] = self._memory(args[place + k], 2, rows, False)
+        place += row.n_row_in
+        call.out = NULL
+        if row.n_out:
+            call.out = self._memory(args[place], 3, elements, True)
+        place += row.n_out
+        for k in range(row.n_row_out):
+            call.row_out[k] = self._memory(args[place + k], 2, rows, True)
+        place += row.n_row_out
+        call.outer, call.axis, call.inner = elements[0], elements[1], elements[2]
+        self._take_mask(args[place], &call)
+        for k in range(row.n_params):
+            call.param[k] = PyFloat_AsDouble(args[place + 1 + k])
+        if call.outer * call.axis * call.inner < FASTACT_ROWS_LARGE:
+            done = fastact_run_rows(row, &call, NULL)
+        else:
+            with nogil:
+                done = fastact_run_rows(row, &call, interrupted)
+        if done == FASTACT_ROWS_NO_MEMORY:
+            raise MemoryError(f"{self._name()}: no memory to rearrange rows in")
+        if done == FASTACT_ROWS_STOPPED:
+            PyErr_CheckSignals()  # has the error set already
+            raise KeyboardInterrupt
+
+    cdef void *_memory(self, object argument, int ndim, Py_ssize_t *shape, bint written) except? NULL:
+        """Return the array's memory, its shape checked against that of the arrays before it."""
+        cdef cnp.ndarray array
+        cdef int k, flags = cnp.NPY_ARRAY_C_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED
+        if written:
+            flags |= cnp.NPY_ARRAY_WRITEABLE
+        if not cnp.PyArray_Check(argument):
+            raise TypeError(f"{self._name()}: expected an array, not {type(argument).__name__}")
+        array = <cnp.ndarray>argument
+        if cnp.PyArray_TYPE(array) != self.typenum or not cnp.PyArray_ISNOTSWAPPED(array):
+            raise TypeError(f"{self._name()}: the array is {array.dtype}")
+        if not cnp.PyArray_CHKFLAGS(array, flags):
+            raise ValueError(f"{self._name()}: the array is not contiguous, aligned"
+                             f"{' and writeable' if written else ''}")
+        if cnp.PyArray_NDIM(array) != ndim:
+            raise ValueError(f"{self._name()}: the array has {cnp.PyArray_NDIM(array)} dimensions, not {ndim}")
+        if shape[0] < 0:
+            for k in range(ndim):
+                shape[k] = cnp.PyArray_DIM(array, k)
+        for k in range(ndim):
+            if shape[k] != cnp.PyArray_DIM(array, k):
+                wanted = tuple([shape[j] for j in range(ndim)])
+                raise ValueError(f"{self._name()}: the array has shape {(<object>array).shape}, not {wanted}")
+        return cnp.PyArray_DATA(array)
+
+    cdef int _take_mask(self, object mask, fastact_row_call *call) except -1:
+        cdef cnp.ndarray array
+        call.mask = NULL
+        call.mask_is_shared = False
+        if mask is None:
+            return 0
+        if not cnp.PyArray_Check(mask) or cnp.PyArray_TYPE(<cnp.ndarray>mask) != cnp.NPY_BOOL:
+            raise TypeError(f"{self._name()}: the mask is not an array of bool")
+        array = <cnp.ndarray>mask
+        if (cnp.PyArray_NDIM(array) != 3 or not cnp.PyArray_CHKFLAGS(array, cnp.NPY_ARRAY_C_CONTIGUOUS)
+                or cnp.PyArray_DIM(array, 1) != call.axis or cnp.PyArray_DIM(array, 2) != call.inner
+                or cnp.PyArray_DIM(array, 0) not in (1, call.outer)):
+            raise ValueError(f"{self._name()}: the mask has shape {mask.shape}, or is not contiguous")
+        call.mask = <const unsigned char *>cnp.PyArray_DATA(array)
+        call.mask_is_shared = cnp.PyArray_DIM(array, 0) == 1
+        return 0
+
+
+def row_kernels(str isa):
+    cdef const fastact_table *tables[FASTACT_MAX_TABLES]
+    cdef const fastact_row_kernel *row
+    cdef RowKernel kernel
+    cdef int k, i
+    found = {}
+    for k in range(fastact_tables(tables)):
+        if tables[k].isa.decode() == isa:
+            for i in range(tables[k].row_count):
+                row = &tables[k].row_kernels[i]
+                kernel = RowKernel.__new__(RowKernel)
+                kernel.row = row
+                kernel.typenum = cnp.NPY_FLOAT if row.dtype[1] == b"3" else cnp.NPY_DOUBLE
+                found[row.name.decode(), row.pass_.decode(), row.dtype.decode()] = kernel
+            return found
+    raise ValueError(f"no instruction set {isa!r}: choose one of {', '.join(available_isas())}")

@@ -1,0 +1,290 @@
+"""Pictures of activations, as Matplotlib figures.
+
+::
+
+    from fastact import plotting
+
+    plotting.panels("gelu").savefig("gelu.png")
+    plotting.compare("relu", "silu", "gelu")
+
+In a notebook a figure that is returned shows itself. matplotlib and pillow are the extra `plot`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import math
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from .lookup import get, names
+
+try:
+    from matplotlib import cbook, rc_context
+    from matplotlib.figure import Figure
+    from PIL import Image, ImageOps
+except ImportError as error:
+    raise ImportError(
+        f'pictures need matplotlib and pillow: pip install "fastact[plot]" ({error})'
+    ) from error
+
+__all__ = ["compare", "gallery", "panels"]
+
+Array = npt.NDArray[Any]
+Curve = Callable[[Array], Array]
+Activation = str | Callable[..., Any]
+ImageFile = str | os.PathLike[str] | BinaryIO
+
+# A function by itself is drawn to where relu6 bends, the farthest of all with default parameters; several to
+# where they differ most.
+REACH, REACH_OF_SEVERAL = 7.0, 4.0
+SAMPLES, BINS = 1000, 40
+# More pixels than a panel shows.
+LONGEST_SIDE = 512
+
+# Okabe and Ito's colours, which everyone tells apart, without yellow, which is faint on white. With four
+# dashes, which a grey print keeps, 28 curves differ.
+BLUE, VERMILION = "#0072B2", "#D55E00"
+COLOURS = (BLUE, VERMILION, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
+STYLE = {"font.size": 10, "axes.titlesize": 10, "axes.grid": False, "figure.dpi": 100}
+
+
+class Picture(Figure):
+    """A figure that shows itself in a notebook without pyplot, which would keep every one of them."""
+
+    def _repr_png_(self) -> bytes:
+        data = io.BytesIO()
+        self.savefig(data, format="png")
+        return data.getvalue()
+
+
+def panels(function: Activation, *, image: ImageFile | None = None, **parameters: Any) -> Figure:
+    """Draw one activation in six panels.
+
+    They are the function and its derivative; a thousand uniform samples around 0 and what it makes of
+    them; a grey image, its median at 0, and what it makes of that.
+
+    Parameters
+    ----------
+    function : str or callable
+        The name of an activation, or the activation itself.
+    image : path or file, optional
+        Any image that Pillow reads; Matplotlib's portrait of Grace Hopper if there is none. Of its grey
+        values the median becomes 0, and half of them lie within ±1.
+    **parameters
+        What the activation takes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A figure that pyplot knows nothing of: save it, or let the notebook show it.
+    """
+    drawn = _Drawn(function, parameters)
+    x = np.random.default_rng(0).uniform(-REACH, REACH, SAMPLES)
+    pixels = _centred(_grey(image))
+    with rc_context(STYLE):
+        figure = Picture(figsize=(7, 9), layout="constrained")
+        figure.suptitle(drawn.label, fontsize=13)
+        rows = figure.subplots(3, 2, height_ratios=(1, 1, 1.4))
+        _draw_curve(rows[0, 0], drawn.value, color=BLUE)
+        _draw_curve(rows[0, 1], drawn.slope, color=VERMILION)
+        _frame(rows[0, 0], "the function", "f(x)")
+        _frame(rows[0, 1], "its derivative", "f′(x)")
+        _draw_histogram(rows[1, 0], x, "0.5")
+        _draw_histogram(rows[1, 1], drawn.value(x), BLUE)
+        _label(rows[1, 0], f"{SAMPLES:,} uniform samples", "x", "samples in a bin")
+        _label(rows[1, 1], "their activations", "f(x)", "samples in a bin")
+        _draw_image(rows[2, 0], pixels, "a grey image, its median at 0", "x")
+        _draw_image(rows[2, 1], drawn.value(pixels), "the image activated", "f(x)")
+    return figure
+
+
+def compare(*functions: Activation | tuple[Activation, dict[str, Any]]) -> Figure:
+    """Draw several activations into one chart, and their derivatives beside it.
+
+    Parameters
+    ----------
+    *functions : str, callable or tuple
+        Names of activations, or activations, or pairs of such a one and a dictionary of the
+        parameters to draw it with.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A figure that pyplot knows nothing of: save it, or let the notebook show it.
+    """
+    if not functions:
+        raise ValueError("compare() needs at least one activation")
+    drawn = [_Drawn(*(one if isinstance(one, tuple) else (one, {}))) for one in functions]
+    reach = REACH_OF_SEVERAL
+    columns = _legend_columns([one.label for one in drawn])
+    with rc_context(STYLE):
+        legend_rows = -(-len(drawn) // columns)
+        figure = Picture(figsize=(9, 4.2 + 0.22 * legend_rows), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        for index, one in enumerate(drawn):
+            style = {
+                "color": COLOURS[index % len(COLOURS)],
+                "linestyle": DASHES[index % len(DASHES)],
+                # Where curves coincide, the ones below show on both sides.
+                "linewidth": 1.4 + 1.8 * (len(drawn) - 1 - index) / len(drawn),
+            }
+            _draw_curve(left, one.value, reach, label=one.label, **style)
+            _draw_curve(right, one.slope, reach, **style)
+        # Few grow faster than x, such as exponential; they would press the others flat.
+        _frame(left, "functions", "f(x)", reach, reach)
+        _frame(right, "derivatives", "f′(x)", reach, reach)
+        figure.legend(loc="outside lower center", ncols=columns, handlelength=3.5, frameon=False)
+    return figure
+
+
+def gallery() -> dict[str, dict[str, Any]]:
+    """Return what there is to draw: every function of single numbers, and its required parameters.
+
+    They are 1, but the weight of prelu is 0.25, which PyTorch starts from.
+    """
+    return {
+        name: {
+            parameter: 0.25 if parameter == "weight" else 1.0
+            for parameter, default in get(name).parameters.items()
+            if default is inspect.Parameter.empty
+        }
+        for name in names()
+        if hasattr(get(name), "derivative")
+    }
+
+
+class _Drawn:
+    """An activation with its parameters: its curves, and its name in a picture."""
+
+    def __init__(self, function: Activation, parameters: dict[str, Any]) -> None:
+        activation: Any = get(function) if isinstance(function, str) else function
+        name = getattr(activation, "__name__", repr(activation))
+        if not hasattr(activation, "derivative"):
+            raise TypeError(f"{name} is not a function of single numbers with a derivative")
+        given = ", ".join(f"{key}={_shown(value)}" for key, value in parameters.items())
+        self.label = f"{name}({given})" if given else name
+        self._value: Curve = partial(activation, **parameters)
+        self._slope: Curve = partial(activation.derivative, **parameters)
+
+    def value(self, x: Array) -> Array:
+        """Return the function."""
+        return _drawable(self._value(x))
+
+    def slope(self, x: Array) -> Array:
+        """Return the derivative."""
+        return _drawable(self._slope(x))
+
+
+def _shown(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _legend_columns(labels: Sequence[str]) -> int:
+    # Of nine inches at 100 dots; a letter of the legend takes about 7 dots, its line and margins 95.
+    return max(1, min(5, len(labels), int(880 / (95 + 7 * max(map(len, labels))))))
+
+
+def _drawable(values: Array) -> Array:
+    """Return NaN for what no axis can hold: Matplotlib's transforms overflow before 1e300."""
+    drawable: Array = np.where(np.abs(values) < 1e100, values, np.nan)
+    return drawable
+
+
+def graph(function: Curve, low: float, high: float) -> tuple[Array, Array]:
+    """Return points of a function's graph, with a NaN in each jump, so that no line bridges it."""
+    x = np.linspace(low, high, 1601)
+    y = function(x)
+    left, right = x[:-1], x[1:]
+    with np.errstate(invalid="ignore"):
+        # Halving towards the larger rise ends at neighbouring doubles, or 1e-20 apart around 0: a
+        # continuous function is the same at both.
+        for _ in range(60):
+            middle = left + (right - left) / 2
+            y_middle = function(middle)
+            rises_left = np.abs(y_middle - function(left)) >= np.abs(function(right) - y_middle)
+            left, right = np.where(rises_left, left, middle), np.where(rises_left, middle, right)
+        jumps = np.flatnonzero(np.abs(function(right) - function(left)) > 1e-6)
+    ends = np.stack([left[jumps], left[jumps], right[jumps]], axis=1)
+    heights = function(ends)
+    heights[:, 1] = np.nan
+    where = np.repeat(jumps + 1, 3)
+    return np.insert(x, where, ends.ravel()), np.insert(y, where, heights.ravel())
+
+
+def _draw_curve(axes: Any, function: Curve, reach: float = REACH, **style: Any) -> None:
+    axes.plot(*graph(function, -reach, reach), **{"linewidth": 2, **style})
+
+
+def _frame(axes: Any, title: str, y: str, reach: float = REACH, tallest: float = math.inf) -> None:
+    """Frame the curves of a panel, without what is higher or lower than `tallest`."""
+    drawn = np.concatenate([line.get_ydata() for line in axes.lines])
+    low, high = np.nanmin(drawn, initial=np.inf), np.nanmax(drawn, initial=-np.inf)
+    low, high = max(min(low, 0.0), -tallest), min(max(high, 0.0), tallest)
+    margin = 0.08 * (high - low or 1.0)
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(low - margin, high + margin)
+    axes.grid(color="0.9")
+    for draw in (axes.axhline, axes.axvline):
+        draw(0, color="0.6", linewidth=0.8, zorder=1)
+    _label(axes, title, "x", y)
+
+
+def _draw_histogram(axes: Any, values: Array, colour: str) -> None:
+    finite = values[np.isfinite(values)]
+    counts, edges = np.histogram(finite, bins=BINS)
+    axes.stairs(counts, edges, fill=True, color=colour)  # one patch; hist() makes forty
+    if not finite.size:
+        axes.text(0.5, 0.5, "none is finite", ha="center", transform=axes.transAxes)
+
+
+def _draw_image(axes: Any, pixels: Array, title: str, unit: str) -> None:
+    shown = axes.imshow(pixels, cmap="gray")
+    axes.set_title(title)
+    axes.set_axis_off()
+    bar = axes.figure.colorbar(
+        shown, ax=axes, label=unit, location="bottom", fraction=0.06, pad=0.03
+    )
+    bar.outline.set_visible(False)
+
+
+def _label(axes: Any, title: str, x: str, y: str) -> None:
+    axes.set_title(title)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _grey(file: ImageFile | None) -> Array:
+    """Return the grey values of an image, upright and no larger than a panel shows."""
+    if file is None:
+        file = str(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+    try:
+        with Image.open(file) as opened:
+            image = ImageOps.exif_transpose(opened).convert("L")
+            image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+            return np.asarray(image, dtype=np.float64)
+    except OSError as error:
+        if error.errno is not None:  # the system's own: missing, a directory, forbidden
+            raise
+        raise ValueError(f"{file}: not a readable image: {error}") from error
+    # A damaged file raises nearly anything: SyntaxError, struct.error, DecompressionBombError.
+    except Exception as error:
+        raise ValueError(f"{file}: not a readable image: {error}") from error
+
+
+def _centred(grey: Array) -> Array:
+    """Return grey values less their median, divided by the median of their magnitudes."""
+    # Divided by the largest, the dark half of a dark picture came within -0.7 of 0, where little bends.
+    centred = grey - np.median(grey)
+    magnitudes = np.abs(centred)
+    spread = np.median(magnitudes) or magnitudes.max() or 1.0  # a drawing may be mostly one colour
+    scaled: Array = centred / spread
+    return scaled

@@ -1,0 +1,80 @@
+"""Rows to test with, and a plain way to run a row kernel over them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from conftest import BACKENDS
+from fastact.backends import registry
+from fastact.rows import ROWS
+
+Array = npt.NDArray[Any]
+
+ROW_BACKENDS = [name for name in BACKENDS if hasattr(registry._load(name), "row_kernel")]
+#: Every pass of the table, private ones too.
+PASSES = [(name, pass_) for name, row in ROWS.items() for pass_ in row.passes]
+
+
+def run_kernel(
+    backend: str, name: str, pass_: str, inputs: list[Array], rows: list[Array] | None = None,
+    mask: Array | None = None, temperature: float = 1.0, first_axis: bool = False,
+) -> list[Array]:  # fmt: skip
+    """Run a kernel over inputs of shape (rows, n), along the last or the first axis of memory.
+
+    Return the outputs, of shape (rows, n), then the values for each row, of shape (rows,).
+    """
+    declared = ROWS[name].passes[pass_]
+    dtype = inputs[0].dtype
+    kernel = registry._load(backend).row_kernel(name, pass_, dtype)
+
+    def laid(array: Array) -> Array:
+        return np.ascontiguousarray(array.T)[None] if first_axis else array[:, :, None].copy()
+
+    def row(array: Array) -> Array:
+        return np.array(array, dtype).reshape((1, -1) if first_axis else (-1, 1))
+
+    outputs = [np.full_like(laid(inputs[0]), 7) for _ in declared.outputs]
+    row_outputs = [row(np.full(len(inputs[0]), 7.0)) for _ in declared.row_outputs]
+    kernel(
+        *map(laid, inputs), *map(row, rows or []), *outputs, *row_outputs,
+        None if mask is None else laid(mask), temperature,
+    )  # fmt: skip
+    plain = [out[0].T if first_axis else out[:, :, 0] for out in outputs]
+    return plain + [out.reshape(-1) for out in row_outputs]
+
+
+def _shaped(dtype: str, n: int) -> dict[str, Array]:
+    """Rows of n elements, by what is hard about them."""
+    rng = np.random.default_rng(n)
+    info = np.finfo(dtype)
+    deep = 100.0 if dtype == "f" else 800.0
+    normal = rng.standard_normal(n)
+    dominated = np.full(n, -0.9 * deep) + normal
+    dominated[n // 2] = 0.0
+    return {
+        "normal": normal,
+        "offset": normal + 1000.3,
+        "wide": deep * rng.uniform(-1, 1, n),
+        "ramp": np.linspace(0, -deep, n),
+        "equal": np.full(n, 0.1),
+        "close": 1 + np.arange(n) * float(info.eps),
+        "two at the top": np.where(np.arange(n) % max(n - 1, 1) == 0, 3.0, normal - 4),
+        "dominated": dominated,
+        "huge": np.where(normal > 0, 1e30, -1e30),
+        "largest": np.where(normal > 0, float(info.max), -float(info.max)),
+        "tiny": normal * float(info.tiny),
+        "with -inf": np.where(np.arange(n) % 3 == 1, -np.inf, normal),
+    }
+
+
+LENGTHS = (1, 2, 3, 8, 17, 67)
+
+
+def hard_rows(dtype: str) -> dict[str, Array]:
+    """Return rows of many lengths, by name."""
+    return {
+        f"{name} {n}": row.astype(dtype) for n in LENGTHS for name, row in _shaped(dtype, n).items()
+    }
