@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#define FASTACT_MAX_INPUTS 2
+#define FASTACT_MAX_INPUTS 3
 #define FASTACT_MAX_OUTPUTS 2
 #define FASTACT_MAX_PARAMS 4
 
@@ -21,12 +21,20 @@ typedef struct {
     const void *param_array[FASTACT_MAX_PARAMS]; /* NULL: the parameter is the scalar below */
     double param[FASTACT_MAX_PARAMS];
     int stream; /* 1: the outputs go round the cache; begin is aligned to FASTACT_ALIGNMENT then */
+    ptrdiff_t row; /* 0: flat; else every operand consists of rows of so many elements, each so many
+                      bytes after the one before: */
+    ptrdiff_t in_step[FASTACT_MAX_INPUTS], out_step[FASTACT_MAX_OUTPUTS];
+    ptrdiff_t param_step[FASTACT_MAX_PARAMS];
+    double *sums; /* not NULL: the first output is not stored but summed, into one for each chunk */
 } fastact_call;
 
 /* The widest vector, and a cache line. */
 #define FASTACT_ALIGNMENT 64
 
+/* Computes elements begin to end of flat operands; of rows, pool.c hands it one at a time. */
 typedef void (*fastact_loop)(const fastact_call *call, ptrdiff_t begin, ptrdiff_t end);
+/* The sum of so many elements, in double precision and always in the same order. */
+typedef double (*fastact_sum)(const void *elements, ptrdiff_t count);
 
 typedef struct {
     const char *name;
@@ -35,6 +43,7 @@ typedef struct {
     int n_in, n_out, n_params;
     enum fastact_cost cost;
     fastact_loop loop;
+    fastact_sum sum;
 } fastact_kernel;
 
 /* --- rows ------------------------------------------------------------------------------------------------- */
@@ -144,6 +153,10 @@ int fastact_tables(const fastact_table *tables[FASTACT_MAX_TABLES]);
 void fastact_set_threads(int threads);
 void fastact_run(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
                  ptrdiff_t end);
+
+/* The same for flat operands whose first output is only summed: the sum. */
+double fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
+                       ptrdiff_t end);
 
 /* Calls of fewer elements stay on the calling thread. */
 ptrdiff_t fastact_parallel_from(const fastact_kernel *kernel);

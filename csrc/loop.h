@@ -20,15 +20,9 @@ LANE void T(step)(T(body) body, int n_in, int n_out, const T(data) *d, ptrdiff_t
                   const T(v) *p, const T(v) *p_lo)
 {
     T(v) in[FASTACT_MAX_INPUTS], out[FASTACT_MAX_OUTPUTS];
-    if (n >= T(WIDTH)) {
-        in[0] = T(load)(d->in[0] + i);
-        if (n_in > 1)
-            in[1] = T(load)(d->in[1] + i);
-    } else {
-        in[0] = T(load_part)(d->in[0] + i, n);
-        if (n_in > 1)
-            in[1] = T(load_part)(d->in[1] + i, n);
-    }
+#pragma GCC unroll 3
+    for (int k = 0; k < n_in; k++)
+        in[k] = n >= T(WIDTH) ? T(load)(d->in[k] + i) : T(load_part)(d->in[k] + i, n);
     body(in, p, p_lo, out);
     if (n >= T(WIDTH) && d->stream) {
         T(stream)(d->out[0] + i, out[0]);
@@ -90,4 +84,24 @@ LANE void T(array_loop)(T(body) body, int n_in, int n_out, int n_params, const f
         }
         T(step)(body, n_in, n_out, d, i, n, p, p_lo);
     }
+}
+
+/* Eight sums side by side, whatever the vectors: the same bits from every instruction set. */
+static double T(sum)(const void *elements, ptrdiff_t count)
+{
+    typedef T(t) eight __attribute__((vector_size(8 * sizeof(T(t))), aligned(sizeof(T(t)))));
+    typedef double eight_wide __attribute__((vector_size(8 * sizeof(double))));
+    const T(t) *x = elements;
+    eight_wide total[2] = {{0}, {0}};
+    ptrdiff_t i = 0;
+    for (; count - i >= 16; i += 16)
+        for (int k = 0; k < 2; k++)
+            total[k] += __builtin_convertvector(*(const eight *)(x + i + 8 * k), eight_wide);
+    total[0] += total[1];
+    double sum = 0;
+    for (int k = 0; k < 8; k++)
+        sum += total[0][k];
+    for (; i < count; i++)
+        sum += x[i];
+    return sum;
 }

@@ -37,7 +37,7 @@ LANE int are_defaults(const double *params, const double *defaults, int count)
         _Static_assert(n_in <= FASTACT_MAX_INPUTS && n_out <= FASTACT_MAX_OUTPUTS                  \
                        && n_params <= FASTACT_MAX_PARAMS, "too many operands: " #name);            \
         const T##_data data = {call->stream,                                                       \
-                                {call->in[0], call->in[1]},                                        \
+                                {call->in[0], call->in[1], call->in[2]},                           \
                                 {call->out[0], call->out[1]}};                                     \
         int arrays = 0;                                                                            \
         for (int k = 0; k < n_params; k++)                                                         \
@@ -56,7 +56,7 @@ LANE int are_defaults(const double *params, const double *defaults, int count)
 
 static const fastact_kernel fastact_kernels[] = {
 #define FASTACT_KERNEL(name, pass, T, n_in, n_out, n_params, cost, plain)                          \
-    {#name, #pass, #T, n_in, n_out, n_params, fastact_##cost, name##_##pass##_##T##_loop},
+    {#name, #pass, #T, n_in, n_out, n_params, fastact_##cost, name##_##pass##_##T##_loop, T##_sum},
 #include "kernels.def"
 #undef FASTACT_KERNEL
 };

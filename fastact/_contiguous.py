@@ -131,6 +131,35 @@ def one_to_two(table: KernelTable, arrays: tuple[Any], out: Any, params: Paramet
     return out
 
 
+def from_several(
+    n_out: int,
+    table: KernelTable,
+    arrays: tuple[Any, ...],
+    out: Any,
+    params: Parameters,
+) -> Any:
+    """Compute one or two outputs from inputs of the same shape and dtype."""
+    x = arrays[-1]
+    if type(x) is not _ndarray or not x.flags.carray or not x.ndim or x.size > MAX_SIZE:
+        return None
+    kernel = table[active()][x.dtype]
+    if kernel is None or not all(alike(array, x) for array in arrays[:-1]):
+        return None
+    outs = (out,) if n_out == 1 else out
+    if out is None:
+        outs = tuple(_empty(x.shape, x.dtype) for _ in range(n_out))
+    elif type(outs) is not tuple or len(outs) != n_out or not _fit_all(outs, arrays):
+        return None
+    kernel(*(array.reshape(-1) for array in (*arrays, *outs)), *params)
+    return outs[0] if n_out == 1 else outs
+
+
+def _fit_all(outs: tuple[Any, ...], arrays: tuple[Any, ...]) -> bool:
+    if not all(fits(out, array) for out in outs for array in arrays):
+        return False
+    return len(outs) == 1 or not _may_share_memory(*outs)
+
+
 def alike(a: Any, b: Array) -> bool:
     return (
         type(a) is _ndarray and a.dtype == b.dtype and a.shape == b.shape and bool(a.flags.carray)

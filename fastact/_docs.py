@@ -21,6 +21,8 @@ _SUMMARIES = {
 _ARRAYS = {
     "x": "x : array_like\n    Real numbers; integers and booleans count as float64.",
     "y": "y : array_like\n    What the function returned.",
+    "gate": "gate : array_like\n    What is activated. Real numbers; integers and booleans count as float64.",
+    "value": "value : array_like\n    What it is multiplied by.",
     "g": "g : array_like\n    The gradient with respect to the output; it broadcasts with x or y.",
 }
 _OPTIONS = """\

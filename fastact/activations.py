@@ -572,15 +572,26 @@ def softplus_slope_from_output(y: Any, beta: float, threshold: float) -> Any:
     return 1.0 if z > threshold else -expm1(-z)
 
 
-def swish(x: Any, z: Any, z_low: Any, exp_of: Any, lowest: Any) -> Any:
-    """x·σ(z + z_low), 0 where σ is nothing beside any x."""
+def swish_parts(x: Any, z: Any, z_low: Any, exp_of: Any, lowest: Any) -> Any:
+    """x·σ(z + z_low) as (p, p_low, unit), to be read as (p + p_low)·unit; 0 where σ is nothing beside any x."""
     s, s_low, unit, _ = logistic_parts(z, z_low, exp_of)
     bounded = x if z > lowest else -0.0
-    return fma(bounded, s, x * s_low if abs(z) < -lowest else -0.0) * unit
+    rest = x * s_low if abs(z) < -lowest else -0.0
+    p = fma(bounded, s, rest)
+    return p, fma(bounded, s, -p) + rest if abs(z) < -lowest else 0.0, unit
 
 
-def swish_slope(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
-    """σ·(1 + rise·(1 - σ)), the derivative of x·σ(z) for rise = x·dz/dx; 1 - σ and rise to twice the precision."""
+def swish(x: Any, z: Any, z_low: Any, exp_of: Any, lowest: Any) -> Any:
+    """x·σ(z + z_low)."""
+    p, _, unit = swish_parts(x, z, z_low, exp_of, lowest)
+    return p * unit
+
+
+def swish_slope_parts(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
+    """σ·(1 + rise·(1 - σ)), the derivative of x·σ(z) for rise = x·dz/dx; 1 - σ and rise to twice the precision.
+
+    As (significand, unit).
+    """
     s, s_low, unit, small = logistic_parts(z, z_low, exp_negative)
     plain = s * unit
     other = 1.0 - plain
@@ -589,7 +600,13 @@ def swish_slope(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
     other_low = other_low if z < 0.0 else 0.0
     bounded = min(max(rise, -SLOPE_END), SLOPE_END)
     factor = fma(bounded, other, 1.0) + (bounded * other_low + rise_low * other)
-    return fma(s, factor, s_low * factor) * unit
+    return fma(s, factor, s_low * factor), unit
+
+
+def swish_slope(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
+    """The same, rounded."""
+    p, unit = swish_slope_parts(z, z_low, rise, rise_low)
+    return p * unit
 
 
 # Larger factors of 1 - σ make no difference any more, and would be infinite in the end.
@@ -699,18 +716,25 @@ GELU_CHOICES: dict[str, dict[object, str]] = {
 }
 
 
-@elementwise(
-    formula="x*Phi(x)", source="Hendrycks, Gimpel 2016, arXiv:1606.08415", choices=GELU_CHOICES
-)
-def gelu(x: Any) -> Any:
-    """x·Φ(x), Φ the normal cdf. With `approximate="tanh"`, `gelu_tanh`."""
-    # max(x, 0) - |x|·Φ(-|x|) has no cancellation; Φ(-a) is Mills' ratio times exp(-a²/2).
+def gelu_tail(x: Any) -> Any:
+    """|x|·Φ(-|x|)/UNIT in two parts; Φ(-a) is Mills' ratio times exp(-a²/2)."""
     a, t, left, mills, mills_low = mills_parts(x)
     q, q_low, power = gaussian_parts(a)
     tail = t * mills
     tail_low = fma(left, polynomial(t, MILLS_RISE), fma(t, mills_low, fma(t, mills, -tail)))
     rest = fma(tail, q, fma(tail, q_low, tail_low))
-    return fma((tail + rest) * power, -UNIT, max(x, 0.0))
+    total = tail + rest
+    return total * power, (rest - (total - tail)) * power
+
+
+@elementwise(
+    formula="x*Phi(x)", source="Hendrycks, Gimpel 2016, arXiv:1606.08415", choices=GELU_CHOICES
+)
+def gelu(x: Any) -> Any:
+    """x·Φ(x), Φ the normal cdf. With `approximate="tanh"`, `gelu_tanh`."""
+    # max(x, 0) - |x|·Φ(-|x|) has no cancellation.
+    tail, _ = gelu_tail(x)
+    return fma(tail, -UNIT, max(x, 0.0))
 
 
 # 4·φ(0), which is 2·√(2/π).
@@ -719,8 +743,8 @@ DENSITY = exact(
 )
 
 
-@gelu.derivative
-def gelu_slope(x: Any) -> Any:
+def gelu_slope_tail(x: Any) -> Any:
+    """(|x|·φ(x) - Φ(-|x|))/UNIT."""
     a, t, left, mills, mills_low = mills_parts(x)
     q, q_low, power = gaussian_parts(a)
     # a·φ(a) - Φ(-a) over exp(-a²/2)/4; Φ(-a) is mills·(1 - t)/4, and the products are carried to twice the precision.
@@ -733,7 +757,12 @@ def gelu_slope(x: Any) -> Any:
     density = a * DENSITY
     density_low = fma(a, DENSITY, -density) + a * low(DENSITY)
     d = (density - cdf) + (density_low - cdf_low)
-    tail = (d + fma(d, q, d * q_low)) * power * (0.25 * UNIT)
+    return (d + fma(d, q, d * q_low)) * power * 0.25
+
+
+@gelu.derivative
+def gelu_slope(x: Any) -> Any:
+    tail = gelu_slope_tail(x) * UNIT
     return 1.0 + tail if x > 0.0 else -tail
 
 

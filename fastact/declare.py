@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
 #: The passes that every activation has; "vjp_from_output" is there where a formula from the output is declared.
 PASSES = ("forward", "derivative", "vjp", "value_and_derivative")
+
+#: (names of the inputs, names of the outputs)
+Signature = tuple[tuple[str, ...], tuple[str, ...]]
+
+#: What each pass of an activation takes and gives.
+SIGNATURES: Mapping[str, Signature] = {
+    "forward": (("x",), ("out",)),
+    "derivative": (("x",), ("out",)),
+    "vjp": (("g", "x"), ("out",)),
+    "value_and_derivative": (("x",), ("out", "dout")),
+    "vjp_from_output": (("g", "y"), ("out",)),
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,7 @@ class Declaration:
     doc: str
     choices: dict[str, dict[object, str]] = field(default_factory=dict)
     slopes: dict[str, FunctionType] = field(default_factory=dict)
+    signatures: Mapping[str, Signature] = field(default_factory=lambda: SIGNATURES)
 
     @property
     def defaults(self) -> tuple[float, ...]:
@@ -45,7 +58,7 @@ class Declaration:
 
     @property
     def passes(self) -> tuple[str, ...]:
-        """Its passes, in the order of SIGNATURES in dialect/kernels.py."""
+        """Its passes, in the order of SIGNATURES."""
         return (*PASSES, "vjp_from_output") if "output" in self.slopes else PASSES
 
     def derivative(self, function: Callable[..., Any]) -> Declaration:
@@ -58,6 +71,30 @@ class Declaration:
         """Decorator: the derivative, given the output y and the parameters."""
         assert isinstance(function, FunctionType)
         self.slopes["output"] = function
+        return self
+
+
+@dataclass(eq=False)
+class Fused(Declaration):
+    """A function of several arrays. Each pass is a dialect function of its own, of its inputs and the parameters."""
+
+    functions: dict[str, FunctionType] = field(default_factory=dict)
+
+    @property
+    def passes(self) -> tuple[str, ...]:
+        """Its passes, in the order of its signatures."""
+        return tuple(self.signatures)
+
+    def vjp(self, function: Callable[..., Any]) -> Fused:
+        """Decorator: the gradients with respect to the inputs."""
+        assert isinstance(function, FunctionType)
+        self.functions["vjp"] = function
+        return self
+
+    def value_and_grad(self, function: Callable[..., Any]) -> Fused:
+        """Decorator: the value together with the gradient."""
+        assert isinstance(function, FunctionType)
+        self.functions["value_and_grad"] = function
         return self
 
 
@@ -92,6 +129,37 @@ class Table(dict[str, Declaration]):
                 _parameters(function, optional or {}),
                 function.__doc__ or "",
                 choices or {},
+            )
+            self[declaration.name] = declaration
+            return declaration
+
+        return declare
+
+
+class FusedTable(dict[str, Fused]):
+    """Canonical name -> function of several arrays, in the order of declaration."""
+
+    def fused(
+        self, *, source: str, signatures: Mapping[str, Signature]
+    ) -> Callable[[Callable[..., Any]], Fused]:
+        """Decorator: declare the function whose forward pass the decorated dialect function computes.
+
+        After the inputs come the parameters, with their defaults. Its docstring is the public documentation.
+        """
+
+        def declare(function: Callable[..., Any]) -> Fused:
+            assert isinstance(function, FunctionType)
+            (inputs, _) = signatures["forward"]
+            declaration = Fused(
+                function.__name__,
+                function,
+                aliases=(),
+                formula="",
+                source=source,
+                params=_parameters(function, {}, len(inputs)),
+                doc=function.__doc__ or "",
+                signatures=signatures,
+                functions={"forward": function},
             )
             self[declaration.name] = declaration
             return declaration

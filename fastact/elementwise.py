@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -17,13 +18,14 @@ from .declare import Declaration
 
 __all__ = ["FUNCTIONS", "BoundPass", "Elementwise", "Pass"]
 
-# pass -> its array arguments, its number of outputs, and the short way for them
-_SHAPES: dict[str, tuple[tuple[str, ...], int, Callable[..., Any]]] = {
-    "forward": (("x",), 1, _contiguous.one_to_one),
-    "derivative": (("x",), 1, _contiguous.one_to_one),
-    "vjp": (("g", "x"), 1, _contiguous.two_to_one),
-    "value_and_derivative": (("x",), 2, _contiguous.one_to_two),
-    "vjp_from_output": (("g", "y"), 1, _contiguous.two_to_one),
+# The short way for so many inputs and outputs
+_SHORT_WAYS: dict[tuple[int, int], Callable[..., Any]] = {
+    (1, 1): _contiguous.one_to_one,
+    (2, 1): _contiguous.two_to_one,
+    (1, 2): _contiguous.one_to_two,
+    (2, 2): partial(_contiguous.from_several, 2),
+    (3, 1): partial(_contiguous.from_several, 1),
+    (3, 2): partial(_contiguous.from_several, 2),
 }
 _KERNEL_DTYPES: dict[str, np.dtype[Any]] = {
     "e": np.dtype("f"),
@@ -62,10 +64,11 @@ class Pass(Caller, _Ufunc):
     __signature__ = _docs.OnInstance(_docs.signature)
 
     def __init__(self, declaration: Declaration, pass_: str) -> None:
-        self.arrays, nout, self._short_way = _SHAPES[pass_]
+        self.arrays, outputs = declaration.signatures[pass_]
+        self._short_way = _SHORT_WAYS[len(self.arrays), len(outputs)]
         name = declaration.name
         names = (name, name) if pass_ == "forward" else (f"{name}_{pass_}", f"{name}.{pass_}")
-        super().__init__(*names, len(self.arrays), nout)
+        super().__init__(*names, len(self.arrays), len(outputs))
         self.pass_ = pass_
         self.declaration = declaration
         self.parameter_list = _arguments.ParameterList(declaration)
@@ -73,7 +76,7 @@ class Pass(Caller, _Ufunc):
         self._defaults = self.parameter_list.complete
         # How many positional arguments a call without parameters has; -1 if it must have some.
         self._short_count = -1 if self._defaults is None else self.nin
-        self.prepare(self.kernels, chosen_here, state, self.nin, nout, self._defaults)
+        self.prepare(self.kernels, chosen_here, state, self.nin, self.nout, self._defaults)
 
     def call(self, *args: Any, out: Any = None, **options: Any) -> Any:
         """Compute, as calling the object does; ``inspect.signature`` shows the arguments."""

@@ -6,13 +6,26 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from .cross_entropy import cross_entropy
 from .elementwise import FUNCTIONS
+from .gated import GATED
+from .losses import LOSSES
+from .pieces import crelu, maxout
 from .rowwise import ROW_FUNCTIONS
 from .slopes import prelu, rrelu
 
 __all__ = ["PUBLIC", "get", "names"]
 
-_CANONICAL: dict[str, Any] = {**FUNCTIONS, "prelu": prelu, "rrelu": rrelu, **ROW_FUNCTIONS}
+_CANONICAL: dict[str, Any] = {
+    **FUNCTIONS,
+    "prelu": prelu,
+    "rrelu": rrelu,
+    **ROW_FUNCTIONS,
+    **GATED,
+    "maxout": maxout,
+    "crelu": crelu,
+    **{loss.name: loss for loss in (cross_entropy, *LOSSES)},
+}
 
 #: Name or alias -> function.
 PUBLIC: Mapping[str, Any] = MappingProxyType(

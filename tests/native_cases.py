@@ -11,15 +11,17 @@ import numpy as np
 
 from fastact.accuracy import bit_patterns
 from fastact.activations import TABLE
+from fastact.declare import Declaration
 from fastact.dialect import build
-from fastact.dialect.kernels import SIGNATURES
+from fastact.fused import FUSED
 
 CSRC = Path(__file__).parent.parent / "csrc"
 DRIVERS = Path(__file__).parent / "csrc"
 DTYPES = {"f32": np.dtype(np.float32), "f64": np.dtype(np.float64)}
+DECLARED: dict[str, Declaration] = {**TABLE, **FUSED}
 KEYS = [
     (name, pass_, dtype)
-    for name, declaration in TABLE.items()
+    for name, declaration in DECLARED.items()
     for pass_ in declaration.passes
     for dtype in DTYPES
 ]
@@ -28,24 +30,26 @@ FLAGS = "-O2 -std=c11 -Wall -Wextra -Werror -fno-math-errno -fno-trapping-math -
 ISA_FLAGS = {"baseline": "", "avx2": "-mavx2 -mfma", "avx512": "-mavx512f", "neon": ""}
 
 
-def inputs(pass_: str, dtype: str, size: int) -> list[np.ndarray]:
+def inputs(name: str, pass_: str, dtype: str, size: int) -> list[np.ndarray]:
     """Return the inputs of a pass: bit patterns, and for a second one the same in another order."""
     x = np.resize(bit_patterns(DTYPES[dtype], size), size)
-    return [np.roll(x, 7 * k) for k in range(len(SIGNATURES[pass_][0]))]
+    return [np.roll(x, 7 * k) for k in range(len(DECLARED[name].signatures[pass_][0]))]
 
 
-def outputs(pass_: str, dtype: str, size: int) -> list[np.ndarray]:
-    return [np.full(size, 7, DTYPES[dtype]) for _ in SIGNATURES[pass_][1]]
+def outputs(name: str, pass_: str, dtype: str, size: int) -> list[np.ndarray]:
+    return [np.full(size, 7, DTYPES[dtype]) for _ in DECLARED[name].signatures[pass_][1]]
 
 
 def params(name: str) -> list[float]:
     """Return parameters of which float32 holds only part."""
-    defaults = (parameter.default for parameter in TABLE[name].params.values())
+    defaults = (parameter.default for parameter in DECLARED[name].params.values())
     return [1.3 if default is None else default * 1.1 for default in defaults]
 
 
-def run(kernel: Any, pass_: str, arrays: Sequence[np.ndarray], *params: Any) -> list[np.ndarray]:
-    out = outputs(pass_, f"f{8 * arrays[0].itemsize}", arrays[0].size)
+def run(
+    kernel: Any, name: str, pass_: str, arrays: Sequence[np.ndarray], *params: Any
+) -> list[np.ndarray]:
+    out = outputs(name, pass_, f"f{8 * arrays[0].itemsize}", arrays[0].size)
     kernel(*arrays, *out, *params)
     return out
 

@@ -16,6 +16,7 @@ from fastact.dialect import build, emit_c, emit_numba
 from fastact.dialect.kernels import DTYPES, kernels, trace
 from fastact.dialect.primitives import coefficients, exact, fma, low, polynomial
 from fastact.dialect.trace import DialectError
+from fastact.fused import FUSED
 
 GOLDEN = Path(__file__).parent / "golden"
 LINE = exact("0.1")
@@ -172,7 +173,7 @@ def test_unchanged_files_are_left_alone(tmp_path: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
     build.write_numba(tmp_path)
     assert before == {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
-    assert {file.stem for file in before} == {"__init__", *TABLE}
+    assert {file.stem for file in before} == {"__init__", *TABLE, *FUSED}
 
 
 def test_the_stub_names_everything_public(tmp_path: Path) -> None:

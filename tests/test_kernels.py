@@ -14,7 +14,7 @@ from conftest import BACKENDS, WORST
 from fastact import accuracy
 from fastact.activations import TABLE
 from fastact.backends import registry
-from fastact.dialect.kernels import SIGNATURES
+from fastact.declare import SIGNATURES
 from native_cases import assert_same_bits, outputs
 
 COMPILED = [name for name in BACKENDS if name != "numpy"]
@@ -67,7 +67,7 @@ def test_cython_and_numba_give_the_same_bits(
         inputs = [x, np.roll(x, 77)][-len(SIGNATURES[pass_][0]) :]
         results = []
         for backend in COMPILED:
-            results.append(outputs(pass_, f"f{8 * x.itemsize}", x.size))
+            results.append(outputs(name, pass_, f"f{8 * x.itemsize}", x.size))
             kernel(backend, name, pass_, dtype)(*inputs, *results[-1], *parameters(name, factor))
         assert_same_bits(*results)
 
@@ -161,6 +161,6 @@ def test_default_parameters_give_the_bits_of_the_general_kernel(
         as_arrays = [np.full(x.shape, value, dtype) for value in TABLE[name].defaults]
         results = []
         for params in (TABLE[name].defaults, as_arrays):
-            results.append(outputs(pass_, f"f{8 * x.itemsize}", x.size))
+            results.append(outputs(name, pass_, f"f{8 * x.itemsize}", x.size))
             kernel(backend, name, pass_, dtype)(*inputs, *results[-1], *params)
         assert_same_bits(*results)

@@ -22,13 +22,14 @@ if reason := cython.why_unavailable():
 from fastact.backends import _native
 
 ISAS = list(_native.available_isas())
-# Every shape of kernel: no parameter, one, two; two inputs; two outputs.
+# Every shape of kernel: no parameter, one, two; two inputs, three; two outputs.
 SHAPES = [
     ("relu", "forward"),
     ("gelu", "forward"),
     ("celu", "forward"),
     ("hard_sigmoid", "vjp"),
     ("silu", "value_and_derivative"),
+    ("swiglu", "vjp"),
 ]
 
 
@@ -65,38 +66,38 @@ def test_every_kernel_is_there(isa: str) -> None:
 @pytest.mark.parametrize("isa", ISAS[:-1])
 @pytest.mark.parametrize("name,pass_,dtype", KEYS, ids=IDS)
 def test_instruction_sets_agree(name: str, pass_: str, dtype: str, isa: str) -> None:
-    x = inputs(pass_, dtype, 4099)
-    expected = run(_native.kernels(ISAS[-1])[name, pass_, dtype], pass_, x, *params(name))
+    x = inputs(name, pass_, dtype, 4099)
+    expected = run(_native.kernels(ISAS[-1])[name, pass_, dtype], name, pass_, x, *params(name))
     assert_same_bits(
-        run(_native.kernels(isa)[name, pass_, dtype], pass_, x, *params(name)), expected
+        run(_native.kernels(isa)[name, pass_, dtype], name, pass_, x, *params(name)), expected
     )
 
 
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("name,pass_,dtype", PARAMETRIC, ids=map("-".join, PARAMETRIC))
 def test_parameter_arrays_agree_with_scalars(name: str, pass_: str, dtype: str, isa: str) -> None:
-    kernel, x = _native.kernels(isa)[name, pass_, dtype], inputs(pass_, dtype, 131)
+    kernel, x = _native.kernels(isa)[name, pass_, dtype], inputs(name, pass_, dtype, 131)
     # What float32 holds exactly has no low part, which arrays cannot give.
     scalars = [float(np.float32(value)) for value in params(name)]
-    expected = run(kernel, pass_, x, *scalars)
+    expected = run(kernel, name, pass_, x, *scalars)
     for choice in range(1, 2 ** len(scalars)):
         mixed = [
             np.full(131, value, DTYPES[dtype]) if choice >> k & 1 else value
             for k, value in enumerate(scalars)
         ]
-        assert_same_bits(run(kernel, pass_, x, *mixed), expected)
+        assert_same_bits(run(kernel, name, pass_, x, *mixed), expected)
 
 
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name,pass_", SHAPES, ids=map("-".join, SHAPES))
 def test_every_length_and_offset(name: str, pass_: str, dtype: str, isa: str) -> None:
-    kernel, whole = _native.kernels(isa)[name, pass_, dtype], inputs(pass_, dtype, 128)
-    expected = run(kernel, pass_, whole, *params(name))
+    kernel, whole = _native.kernels(isa)[name, pass_, dtype], inputs(name, pass_, dtype, 128)
+    expected = run(kernel, name, pass_, whole, *params(name))
     for length in range(71):
         for offset in range(16):
             part = slice(offset, offset + length)
-            out = outputs(pass_, dtype, 128)
+            out = outputs(name, pass_, dtype, 128)
             kernel(*(x[part] for x in whole), *(y[part] for y in out), *params(name))
             assert_same_bits([y[part] for y in out], [y[part] for y in expected])
             assert all((y[:offset] == 7).all() and (y[offset + length :] == 7).all() for y in out)
@@ -139,10 +140,10 @@ def test_nothing_beyond_is_touched() -> None:
 @pytest.mark.parametrize("name,pass_", SHAPES, ids=map("-".join, SHAPES))
 def test_output_over_any_input(name: str, pass_: str, isa: str) -> None:
     kernel, size = _native.kernels(isa)[name, pass_, "f32"], 300_007
-    expected = run(kernel, pass_, inputs(pass_, "f32", size), *params(name))
-    for k in range(len(inputs(pass_, "f32", 1))):
+    expected = run(kernel, name, pass_, inputs(name, pass_, "f32", size), *params(name))
+    for k in range(len(inputs(name, pass_, "f32", 1))):
         for j in range(len(expected)):
-            x, out = inputs(pass_, "f32", size), outputs(pass_, "f32", size)
+            x, out = inputs(name, pass_, "f32", size), outputs(name, pass_, "f32", size)
             out[j] = x[k]
             kernel(*x, *out, *params(name))
             assert_same_bits(out, expected)
@@ -156,22 +157,25 @@ def test_same_bits_on_any_number_of_threads(
     # Long enough for stores that bypass the cache; the offset makes the first vector a part.
     size = (1 << 24) // DTYPES[dtype].itemsize + 100_003
     kernel = cython.kernel(name, pass_, DTYPES[dtype])
-    whole = inputs(pass_, dtype, size)
+    whole = inputs(name, pass_, dtype, size)
     native.set_threads(1)
-    expected = run(kernel, pass_, whole, *params(name))
+    expected = run(kernel, name, pass_, whole, *params(name))
     for count, offset in (2, 1), (3, 5), (8, 0):
         native.set_threads(count)
-        out = outputs(pass_, dtype, size)
+        out = outputs(name, pass_, dtype, size)
         kernel(*(x[offset:] for x in whole), *(y[offset:] for y in out), *params(name))
         assert_same_bits([y[offset:] for y in out], [y[offset:] for y in expected])
 
 
 def test_eight_callers_at_once(native: ModuleType) -> None:
     native.set_threads(4)
-    kernel, x = cython.kernel("silu", "forward", np.dtype("f4")), inputs("forward", "f32", 200_003)
-    expected = run(kernel, "forward", x, 1.0)
+    kernel, x = (
+        cython.kernel("silu", "forward", np.dtype("f4")),
+        inputs("silu", "forward", "f32", 200_003),
+    )
+    expected = run(kernel, "silu", "forward", x, 1.0)
     with ThreadPoolExecutor(8) as pool:
-        for got in pool.map(lambda _: run(kernel, "forward", x, 1.0), range(400)):
+        for got in pool.map(lambda _: run(kernel, "silu", "forward", x, 1.0), range(400)):
             assert_same_bits(got, expected)
 
 
@@ -321,7 +325,7 @@ def test_keywords_are_refused() -> None:
 
 def test_rounding_and_subnormals_stay_as_they_were(native: ModuleType) -> None:
     native.set_threads(2)
-    x = inputs("forward", "f64", 300_000)
-    run(cython.kernel("gelu", "forward", np.dtype(np.float64)), "forward", x)
+    x = inputs("gelu", "forward", "f64", 300_000)
+    run(cython.kernel("gelu", "forward", np.dtype(np.float64)), "gelu", "forward", x)
     smallest = np.array([5e-324, 1.0])
     assert (smallest * 3)[0] == 1.5e-323 and 1.0 + 2.0**-53 == 1.0 and 1.0 + 3 * 2.0**-54 > 1.0

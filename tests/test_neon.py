@@ -49,7 +49,10 @@ def request_bytes(name: str, pass_: str, dtype: str, as_arrays: bool) -> bytes:
     head = struct.pack(
         "32s32s8sqq4d", name.encode(), pass_.encode(), dtype.encode(), SIZE, as_arrays, *scalars
     )
-    arrays = [*inputs(pass_, dtype, SIZE), *(parameter_arrays(name, dtype) if as_arrays else [])]
+    arrays = [
+        *inputs(name, pass_, dtype, SIZE),
+        *(parameter_arrays(name, dtype) if as_arrays else []),
+    ]
     return head + b"".join(array.tobytes() for array in arrays)
 
 
@@ -70,7 +73,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, st
     assert done.returncode == 0, done.stderr.decode()
     found, position = {}, 0
     for request in requests():
-        found[request] = outputs(request[1], request[2], SIZE)
+        found[request] = outputs(*request[:3], SIZE)
         for array in found[request]:
             array[:] = np.frombuffer(done.stdout, array.dtype, SIZE, position)
             position += array.nbytes
@@ -81,8 +84,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, st
 @pytest.mark.parametrize("name,pass_,dtype", KEYS, ids=IDS)
 def test_same_bits(name: str, pass_: str, dtype: str, results: dict) -> None:
     kernel = cython.kernel(name, pass_, DTYPES[dtype])
-    x = inputs(pass_, dtype, SIZE)
-    assert_same_bits(results[name, pass_, dtype, False], run(kernel, pass_, x, *params(name)))
+    x = inputs(name, pass_, dtype, SIZE)
+    assert_same_bits(results[name, pass_, dtype, False], run(kernel, name, pass_, x, *params(name)))
     if params(name):
-        expected = run(kernel, pass_, x, *parameter_arrays(name, dtype))
+        expected = run(kernel, name, pass_, x, *parameter_arrays(name, dtype))
         assert_same_bits(results[name, pass_, dtype, True], expected)

@@ -19,6 +19,7 @@ import pytest
 from fastact import threads
 from fastact.activations import TABLE
 from fastact.backends import numba as backend
+from fastact.declare import SIGNATURES
 
 if (REASON := backend.why_unavailable()) is not None:
     pytest.skip(REASON, allow_module_level=True)
@@ -85,7 +86,7 @@ def kinds_of(name: str, pass_: str, dtype: str, kind: str) -> tuple[FunctionType
     function = getattr(module, f"{pass_}_f{dtype[-2:]}_{kind}")
     array = getattr(types, dtype)[::1]
     params = [types.float64] if kind == "scalar" else [array, types.float64, types.boolean]
-    return function, [array] * len(backend._ARRAYS[pass_]) + params * len(TABLE[name].params)
+    return function, [array] * len(module.ARRAYS[pass_]) + params * len(TABLE[name].params)
 
 
 def run_in(folder: Path, script: str, **variables: str) -> str:
@@ -316,7 +317,7 @@ def test_results_past_the_cache(pass_: str, count: int, monkeypatch: pytest.Monk
     kernel = backend.kernel(WITH_PARAMS[0], pass_, np.dtype(np.float32))
     params = [0.5] * len(TABLE[WITH_PARAMS[0]].params)
     memory = np.random.default_rng(3).normal(size=(3, 160_000)).astype(np.float32)
-    n_outputs = backend._ARRAYS[pass_].count("o")
+    n_outputs = len(SIGNATURES[pass_][1])
     # Outputs that start anywhere in a cache line, alike or not, and end anywhere in one.
     for offset, other, size in [
         (0, 0, 131_072),

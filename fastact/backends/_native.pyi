@@ -23,6 +23,11 @@ class Kernel:
     """One pass of one function for one dtype: takes the inputs, the outputs and the parameters."""
 
     def __call__(self, *args: npt.NDArray[np.floating] | float) -> None: ...
+    def summed(self, *args: npt.NDArray[np.floating] | float) -> float:
+        """Do the same without an array for the first output, of which the sum is returned."""
+
+    def rows(self, *args: npt.NDArray[np.floating] | float) -> None:
+        """Do the same with two-dimensional arrays of one shape, whose rows are contiguous."""
 
 @final
 class RowKernel:

@@ -18,11 +18,16 @@ cdef extern from "fastact.h":
     enum:
         FASTACT_MAX_TABLES
     ctypedef struct fastact_call:
-        const void *inputs "in"[2]
+        const void *inputs "in"[3]
         void *out[2]
         const void *param_array[4]
         double param[4]
         int stream
+        Py_ssize_t row
+        Py_ssize_t in_step[3]
+        Py_ssize_t out_step[2]
+        Py_ssize_t param_step[4]
+        double *sums
     ctypedef struct fastact_kernel:
         const char *name
         const char *pass_ "pass"
@@ -49,6 +54,8 @@ cdef extern from "fastact.h":
     int fastact_tables(const fastact_table **tables)
     void fastact_set_threads(int threads)
     Py_ssize_t fastact_parallel_from(const fastact_kernel *kernel)
+    double fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, Py_ssize_t begin,
+                           Py_ssize_t end) nogil
     void fastact_run(const fastact_kernel *kernel, const fastact_call *call, Py_ssize_t begin,
                      Py_ssize_t end) nogil
 
@@ -83,6 +90,60 @@ cdef class Kernel:
     cdef int typenum
     cdef Py_ssize_t keep_gil_below
 
+    def summed(self, *arguments):
+        """Do the same without an array for the first output, of which the sum is returned."""
+        cdef const fastact_kernel *row = self.row
+        cdef fastact_call call
+        cdef Py_ssize_t begin, end, size = -1
+        cdef int k, n_arrays = row.n_in + row.n_out - 1
+        cdef double part, total = 0
+        if len(arguments) != n_arrays + row.n_params:
+            raise TypeError(f"{self._name()} takes {n_arrays} arrays and {row.n_params} parameters")
+        for k in range(row.n_in):
+            call.inputs[k] = memory(self, arguments[k], False, &size)
+        call.out[0] = NULL
+        for k in range(1, row.n_out):
+            call.out[k] = memory(self, arguments[row.n_in + k - 1], True, &size)
+        for k in range(row.n_params):
+            argument = arguments[n_arrays + k]
+            call.param_array[k] = NULL
+            if cnp.PyArray_Check(argument):
+                call.param_array[k] = memory(self, argument, False, &size)
+            else:
+                call.param[k] = PyFloat_AsDouble(argument)
+        call.row = 0
+        call.sums = NULL
+        for begin in range(0, size, SLICE):
+            end = min(begin + SLICE, size)
+            with nogil:
+                part = fastact_run_sum(self.row, &call, begin, end)
+            total += part
+            PyErr_CheckSignals()
+        return total
+
+    def rows(self, *arguments):
+        """Do the same with two-dimensional arrays of one shape, whose rows are contiguous."""
+        cdef const fastact_kernel *row = self.row
+        cdef fastact_call call
+        cdef Py_ssize_t shape[2]
+        cdef int k, n_arrays = row.n_in + row.n_out
+        if len(arguments) != n_arrays + row.n_params:
+            raise TypeError(f"{self._name()} takes {n_arrays} arrays and {row.n_params} parameters")
+        shape[0] = -1
+        for k in range(row.n_in):
+            call.inputs[k] = matrix(self, arguments[k], False, shape, &call.in_step[k])
+        for k in range(row.n_out):
+            call.out[k] = matrix(self, arguments[row.n_in + k], True, shape, &call.out_step[k])
+        for k in range(row.n_params):
+            argument = arguments[n_arrays + k]
+            call.param_array[k] = NULL
+            if cnp.PyArray_Check(argument):
+                call.param_array[k] = matrix(self, argument, False, shape, &call.param_step[k])
+            else:
+                call.param[k] = PyFloat_AsDouble(argument)
+        call.row = shape[1]
+        run(self, &call, shape[0] * shape[1])
+
     def __repr__(self):
         return f"<native kernel {self._name()}>"
 
@@ -94,6 +155,7 @@ cdef int run(Kernel self, fastact_call *call, Py_ssize_t size) except -1:
     """Run the kernel over all elements; a large call lets other threads and Ctrl-C through."""
     cdef Py_ssize_t begin, end
     call.stream = 0
+    call.sums = NULL
     if size < self.keep_gil_below:
         fastact_run(self.row, call, 0, size)
         return 0
@@ -126,8 +188,30 @@ cdef object call_kernel(object callable, arguments args, size_t nargsf, PyObject
             call.param_array[k] = memory(self, argument, False, &size)
         else:
             call.param[k] = PyFloat_AsDouble(argument)
+    call.row = 0
     run(self, &call, size)
     return None
+
+
+cdef void *matrix(Kernel self, object argument, bint written, Py_ssize_t *shape, Py_ssize_t *step) except? NULL:
+    """Return the array's memory and how far apart its rows are, its shape checked against `shape`."""
+    cdef cnp.ndarray array
+    if not cnp.PyArray_Check(argument):
+        raise TypeError(f"{self._name()}: expected an array, not {type(argument).__name__}")
+    array = <cnp.ndarray>argument
+    if cnp.PyArray_TYPE(array) != self.typenum or not cnp.PyArray_ISNOTSWAPPED(array):
+        raise TypeError(f"{self._name()}: the array is {array.dtype}")
+    if (cnp.PyArray_NDIM(array) != 2 or not cnp.PyArray_ISALIGNED(array)
+            or cnp.PyArray_STRIDE(array, 1) != cnp.PyArray_ITEMSIZE(array)
+            or written and not cnp.PyArray_ISWRITEABLE(array)):
+        raise ValueError(f"{self._name()}: the array is not of two dimensions, with contiguous rows, "
+                         f"aligned{' and writeable' if written else ''}")
+    if shape[0] < 0:
+        shape[0], shape[1] = cnp.PyArray_DIM(array, 0), cnp.PyArray_DIM(array, 1)
+    elif shape[0] != cnp.PyArray_DIM(array, 0) or shape[1] != cnp.PyArray_DIM(array, 1):
+        raise ValueError(f"{self._name()}: the shapes differ")
+    step[0] = cnp.PyArray_STRIDE(array, 0)
+    return cnp.PyArray_DATA(array)
 
 
 cdef void *memory(Kernel self, object argument, bint written, Py_ssize_t *size) except? NULL:
@@ -335,6 +419,7 @@ cdef object call_short(Binding binding, arguments args, object out):
     for k in range(4):
         call.param_array[k] = NULL
         call.param[k] = binding.params[k]
+    call.row = 0
     run(kernel, &call, size)
     if out is not None:
         return out
@@ -363,6 +448,7 @@ cdef object call_scalar(Binding binding, object x):
     for k in range(4):
         call.param_array[k] = NULL
         call.param[k] = binding.params[k]
+    call.row = 0
     run(kernel, &call, 1)
     if double:
         return float64(wides[0]) if self.n_out == 1 else (float64(wides[0]), float64(wides[1]))

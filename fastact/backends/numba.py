@@ -25,14 +25,6 @@ name: Final = "numba"
 
 _KERNELS: Final = f"{__package__}._kernels"
 _BITS: Final = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
-# The arrays that a pass takes: inputs, then outputs
-_ARRAYS: Final = {
-    "forward": "io",
-    "derivative": "io",
-    "vjp": "iio",
-    "value_and_derivative": "ioo",
-    "vjp_from_output": "iio",
-}
 # float32 elements from which two threads are clearly faster than one, by cost class. Best times of
 # one and of two threads, us: hard_swish 65,536: 7.6, 7.7; 131,072: 14.6, 11.4. elu 16,384: 5.0,
 # 6.8; 32,768: 9.0, 8.8. silu 32,768: 23.1, 15.5. mish 8,192: 7.2, 7.6; 16,384: 13.7, 10.6.
@@ -95,7 +87,7 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
     except (ModuleNotFoundError, AttributeError, KeyError):
         message = f"the numba backend has no kernel {name}, {pass_}, {dtype}"
         raise KeyError(message) from None
-    dtype, arrays = np.dtype(dtype), _ARRAYS[pass_]
+    dtype, arrays = np.dtype(dtype), module.ARRAYS[pass_]
     n_arrays = len(arrays)
     n_params = scalar.__code__.co_argcount - n_arrays
     variant = _Variant(scalar, dtype, arrays + "f" * n_params, module.COST)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import reference, reference_rows
+from .. import reference, reference_fused, reference_rows
+from ..fused import FUSED
 from .registry import Kernel
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -30,6 +31,8 @@ def describe() -> dict[str, str]:
 
 def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
     """Return the kernel of one pass of one function; it computes in float64 and rounds once."""
+    if hasattr(reference_fused.FUSED.get(name), pass_):
+        return _fused_kernel(name, pass_)
     definition = reference.TABLE.get(name)
     lacks = pass_ == "vjp_from_output" and definition and definition.slope_from_output is None
     if definition is None or lacks or pass_ not in _PASSES:
@@ -47,6 +50,24 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
                     *(array[part] for array in operands[:arrays]),
                     *(value[part] if isinstance(value, np.ndarray) else value for value in params),
                 )
+
+    return run
+
+
+def _fused_kernel(name: str, pass_: str) -> Kernel:
+    n_in, n_params = len(FUSED[name].signatures[pass_][0]), len(FUSED[name].params)
+
+    def run(*operands: Any) -> None:
+        size = operands[0].size
+        for start in range(0, size, BLOCK):
+            part = slice(start, start + BLOCK)
+            values = [v[part] if isinstance(v, np.ndarray) else v for v in operands]
+            results = reference_fused.evaluate(
+                name, pass_, *values[:n_in], *values[len(values) - n_params :]
+            )
+            with np.errstate(all="ignore"):
+                for out, result in zip(values[n_in:], results, strict=False):
+                    out[:] = result
 
     return run
 

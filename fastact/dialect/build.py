@@ -8,12 +8,15 @@ from itertools import groupby
 from pathlib import Path
 
 from ..activations import TABLE
+from ..declare import Declaration
+from ..fused import FUSED, GATES
 from ..rows import ROWS
 from . import emit_c, emit_c_rows, emit_numba, emit_stub
 from .kernels import kernels
 from .row_kernels import row_kernels
 
 PACKAGE = Path(__file__).resolve().parent.parent
+ELEMENTWISE: dict[str, Declaration] = {**TABLE, **FUSED}
 
 
 def write(path: Path, text: str) -> None:
@@ -25,7 +28,7 @@ def write(path: Path, text: str) -> None:
 def write_c(directory: Path) -> None:
     """Write kernels.h and kernels.def, and the same for rows."""
     directory.mkdir(parents=True, exist_ok=True)
-    every = list(kernels(TABLE))
+    every = list(kernels(ELEMENTWISE))
     write(directory / "kernels.h", emit_c.header(every, PACKAGE.parent))
     write(directory / "kernels.def", emit_c.rows(every))
     rows = list(row_kernels(ROWS))
@@ -34,20 +37,20 @@ def write_c(directory: Path) -> None:
 
 
 def write_numba(directory: Path) -> None:
-    """Write the package of Numba kernels, a module for each activation."""
+    """Write the package of Numba kernels, a module for each function."""
     directory.mkdir(parents=True, exist_ok=True)
     stamp = hashlib.sha256((PACKAGE / "backends" / "numba_ops.py").read_bytes()).hexdigest()[:16]
     write(
         directory / "__init__.py",
-        '"""Kernels emitted from fastact/activations.py, a module for each activation."""\n',
+        '"""Kernels emitted from the tables, a module for each function."""\n',
     )
-    for name, group in groupby(kernels(TABLE), key=lambda kernel: kernel.name):
+    for name, group in groupby(kernels(ELEMENTWISE), key=lambda kernel: kernel.name):
         write(directory / f"{name}.py", emit_numba.module(group, stamp))
 
 
 def write_stub(directory: Path) -> None:
     """Write the type stub of the package whose folder this is."""
-    write(directory / "__init__.pyi", emit_stub.stub(TABLE.values(), ROWS.values()))
+    write(directory / "__init__.pyi", emit_stub.stub(TABLE.values(), ROWS.values(), GATES))
 
 
 def main() -> None:

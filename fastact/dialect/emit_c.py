@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from .graph import OPERATIONS, DType, Node
-from .kernels import SIGNATURES, Kernel
+from .kernels import Kernel
 
 Leaf = Callable[[Node], str]
 
@@ -85,8 +85,8 @@ def header(kernels: Iterable[Kernel], root: Path) -> str:
 def rows(kernels: Iterable[Kernel]) -> str:
     """kernels.def: one row a kernel, for whoever includes it to give a meaning to."""
     return "".join(
-        f"FASTACT_KERNEL({k.name}, {k.pass_}, {k.dtype}, {len(SIGNATURES[k.pass_][0])}, "
-        f"{len(SIGNATURES[k.pass_][1])}, {len(k.declaration.params)}, {k.cost}, "
+        f"FASTACT_KERNEL({k.name}, {k.pass_}, {k.dtype}, {len(k.signature[0])}, "
+        f"{len(k.signature[1])}, {len(k.declaration.params)}, {k.cost}, "
         f"{int(k.plain is not None)})\n"
         for k in kernels
     )

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import isfinite
 
+from ..declare import Declaration
 from .graph import OPERATIONS, Node
-from .kernels import SIGNATURES, Kernel
+from .kernels import Kernel
 
 INFIX = {
     "add": "+",
@@ -55,7 +56,7 @@ class Module:
 
     def function(self, kernel: Kernel, kind: str) -> Iterator[str]:
         arrays = kind == "array"
-        inputs, outputs = SIGNATURES[kernel.pass_]
+        inputs, outputs = kernel.signature
         params = [
             text
             for k in range(len(kernel.declaration.params))
@@ -112,7 +113,11 @@ class Module:
             return self.constant(kernel.dtype, node.value)
         return self.names.get(node, node.op)
 
-    def text(self, cost: str, defaults: tuple[float, ...], stamp: str) -> str:
+    def text(self, declaration: Declaration, cost: str, stamp: str) -> str:
+        arrays = {
+            pass_: "i" * len(inputs) + "o" * len(outputs)
+            for pass_, (inputs, outputs) in declaration.signatures.items()
+        }
         head = [
             f"# Emitted from fastact/activations.py for numba_ops.py {stamp}.",
             "import numpy as np",
@@ -122,7 +127,8 @@ class Module:
             ")",
             "",
             f'COST = "{cost}"',
-            f"DEFAULTS = ({''.join(f'{number(value)}, ' for value in defaults)})",
+            f"ARRAYS = {arrays}",
+            f"DEFAULTS = ({''.join(f'{number(value)}, ' for value in declaration.defaults)})",
             *(f"{name} = {NUMPY[dtype]}({text})" for (dtype, text), name in self.constants.items()),
         ]
         return "\n".join((*head, *self.lines)) + "\n"
@@ -134,4 +140,4 @@ def module(kernels: Iterable[Kernel], stamp: str) -> str:
     kernels = list(kernels)
     for kernel in kernels:
         result.add(kernel)
-    return result.text(kernels[0].cost, kernels[0].declaration.defaults, stamp)
+    return result.text(kernels[0].declaration, kernels[0].cost, stamp)

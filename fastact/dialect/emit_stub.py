@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..declare import Declaration, Parameter, RowDeclaration
-from .kernels import SIGNATURES
 
 HEAD = '''\
 """Emitted from fastact/activations.py and rows.py: the public names with their types."""
@@ -19,9 +18,15 @@ from .backends.registry import get_backend as get_backend
 from .backends.registry import register_backend as register_backend
 from .backends.registry import set_backend as set_backend
 from .backends.registry import use_backend as use_backend
+from .cross_entropy import cross_entropy as cross_entropy
 from .elementwise import Elementwise
+from .gated import Gated
 from .lookup import get as get
 from .lookup import names as names
+from .losses import binary_cross_entropy as binary_cross_entropy
+from .losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
+from .pieces import crelu as crelu
+from .pieces import maxout as maxout
 from .rowwise import GumbelSoftmax, Hardmax, RowReduction, Rowwise
 from .slopes import prelu as prelu
 from .slopes import rrelu as rrelu
@@ -33,13 +38,14 @@ __version__: str
 OPTIONS = "*, out: Any = ..., where: ArrayLike = ..., dtype: DTypeLike | None = ..."
 
 
-def stub(table: Iterable[Declaration], rows: Iterable[RowDeclaration]) -> str:
+def stub(table: Iterable[Declaration], rows: Iterable[RowDeclaration], gates: Iterable[str]) -> str:
     """Return the text of ``__init__.pyi``."""
     lines: list[str] = []
     for declaration in table:
         lines += ["", *_classes(declaration)]
+    lines += ["", *(f"{name}: Gated" for name in gates)]
     # Their calls are typed where they are defined: all have the same parameters.
-    lines += ["", "hardmax: Hardmax", "gumbel_softmax: GumbelSoftmax"]
+    lines += ["hardmax: Hardmax", "gumbel_softmax: GumbelSoftmax"]
     for row in rows:
         if not row.name.startswith("_"):
             kind = "Rowwise" if row.passes["forward"].outputs else "RowReduction"
@@ -62,7 +68,7 @@ def _classes(declaration: Declaration) -> Iterator[str]:
 
 
 def _call(declaration: Declaration, pass_: str) -> str:
-    inputs, outputs = SIGNATURES[pass_]
+    inputs, outputs = declaration.signatures[pass_]
     arrays = ", ".join(f"{array}: ArrayLike" for array in inputs)
     parameters = "".join(f"{_parameter(parameter)}, " for parameter in declaration.params.values())
     choices = "".join(f"{name}: bool | str = ..., " for name in declaration.choices)

@@ -1,25 +1,16 @@
-"""From declarations to kernels: the traced graph of every (activation, pass, type)."""
+"""From declarations to kernels: the traced graph of every (function, pass, type)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import FunctionType
 
-from ..declare import Declaration
+from ..declare import Declaration, Fused, Signature
 from .graph import OPERATIONS, DType, Graph, Node
 from .trace import Tracer
 
 DTYPES: tuple[DType, ...] = ("f32", "f64")
-
-#: pass -> (names of its inputs, names of its outputs)
-SIGNATURES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "forward": (("x",), ("out",)),
-    "derivative": (("x",), ("out",)),
-    "vjp": (("g", "x"), ("out",)),
-    "value_and_derivative": (("x",), ("out", "dout")),
-    "vjp_from_output": (("g", "y"), ("out",)),
-}
 
 # A division keeps its unit busy for as long as five to eight other operations.
 WEIGHT = {"div": 6, "sqrt": 6}
@@ -46,6 +37,10 @@ class Kernel:
         return self.declaration.name
 
     @property
+    def signature(self) -> Signature:
+        return self.declaration.signatures[self.pass_]
+
+    @property
     def work(self) -> int:
         """Its weighted operations."""
         return sum(WEIGHT.get(node.op, 1) for node in self.nodes if node.op in OPERATIONS)
@@ -62,11 +57,15 @@ def trace(
     """Trace one kernel of `declaration`, for parameters that are known if `defaults` are given."""
     graph = Graph(dtype)
     tracer = Tracer(graph, {})
-    inputs = [graph.input(f"in{k}") for k in range(len(SIGNATURES[pass_][0]))]
+    inputs = [graph.input(f"in{k}") for k in range(len(declaration.signatures[pass_][0]))]
     params: list[Node | float] = list(defaults or ())
     for k in range(0 if defaults else len(declaration.params)):
         params.append(param := graph.input(f"p{k}"))
         tracer.low_parts[param] = graph.input(f"p{k}_lo") if dtype == "f32" else graph.absent()
+
+    if isinstance(declaration, Fused):
+        results = _trace_fused(tracer, declaration, pass_, [*inputs, *params])
+        return Kernel(declaration, pass_, dtype, graph.needed(results), results)
 
     def value(function: FunctionType) -> Node:
         return tracer.lane(tracer.call(function, inputs[-1], *params))
@@ -87,6 +86,15 @@ def trace(
     return Kernel(declaration, pass_, dtype, graph.needed(results), results)
 
 
+def _trace_fused(
+    tracer: Tracer, declaration: Fused, pass_: str, arguments: list[Node | float]
+) -> list[Node]:
+    if pass_ not in declaration.functions:
+        raise TypeError(f"{declaration.name} declares no {pass_}")
+    result = tracer.call(declaration.functions[pass_], *arguments)
+    return [tracer.lane(value) for value in (result if isinstance(result, tuple) else (result,))]
+
+
 def with_plain(kernel: Kernel) -> Kernel:
     """Add the kernel for the default parameters if it saves a tenth of the work."""
     defaults = kernel.declaration.defaults
@@ -96,7 +104,7 @@ def with_plain(kernel: Kernel) -> Kernel:
     return replace(kernel, plain=plain) if plain.work < 0.9 * kernel.work else kernel
 
 
-def kernels(table: dict[str, Declaration]) -> Iterator[Kernel]:
+def kernels(table: Mapping[str, Declaration]) -> Iterator[Kernel]:
     """Every kernel of the table, always in the same order."""
     for declaration in table.values():
         for pass_ in declaration.passes:

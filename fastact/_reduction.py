@@ -1,0 +1,143 @@
+"""What the losses share: their arguments, and sums that do not depend on the number of threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import _arguments
+from ._walk import clashes, regions
+from .backends.registry import Kernel, active
+from .elementwise import Pass
+
+__all__ = [
+    "REDUCTIONS",
+    "Loss",
+    "apart",
+    "check_g",
+    "check_reduction",
+    "matching",
+    "reduced",
+    "summed",
+    "target_for",
+]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+REDUCTIONS = ("mean", "sum", "none")
+# Elements of a block whose losses are kept to be summed. Four float64 operands of it, all of them copies, are 1 MiB.
+BLOCK = 1 << 15
+
+
+class Loss:
+    """Base of the losses: a public object with a name that it is found by."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    source: str
+
+    def __init__(self) -> None:
+        self.__module__ = "fastact"
+        self.__name__ = self.__qualname__ = self.name
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+def check_reduction(label: str, reduction: str) -> None:
+    """Raise unless it is one of the three."""
+    if reduction not in REDUCTIONS:
+        choices = ", ".join(REDUCTIONS)
+        raise ValueError(f"{label}(): reduction={reduction!r}: choose one of {choices}")
+
+
+def matching(label: str, what: str, value: Any, shape: tuple[int, ...], loop: Any) -> Any:
+    """Return a weight as a float, or as an array of `loop` broadcast to `shape`."""
+    if value is None:
+        return 1.0
+    value = _arguments.parameter_value(label, what, value)
+    if type(value) is float:
+        return value
+    try:
+        return np.broadcast_to(np.asarray(value).astype(loop, copy=False), shape)
+    except ValueError:
+        raise ValueError(
+            f"{label}(): {what} of shape {value.shape} does not broadcast to {shape}"
+        ) from None
+
+
+def target_for(label: str, out: Any, shape: tuple[int, ...], loop: np.dtype[Any]) -> Array:
+    """Return `out` once it is known to fit, or a new array."""
+    if out is None:
+        return np.empty(shape, loop)
+    (out,) = _arguments.normalize_out(label, out, 1)
+    _arguments.check_out(label, (out,), loop)
+    if out.shape != shape:
+        raise ValueError(f"{label}(): out is of shape {out.shape}, the result of shape {shape}")
+    array: Array = out
+    return array
+
+
+def check_g(label: str, g: Any, shape: tuple[int, ...], reduction: str) -> Array:
+    """Return the gradient with respect to the loss as an array, once it is known to fit."""
+    array = _arguments.real_array(label, g)
+    if array.shape != (shape if reduction == "none" else ()):
+        raise ValueError(f"{label}(): g of shape {array.shape} does not fit the loss")
+    return array
+
+
+def apart(out: Array, *operands: Any) -> list[Any]:
+    """Copy what writing `out`, element by element, would overwrite before it is read."""
+    return [a.copy() if isinstance(a, np.ndarray) and clashes(a, out) else a for a in operands]
+
+
+def reduced(total: float, count: float, reduction: str, dtype: np.dtype[Any]) -> Any:
+    """Return a sum, or the mean, as a scalar of `dtype`; the mean of nothing is NaN."""
+    with np.errstate(all="ignore"):
+        value = np.float64(total)
+        return (value / count if reduction == "mean" else value).astype(dtype)
+
+
+def summed(
+    function: Pass, inputs: list[Array], out: Array | None, params: tuple[Any, ...], loop: Any
+) -> float:
+    """Return the sum of the first output of `function`, which goes nowhere else; a second one goes to `out`.
+
+    All arrays are of one shape.
+    """
+    dtype = np.dtype(np.float64 if loop.itemsize == 8 else np.float32)
+    kernel = function.kernels[active()][dtype]
+    assert kernel is not None
+    arrays = [*inputs, *([] if out is None else [out]), *params]
+    if hasattr(kernel, "summed") and all(
+        _flat(a, dtype) for a in arrays if isinstance(a, np.ndarray)
+    ):
+        return float(
+            kernel.summed(*(a.reshape(-1) if isinstance(a, np.ndarray) else a for a in arrays))
+        )
+    total = 0.0
+    with np.errstate(all="ignore"):
+        for region in regions(inputs[0].shape, BLOCK):
+            total += _summed_block(kernel, len(inputs), region, arrays, out, dtype)
+    return total
+
+
+def _flat(array: Array, dtype: np.dtype[Any]) -> bool:
+    return array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
+
+
+def _summed_block(
+    kernel: Kernel, n_in: int, region: Any, arrays: list[Any], out: Array | None, dtype: Any
+) -> float:
+    """Return the sum over one region, whose operands are copied where they are not flat."""
+    parts = [a[region] if isinstance(a, np.ndarray) else a for a in arrays]
+    flat = [
+        np.ascontiguousarray(a, dtype).reshape(-1) if isinstance(a, np.ndarray) else a
+        for a in parts
+    ]
+    losses = np.empty(flat[0].size, dtype)
+    kernel(*flat[:n_in], losses, *flat[n_in:])
+    if out is not None and not np.may_share_memory(flat[n_in], parts[n_in]):
+        parts[n_in][...] = flat[n_in].reshape(parts[n_in].shape)
+    return float(np.add.reduce(losses, dtype=np.float64))

@@ -1,0 +1,156 @@
+"""Gates: one array, activated, times another, given as two arrays or packed into one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from . import _arguments, _docs, _gate_docs, _override
+from ._call import fast_call
+from .declare import Declaration
+from .elementwise import Pass
+from .fused import FUSED, GATES
+
+__all__ = ["GATED", "Gated", "GatedVjp", "OneGradient"]
+
+_ORDERS = ("gate_first", "value_first")
+# PyTorch's glu activates the second half; of the others, most code activates the first.
+_DEFAULT_ORDER = {"glu": "value_first"}
+
+
+@fast_call
+class GatedVjp(Pass):
+    """The gradients of a gate: called as ``(g, gate, value)``, or as ``(g, x, axis=-1, order=...)``."""
+
+    __doc__ = _docs.OnInstance(_gate_docs.document, class_value=__doc__)
+    __signature__ = _docs.OnInstance(_gate_docs.signature)
+
+    def __init__(self, declaration: Declaration) -> None:
+        super().__init__(declaration, "vjp")
+        self.order = _DEFAULT_ORDER.get(declaration.name, "gate_first")
+
+    @property
+    def parts(self) -> tuple[OneGradient, ...]:  # type: ignore[override]
+        """What computes each gradient alone."""
+        return OneGradient(self, 0), OneGradient(self, 1)
+
+    def call(self, *args: Any, out: Any = None, **options: Any) -> Any:
+        """Compute, as calling the object does; ``inspect.signature`` shows the arguments."""
+        if len(args) != 2:
+            return super().call(*args, out=out, **options)
+        return self._packed(*args, out=out, **options)
+
+    def _packed(
+        self,
+        g: Any,
+        x: Any,
+        *,
+        axis: int = -1,
+        order: str | None = None,
+        out: Any = None,
+        dtype: Any = None,
+    ) -> Any:
+        label = self.__qualname__
+        halves, x = _halves(label, x, axis, order or self.order)
+        gate, value = (x[half] for half in halves)
+        if _override.takes_over(x) or _override.takes_over(g):
+            if out is not None:
+                raise TypeError(f"{label}() takes an out for NumPy arrays alone")
+            gradients = super().call(g, gate, value, dtype=dtype)
+            in_order = gradients if halves[0] == min(halves, key=_start) else gradients[::-1]
+            return np.concatenate(in_order, axis)
+        if out is None:
+            arrays = (_arguments.real_array(label, g), _arguments.real_array(label, x))
+            out = np.empty(x.shape, _arguments.loop_dtype(label, (g, x), arrays, dtype))
+        elif not isinstance(out, np.ndarray) or out.shape != x.shape:
+            raise ValueError(f"{label}(): out is not an array of shape {x.shape}")
+        super().call(g, gate, value, out=tuple(out[half] for half in halves), dtype=dtype)
+        return out
+
+
+class OneGradient:
+    """One of the two gradients of a gate, for whoever takes functions of one result alone."""
+
+    def __init__(self, function: GatedVjp, place: int) -> None:
+        self.__module__ = "fastact"
+        self.__name__ = self.__qualname__ = f"{function.__name__}_{place}"
+        self.signature = None
+        self.nin, self.nout, self.nargs = function.nin, 1, function.nin + 1
+        self.types = [f"{char * self.nin}->{char}" for char in "efd"]
+        self.ntypes = len(self.types)
+        self._function = function
+        self._place = place
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """Compute both and return the one."""
+        return self._function(*inputs, **options)[self._place]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return OneGradient, (self._function, self._place)
+
+
+@fast_call
+class Gated(Pass):
+    """A gate: called as ``(gate, value)``, or with both packed into one array as ``(x, axis=-1, order=...)``.
+
+    Attributes
+    ----------
+    name : str
+        The canonical name.
+    aliases : tuple of str
+        Its other names.
+    parameters : mapping of str to object
+        What a packed call takes, with the defaults.
+    source : str
+        Where it is defined.
+    vjp : GatedVjp
+        ``f.vjp(g, gate, value)``: the gradients with respect to gate and value. ``f.vjp(g, x)``: the gradient with
+        respect to the packed array.
+    """
+
+    __doc__ = _docs.OnInstance(_gate_docs.document, class_value=__doc__)
+    __signature__ = _docs.OnInstance(_gate_docs.signature)
+
+    def __init__(self, declaration: Declaration) -> None:
+        super().__init__(declaration, "forward")
+        self.name = declaration.name
+        self.aliases = declaration.aliases
+        self.source = declaration.source
+        self.vjp = GatedVjp(declaration)
+        self.order = self.vjp.order
+        self.parameters: Mapping[str, object] = MappingProxyType({"axis": -1, "order": self.order})
+
+    def call(self, *args: Any, out: Any = None, **options: Any) -> Any:
+        """Compute, as calling the object does; ``inspect.signature`` shows the arguments."""
+        if len(args) != 1:
+            return super().call(*args, out=out, **options)
+        axis, order = options.pop("axis", -1), options.pop("order", self.order)
+        halves, x = _halves(self.__qualname__, args[0], axis, order)
+        return super().call(*(x[half] for half in halves), out=out, **options)
+
+
+def _halves(label: str, x: Any, axis: int, order: str) -> tuple[list[tuple[slice, ...]], Any]:
+    """Return where gate and value lie in x, and x as something that can be cut."""
+    if order not in _ORDERS:
+        raise ValueError(f"{label}(): order={order!r}: choose one of {', '.join(_ORDERS)}")
+    if not _override.takes_over(x):
+        x = np.asanyarray(x)
+    axis = normalize_axis_index(axis, x.ndim)
+    length = x.shape[axis]
+    if length % 2:
+        raise ValueError(f"{label}(): the {length} elements of axis {axis} cannot be halved")
+    before = (slice(None),) * axis
+    halves = [(*before, slice(0, length // 2)), (*before, slice(length // 2, length))]
+    return halves if order == "gate_first" else halves[::-1], x
+
+
+def _start(half: tuple[slice, ...]) -> int:
+    return int(half[-1].start)
+
+
+#: Canonical name -> gate, in the order of the table.
+GATED: dict[str, Gated] = {name: Gated(FUSED[name]) for name in GATES}
