@@ -360,7 +360,8 @@ class _Block:
         """Return where the kernel writes the gradient: where it belongs, if that is contiguous memory."""
         assert self.out is not None
         if self.out.dtype == self.dtype and self.out.flags.c_contiguous and self.out.flags.aligned:
-            return self.out.reshape(self.shape)
+            place: Array = self.out.reshape(self.shape)
+            return place
         return np.empty(self.shape, self.dtype)
 
     def _finish(self, gradient: Array, maximum: Array, ignored: Array | None) -> None:
