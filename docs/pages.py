@@ -110,7 +110,7 @@ def page(name: str) -> str:
         _special(function) if has_slope else "",
         _accuracy(name) if isinstance(function, Elementwise) else "",
         _elsewhere(name),
-        _source(function),
+        f"## Source\n\n{_linked(function.source)}" if hasattr(function, "source") else "",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -157,10 +157,11 @@ def _text(doc: str) -> str:
 
 
 def _docstring(function: Any) -> str:
-    """Return a docstring in NumPy's style, without the signature that it may begin with."""
+    """Return a docstring in NumPy's style, without the signature and the source that have their places."""
     text = inspect.cleandoc(function.__doc__ or "").replace("|", "\\|")
     first, _, rest = text.partition("\n\n")
     text = rest if first.startswith(f"{function.__name__}(") else text
+    text = text.removesuffix(f"Source: {getattr(function, 'source', '')}.")
     return str(NumpyDocstring(text, Config(napoleon_use_rtype=False), what="function"))
 
 
@@ -245,13 +246,6 @@ def _elsewhere(name: str) -> str:
         known = {row.pop("function"): row for row in csv.DictReader(file)}
     rows = [(library, f"`{text}`") for library, text in known.get(name, {}).items() if text]
     return "## In other libraries\n\n" + table(("library", "name"), rows, 2) if rows else ""
-
-
-def _source(function: Any) -> str:
-    source = getattr(function, "source", "")
-    # A docstring that is shown may name it already.
-    shown = "" if isinstance(function, Elementwise) else _docstring(function)
-    return f"## Source\n\n{_linked(source)}" if source and source not in shown else ""
 
 
 def _linked(source: str) -> str:
