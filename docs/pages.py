@@ -123,10 +123,20 @@ def _head(function: Any) -> str:
         lines += [f"   {line}" for line in _docstring(function).splitlines()]
     if aliases:
         lines += ["", f"Also known as {aliases}."]
-    passes = ", ".join(f"``{name}``" for name in PASSES if _takes(function, name))
+    passes = ", ".join(
+        f"``{name}({_required(getattr(function, name))})``"
+        for name in PASSES
+        if _takes(function, name)
+    )
     if passes:
         lines += ["", f"Its passes: {passes}."]
     return "````{eval-rst}\n" + "\n".join(lines) + "\n````"
+
+
+def _required(function: Any) -> str:
+    """Return the arguments that a call cannot do without."""
+    parameters = inspect.signature(function).parameters.values()
+    return ", ".join(p.name for p in parameters if p.default is inspect.Parameter.empty)
 
 
 def _takes(function: Any, pass_: str) -> bool:

@@ -155,6 +155,14 @@ def test_a_page_for_each_function(pages: Any, name: str) -> None:
     assert f"{{figure}} ../gallery/{name}.png" in text
 
 
+def test_passes_with_what_they_take(pages: Any) -> None:
+    assert "``vjp(g, x)``, ``value_and_derivative(x)``, ``vjp_from_output(g, y)``" in pages.page(
+        "tanh"
+    )
+    assert "Its passes: ``vjp(g, y)``." in pages.page("softmax")
+    assert "``vjp(g, x, weight)``" in pages.page("prelu")
+
+
 def test_special_values_are_the_functions_own(pages: Any) -> None:
     text = pages.page("hard_swish")
     assert (
