@@ -18,7 +18,7 @@ from fastact import reference
 from fastact.elementwise import FUNCTIONS
 
 DOCS, BENCH = ROOT / "docs", ROOT / "bench"
-sympy = pytest.importorskip("sympy", reason="formulas are SymPy's")
+sympy = pytest.importorskip("sympy", reason="needs the extra `docs`")
 special = pytest.importorskip("scipy.special")
 
 WORDS = {
