@@ -436,6 +436,9 @@ def celu_slope_from_output(y: Any, alpha: float) -> Any:
 
 
 SELU_SCALE = exact("1.0507009873554804934193349852946")
+# Rounded to float32, λ is more than it is, and the largest result becomes infinite: of all inputs 3.23862215e38 alone.
+SELU_SCALE_DOWN = per_type(f32=1.0507009029388428, f64=1.0507009873554805)
+SELU_HUGE = per_type(f32=3.2e38, f64=1.7e308)
 SELU_SCALE_ALPHA = exact("1.7580993408473768599402175208123")
 
 
@@ -446,9 +449,8 @@ SELU_SCALE_ALPHA = exact("1.7580993408473768599402175208123")
 def selu(x: Any) -> Any:
     """λ·elu(x, α), λ = 1.0507009873554804934…, α = 1.6732632423543772848…. The derivative is λα at 0."""
     below = expm1(min(x, 0.0))
-    return (
-        x * SELU_SCALE if x >= 0.0 else fma(below, SELU_SCALE_ALPHA, below * low(SELU_SCALE_ALPHA))
-    )
+    rise = SELU_SCALE if x < SELU_HUGE else SELU_SCALE_DOWN
+    return x * rise if x >= 0.0 else fma(below, SELU_SCALE_ALPHA, below * low(SELU_SCALE_ALPHA))
 
 
 @selu.derivative
