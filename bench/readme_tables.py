@@ -18,9 +18,9 @@ def functions() -> str:
     head = ("function", "also known as", "parameters", "what it is", "source")
     return (
         table(head, map(_row, map(fa.get, fa.names())), numbers_from=len(head))
-        + "\n\nEach has `derivative`, `vjp` and `value_and_derivative`. `vjp_from_output` is there for "
+        + "\n\nEach activation has `derivative`, `vjp` and `value_and_derivative`. `vjp_from_output` is there for "
         + ", ".join(f"`{name}`" for name in fa.names() if _from_output(fa.get(name)))
-        + "."
+        + ". The losses have `value_and_grad` and `vjp`, all others but `hardmax` `vjp`."
     )
 
 

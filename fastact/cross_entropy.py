@@ -364,10 +364,10 @@ class _Block:
             return place
         return np.empty(self.shape, self.dtype)
 
-    def _finish(self, gradient: Array, maximum: Array, ignored: Array | None) -> None:
+    def _finish(self, gradient: Array, statistic: Array, ignored: Array | None) -> None:
         """Clear what NaN and infinity have left in ignored rows, and write the gradient where it belongs."""
         assert self.out is not None
-        if ignored is not None and (spoiled := ignored & ~np.isfinite(maximum)).any():
+        if ignored is not None and (spoiled := ignored & ~np.isfinite(statistic)).any():
             np.copyto(gradient, 0.0, where=spoiled[:, None, :])
         if not np.may_share_memory(gradient, self.out):
             np.copyto(self.out, gradient.reshape(self.out.shape), casting="unsafe")
@@ -395,7 +395,7 @@ class _Block:
             )
             own = 0.0 - self._scaled(weight) * (missing + (maximum - maximum))
             np.put_along_axis(gradient, places, own[:, None, :].astype(self.dtype), 1)
-            self._finish(gradient, maximum, ignored)
+            self._finish(gradient, maximum + others, ignored)
         return np.where(ignored, 0.0, losses)
 
     def _soft(self) -> Array:
@@ -413,7 +413,7 @@ class _Block:
             if ignored is not None:
                 np.copyto(shares, 0.0, where=ignored[:, None, :])
             np.subtract(gradient, shares, out=gradient, casting="unsafe")
-            self._finish(gradient, maximum, ignored)
+            self._finish(gradient, maximum + others, ignored)
         return losses if ignored is None else np.where(ignored, 0.0, losses)
 
     def _shares(self) -> tuple[Array, Array | None]:

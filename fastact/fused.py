@@ -39,8 +39,8 @@ def gate(*, source: str) -> Callable[[Callable[..., Any]], declare.Fused]:
     return FUSED.fused(source=source, signatures=GATE)
 
 
-# Activations come as (p, p_low, unit), slopes as (p, unit), to be read as (p + p_low)·unit with p a normal number; 0
-# where they are less than half the smallest number, so that a gate of -1e9 is closed to any value.
+# Activations come as (p, p_low, unit), slopes as (p, unit), to be read as (p + p_low)·unit with p a normal number; the
+# unit is 0 where they are less than half the smallest number, so that a gate of -1e9 is closed to any value.
 
 
 def product(p: Any, p_low: Any, unit: Any, factor: Any) -> Any:
@@ -59,13 +59,12 @@ def product(p: Any, p_low: Any, unit: Any, factor: Any) -> Any:
 
 def sigmoid_parts(x: Any) -> Any:
     s, s_low, unit, _ = logistic_parts(x, absent, exp_negative)
-    closed = x < LOWEST
-    return 0.0 if closed else s, 0.0 if closed else s_low, unit
+    return s, s_low, 0.0 if x < LOWEST else unit
 
 
 def sigmoid_slope_parts(x: Any) -> Any:
     b, unit = bell_parts(x, absent)
-    return 0.0 if abs(x) > -LOWEST else b, unit
+    return b, 0.0 if abs(x) > -LOWEST else unit
 
 
 @gate(source="Dauphin, Fan, Auli, Grangier 2016, arXiv:1612.08083")
@@ -91,7 +90,7 @@ def silu_parts(x: Any) -> Any:
 
 def silu_slope_parts(x: Any) -> Any:
     d, unit = swish_slope_parts(x, absent, x, absent)
-    return 0.0 if x < LOWEST else d, unit
+    return d, 0.0 if x < LOWEST else unit
 
 
 @gate(source="Shazeer 2020, arXiv:2002.05202")

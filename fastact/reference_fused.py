@@ -19,8 +19,13 @@ from .reference import TABLE, Reference
 class Gate:
     """activation(gate)·value. One that `closes` is 0 along a half-line, where no gradient passes, not even inf·0."""
 
-    activation: Reference
+    name: str
     closes: bool = False
+
+    @property
+    def activation(self) -> Reference:
+        """The definition of the activation."""
+        return TABLE[self.name]
 
     def forward(self, m: Mathematics, gate: Number, value: Number) -> tuple[Number]:
         """Evaluate the gate."""
@@ -77,11 +82,11 @@ class BinaryCrossEntropy:
 
 
 FUSED: dict[str, Any] = {
-    "glu": Gate(TABLE["sigmoid"]),
-    "swiglu": Gate(TABLE["silu"]),
-    "geglu": Gate(TABLE["gelu"]),
-    "reglu": Gate(TABLE["relu"], closes=True),
-    "bilinear": Gate(TABLE["identity"]),
+    "glu": Gate("sigmoid"),
+    "swiglu": Gate("silu"),
+    "geglu": Gate("gelu"),
+    "reglu": Gate("relu", closes=True),
+    "bilinear": Gate("identity"),
     "crelu": CRelu(),
     "_bce_with_logits": BinaryCrossEntropy(),
 }
