@@ -24,7 +24,7 @@ DType = np.dtype[Any]
 Index = tuple[Any, ...]
 
 # Elements of a block, in all operands together, and bytes of a mask.
-SCRATCH_BYTES = 1 << 19
+SCRATCH_BYTES = 3 << 17
 MASK_BYTES = 1 << 18
 # Fewer elements than this in one call of a kernel, and Python's share of the time shows.
 FEW = 1 << 12
