@@ -72,6 +72,8 @@ def temperature_of(label: str, name: str, value: Any) -> float:
 
 def broadcast(label: str, name: str, array: Array, shape: Shape) -> Array:
     """Broadcast an operand to the shape of the data."""
+    if array.shape == shape:
+        return array
     try:
         return np.broadcast_to(array, shape)
     except ValueError:

@@ -24,7 +24,7 @@ DType = np.dtype[Any]
 Index = tuple[Any, ...]
 
 # Elements of a block, in all operands together, and bytes of a mask.
-SCRATCH_BYTES = 1 << 19
+SCRATCH_BYTES = 3 << 17
 MASK_BYTES = 1 << 18
 # Fewer elements than this in one call of a kernel, and Python's share of the time shows.
 FEW = 1 << 12
@@ -53,11 +53,54 @@ def compute(
     float16 is computed in float32 and rounded once. An input that shares memory with an output in any
     way but element by element is copied first.
     """
+    if _is_small_and_plain(axes, operands):
+        return _run_small(kernel, loop, axes, operands)
     operands = _without_overlap(operands)
     layout = _Layout(operands, axes)
     operands = layout.allocate(operands, loop)
     _Walk(kernel, loop, layout, operands).run()
     return [out for out in (*operands.outputs, *operands.row_outputs) if out is not None]
+
+
+def _is_small_and_plain(axes: tuple[int, ...], operands: RowOperands) -> bool:
+    """Tell whether new arrays in C order will do, for inputs of which a copy fits a block."""
+    inputs = operands.inputs
+    return (
+        all(out is None for out in (*operands.outputs, *operands.row_outputs))
+        and all(array.flags.c_contiguous for array in inputs)
+        and sum(array.size for array in inputs) * 16 <= SCRATCH_BYTES
+        and bool(axes)
+        and max(axes) - min(axes) + 1 == len(axes)
+    )
+
+
+def _run_small(
+    kernel: Kernel, loop: DType, axes: tuple[int, ...], operands: RowOperands
+) -> list[Array]:
+    """Compute in one call: a list, a number, a small mask or float16 takes a third of the time."""
+    shape = operands.inputs[-1].shape
+    first, last = min(axes), max(axes) + 1
+    outer, inner = math.prod(shape[:first]), math.prod(shape[last:])
+    three, rows = (outer, math.prod(shape[first:last]), inner), (outer, inner)
+    dtype = np.dtype(np.float32) if loop.itemsize == 2 else loop
+    where = operands.where
+    mask = None if where is None else np.ascontiguousarray(where).reshape(three)
+    with np.errstate(all="ignore"):
+        given = [_rounded(array, loop, dtype).reshape(three) for array in operands.inputs]
+        given += [_rounded(array, loop, dtype).reshape(rows) for array in operands.row_inputs]
+        outputs = [np.empty(three, dtype) for _ in operands.outputs]
+        row_outputs = [np.empty(rows, dtype) for _ in operands.row_outputs]
+        kernel(*given, *outputs, *row_outputs, mask, *operands.params)
+        short = (*shape[:first], *[1] * (last - first), *shape[last:])
+        results = [out.reshape(shape) for out in outputs] + [r.reshape(short) for r in row_outputs]
+        return [result.astype(loop, copy=False) for result in results]
+
+
+def _rounded(array: Array, loop: DType, dtype: DType) -> Array:
+    """Return the array in `dtype` and C order, rounded to `loop` first, as NumPy does."""
+    if array.dtype != loop:
+        array = array.astype(loop)
+    return np.require(array.astype(dtype, copy=False), requirements=["C", "A"])
 
 
 def _without_overlap(operands: RowOperands) -> RowOperands:

@@ -71,6 +71,8 @@ def stream_rows(
         write(file, memoryview(head), target)
 
         def put(place: int, result: Array) -> None:
+            if not result.size:  # a memoryview of nothing cannot be cast
+                return
             file.seek(len(head) + place * loop.itemsize)
             write(file, np.ascontiguousarray(result).data.cast("B"), target)
 

@@ -15,6 +15,7 @@ import pytest
 import fastact as fa
 from fastact.backends import registry
 from fastact.elementwise import FUNCTIONS, Elementwise
+from fastact.rows import ROWS
 
 ROOT = Path(__file__).parents[1]
 # Where this fastact was imported from: the sources, or site-packages.
@@ -55,6 +56,37 @@ class StrictBackend:
                 assert out.flags.writeable
                 for array in arrays:
                     same = array.ctypes.data == out.ctypes.data
+                    assert array is out or same or not np.may_share_memory(array, out)
+            kernel(*operands)
+
+        return checked
+
+    def row_kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> registry.Kernel:
+        assert dtype in (np.float32, np.float64)
+        kernel = registry._load("numpy").row_kernel(name, pass_, dtype)
+        declared = ROWS[name].passes[pass_]
+        names = (declared.inputs, declared.row_inputs, declared.outputs, declared.row_outputs)
+        counts = [len(part) for part in names]
+
+        def checked(*operands: Any) -> None:
+            *arrays, mask, temperature = operands
+            assert len(arrays) == sum(counts)
+            assert type(temperature) is float
+            written = arrays[counts[0] + counts[1] :]
+            outer, axis, inner = arrays[0].shape
+            for place, array in enumerate(arrays):
+                row = counts[0] <= place < counts[0] + counts[1] or place >= sum(counts[:3])
+                assert type(array) is np.ndarray
+                assert array.shape == ((outer, inner) if row else (outer, axis, inner))
+                assert array.dtype == dtype
+                assert array.flags.c_contiguous and array.flags.aligned
+            if mask is not None:
+                assert mask.dtype == np.bool_ and mask.flags.c_contiguous
+                assert mask.shape in ((1, axis, inner), (outer, axis, inner))
+            for out in written:
+                assert out.flags.writeable
+                for array in (*arrays, *([] if mask is None else [mask])):
+                    same = array.ctypes.data == out.ctypes.data and array.shape == out.shape
                     assert array is out or same or not np.may_share_memory(array, out)
             kernel(*operands)
 
