@@ -78,6 +78,7 @@ typedef struct {
 /* The loops of one row kernel over a block; NULL where its statistic has no use for one. */
 typedef struct {
     void (*max)(const fastact_block *b);
+    void (*prepare)(const fastact_block *b); /* once the maximum is a row value, before sums */
     void (*sum)(const fastact_block *b);
     void (*move)(const fastact_block *b); /* the sums become relative to the maximum of the row values */
     void (*start)(const fastact_block *b);

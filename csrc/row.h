@@ -237,6 +237,19 @@ LANE void T(finish_loop)(T(piece) finish, T(piece) rows, int n_derived, int n_ro
     }
 }
 
+/* What terms need of the maximum stands in the first of the derived values. */
+LANE void T(prepare_loop)(T(piece) prepare, int n_derived, int n_params, const fastact_block *b)
+{
+    const T(parameters) given = T(broadcast)(b, n_params);
+    for (ptrdiff_t at = 0; at < b->rows; at += T(WIDTH)) {
+        T(v) row[ROW_SLOTS], out[ROW_SLOTS];
+        T(load_values)(b, at, row);
+        prepare(NULL, row, given.p, given.p_lo, out);
+        for (int k = 0; k < n_derived; k++)
+            T(store)(T(values)(b, ROW_DERIVED + k) + at, out[k]);
+    }
+}
+
 LANE void T(start_loop)(T(piece) start, int n_params, const fastact_block *b)
 {
     const T(parameters) given = T(broadcast)(b, n_params);

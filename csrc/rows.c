@@ -215,6 +215,13 @@ static void sum_of_slab(tile *t, int worker, ptrdiff_t slab)
     }
 }
 
+static void give_max(const plan *p, const fastact_block *b)
+{
+    p->kernel->lanes->give_max(b);
+    if (p->loops->prepare != NULL)
+        p->loops->prepare(b);
+}
+
 /* Maximum and sums in one go: what has been summed up moves along when the maximum grows. */
 static void online_of_slab(tile *t, int worker, ptrdiff_t slab)
 {
@@ -228,7 +235,7 @@ static void online_of_slab(tile *t, int worker, ptrdiff_t slab)
         b.values = values.bytes;
         b.fresh = begin == slab * p->slab;
         p->loops->max(&b);
-        p->kernel->lanes->give_max(&b);
+        give_max(p, &b);
         if (!b.fresh)
             p->loops->move(&b);
         p->loops->sum(&b);
@@ -296,7 +303,7 @@ static void find_max(tile *t, int worker)
 {
     each_slab(t, worker, max_of_slab);
     const fastact_block b = total(t);
-    t->plan->kernel->lanes->give_max(&b);
+    give_max(t->plan, &b);
 }
 
 static void find_sums(tile *t, int worker)
@@ -311,7 +318,7 @@ static void find_online(tile *t, int worker)
     const plan *p = t->plan;
     each_slab(t, worker, online_of_slab);
     fastact_block b = total(t);
-    p->kernel->lanes->give_max(&b);
+    give_max(p, &b);
     for (ptrdiff_t slab = 0; slab < p->slabs && p->slabs > 1; slab++) {
         b.known = known_of(t, slab);
         p->loops->move(&b);
