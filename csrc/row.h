@@ -79,6 +79,14 @@ LANE T(v) T(load_some)(const T(t) *p, ptrdiff_t n)
     return n >= T(WIDTH) ? T(load)(p) : T(load_part)(p, n);
 }
 
+LANE void T(store_some)(T(t) *p, ptrdiff_t n, T(v) v)
+{
+    if (n >= T(WIDTH))
+        T(store)(p, v);
+    else
+        T(store_part)(p, n, v);
+}
+
 /* hi + lo += v, keeping what rounding hi leaves behind. */
 LANE void T(add_exactly)(T(v) *hi, T(v) *lo, T(v) v)
 {
@@ -160,10 +168,8 @@ LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int n_params, const 
                 terms(in, row, given.p, given.p_lo, one);
                 for (int s = 0; s < n_sums; s++)
                     t[s][j] = T(select)(counts, one[s], T(set)(0));
-                if (kept != NULL && n >= T(WIDTH))
-                    T(store)(kept + at, one[0]);
-                else if (kept != NULL)
-                    T(store_part)(kept + at, n, one[0]);
+                if (kept != NULL)
+                    T(store_some)(kept + at, n, one[0]);
             }
             for (int s = 0; s < n_sums; s++)
                 T(add_exactly)(&hi[s], &lo[s],
@@ -205,10 +211,7 @@ LANE void T(map_loop)(T(piece) map, int n_in, int n_params, double excluded, con
                 in[1] = T(load_some)(second + at, n);
             map(in, row, given.p, given.p_lo, &y);
             y = T(select)(T(present)(T(mask_at)(b, c, i), n), y, T(set)((T(t))excluded));
-            if (n >= T(WIDTH))
-                T(store)(out + at, y);
-            else
-                T(store_part)(out + at, n, y);
+            T(store_some)(out + at, n, y);
         }
     }
 }
