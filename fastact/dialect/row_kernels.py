@@ -40,8 +40,9 @@ class RowKernel:
     pieces : dict of str to Piece
         "key" (what is maximised), "terms" (what is summed), "moved" (sums for another maximum, from in0 = the old
         one), "prepare" (the first derived slots, of what terms need of the maximum) and "prepared_terms" (the terms
-        from these), "start" and "next" (the value solved for), "finish" (the derived slots), "rows" (the row outputs), "map"
-        (the outputs), "stored" (the output from in0 = the first term, where nothing else of the elements is needed).
+        from these), "start" and "next" (the value solved for), "finish" (the derived slots), "rows" (the row
+        outputs), "map" (the outputs), "stored" (the output from in0 = the first term, where nothing else of the
+        elements is needed).
     plain : RowKernel or None
         The same for the default parameters.
     """
