@@ -59,7 +59,8 @@ typedef struct {
 enum fastact_statistic { fastact_none, fastact_sums, fastact_exp_sum, fastact_solve };
 
 /* Rows as the lanes see them: columns of vectors. A vector holds consecutive elements of one row, if
-   `along`, and otherwise one element each of as many rows. Steps are in elements. */
+   `along`, and otherwise one element each of as many rows, or some each of `fold` rows. Steps are in
+   elements. */
 typedef struct {
     const void *in[FASTACT_MAX_INPUTS];
     void *out;
@@ -68,7 +69,7 @@ typedef struct {
     ptrdiff_t in_step, out_step, terms_step, mask_step; /* from column to column */
     ptrdiff_t columns, steps, last; /* steps: vectors in a column; last: lanes of the last one */
     ptrdiff_t rows;
-    int along;
+    int along, fold;
     int fresh; /* nothing is known yet */
     const double *param;
     void *values; /* [FASTACT_ROW_SLOTS + FASTACT_MAX_ROW_OUTPUTS][FASTACT_MAX_ROWS] */
@@ -78,6 +79,7 @@ typedef struct {
 /* The loops of one row kernel over a block; NULL where its statistic has no use for one. */
 typedef struct {
     void (*max)(const fastact_block *b);
+    void (*prepare)(const fastact_block *b); /* once the maximum is a row value, before sums */
     void (*sum)(const fastact_block *b);
     void (*move)(const fastact_block *b); /* the sums become relative to the maximum of the row values */
     void (*start)(const fastact_block *b);
@@ -96,6 +98,7 @@ typedef struct {
     ptrdiff_t count, stride; /* stride: from one element of a row to the next */
     ptrdiff_t axis;          /* the length of a row */
     int whole;               /* each run fills a vector */
+    ptrdiff_t cut, cut_length; /* a last step that is shorter, or -1 */
     fastact_run_of_rows run[FASTACT_MAX_ROWS];
 } fastact_runs;
 

@@ -79,6 +79,14 @@ LANE T(v) T(load_some)(const T(t) *p, ptrdiff_t n)
     return n >= T(WIDTH) ? T(load)(p) : T(load_part)(p, n);
 }
 
+LANE void T(store_some)(T(t) *p, ptrdiff_t n, T(v) v)
+{
+    if (n >= T(WIDTH))
+        T(store)(p, v);
+    else
+        T(store_part)(p, n, v);
+}
+
 /* hi + lo += v, keeping what rounding hi leaves behind. */
 LANE void T(add_exactly)(T(v) *hi, T(v) *lo, T(v) v)
 {
@@ -160,10 +168,8 @@ LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int n_params, const 
                 terms(in, row, given.p, given.p_lo, one);
                 for (int s = 0; s < n_sums; s++)
                     t[s][j] = T(select)(counts, one[s], T(set)(0));
-                if (kept != NULL && n >= T(WIDTH))
-                    T(store)(kept + at, one[0]);
-                else if (kept != NULL)
-                    T(store_part)(kept + at, n, one[0]);
+                if (kept != NULL)
+                    T(store_some)(kept + at, n, one[0]);
             }
             for (int s = 0; s < n_sums; s++)
                 T(add_exactly)(&hi[s], &lo[s],
@@ -205,10 +211,7 @@ LANE void T(map_loop)(T(piece) map, int n_in, int n_params, double excluded, con
                 in[1] = T(load_some)(second + at, n);
             map(in, row, given.p, given.p_lo, &y);
             y = T(select)(T(present)(T(mask_at)(b, c, i), n), y, T(set)((T(t))excluded));
-            if (n >= T(WIDTH))
-                T(store)(out + at, y);
-            else
-                T(store_part)(out + at, n, y);
+            T(store_some)(out + at, n, y);
         }
     }
 }
@@ -234,6 +237,19 @@ LANE void T(finish_loop)(T(piece) finish, T(piece) rows, int n_derived, int n_ro
         rows(NULL, row, given.p, given.p_lo, out);
         for (int k = 0; k < n_row_out; k++)
             T(store)(T(values)(b, ROW_SLOTS + k) + at, out[k]);
+    }
+}
+
+/* What terms need of the maximum stands in the first of the derived values. */
+LANE void T(prepare_loop)(T(piece) prepare, int n_derived, int n_params, const fastact_block *b)
+{
+    const T(parameters) given = T(broadcast)(b, n_params);
+    for (ptrdiff_t at = 0; at < b->rows; at += T(WIDTH)) {
+        T(v) row[ROW_SLOTS], out[ROW_SLOTS];
+        T(load_values)(b, at, row);
+        prepare(NULL, row, given.p, given.p_lo, out);
+        for (int k = 0; k < n_derived; k++)
+            T(store)(T(values)(b, ROW_DERIVED + k) + at, out[k]);
     }
 }
 

@@ -61,6 +61,37 @@ LANE void T(fold_sum)(T(v) *hi, T(v) *lo, T(v) other, T(v) other_lo, int distanc
     *hi = x;
 }
 
+/* Lanes k, k + fold, k + 2 * fold, ... of a column are one row: what they know, together, in each. */
+LANE T(v) T(fold_lanes_max)(T(v) best, int fold)
+{
+    T(t) lane[T(WIDTH)];
+    T(store)(lane, best);
+    for (int k = fold; k < T(WIDTH) / fold * fold; k++)
+        lane[k % fold] = lane[k] > lane[k % fold] ? lane[k] : lane[k % fold];
+    for (int k = fold; k < T(WIDTH); k++)
+        lane[k] = lane[k % fold];
+    return T(load)(lane);
+}
+
+LANE void T(fold_lanes_sum)(T(v) *hi, T(v) *lo, int fold)
+{
+    T(t) high[T(WIDTH)], rest[T(WIDTH)];
+    T(store)(high, *hi);
+    T(store)(rest, *lo);
+    for (int k = fold; k < T(WIDTH) / fold * fold; k++) {
+        const int to = k % fold;
+        const T(t) sum = high[to] + high[k], back = sum - high[to];
+        rest[to] += rest[k] + ((high[to] - (sum - back)) + (high[k] - back));
+        high[to] = sum;
+    }
+    for (int k = fold; k < T(WIDTH); k++) {
+        high[k] = high[k % fold];
+        rest[k] = rest[k % fold];
+    }
+    *hi = T(load)(high);
+    *lo = T(load)(rest);
+}
+
 /* The maximum becomes a row value; along the row, that of lane k is then that of column k of a group. */
 static void T(give_max)(const fastact_block *b)
 {
@@ -73,7 +104,7 @@ static void T(give_max)(const fastact_block *b)
                 best[k] = known[c + k < b->columns ? c + k : c].best;
             FASTACT_FOLD_ALL(T(fold_max), best, best)
         } else {
-            best[0] = known[c].best;
+            best[0] = b->fold ? T(fold_lanes_max)(known[c].best, b->fold) : known[c].best;
         }
         T(store)(T(values)(b, ROW_MAX) + (b->along ? c : c * T(WIDTH)), best[0]);
     }
@@ -98,6 +129,8 @@ static void T(give_sums)(const fastact_block *b, int n_sums)
             } else {
                 hi[0] = known[c].hi[s];
                 lo[0] = known[c].lo[s];
+                if (b->fold)
+                    T(fold_lanes_sum)(&hi[0], &lo[0], b->fold);
             }
             T(store)(T(values)(b, ROW_SUMS + s) + at,
                      T(select)(T(eq)(lo[0], lo[0]), T(add)(hi[0], lo[0]), hi[0]));
@@ -142,14 +175,11 @@ static void T(unpack_rows)(const T(t) *from, ptrdiff_t count, ptrdiff_t axis, T(
             rows[k] = T(load)(from + (j + (k < n ? k : 0)) * T(WIDTH));
         T(transpose)(rows);
         for (int k = 0; k < T(WIDTH); k++)
-            if (n >= T(WIDTH))
-                T(store)(y + k * axis + j, rows[k]);
-            else
-                T(store_part)(y + k * axis + j, n, rows[k]);
+            T(store_some)(y + k * axis + j, n, rows[k]);
     }
 }
 
-/* One run of rows, elements [begin, end), to `at`. */
+/* One run of rows, `count` elements of each, to `at`. */
 static void T(pack_run)(const T(t) *x, ptrdiff_t stride, ptrdiff_t length, ptrdiff_t count, T(t) *at)
 {
     if (length == 1)
@@ -157,8 +187,7 @@ static void T(pack_run)(const T(t) *x, ptrdiff_t stride, ptrdiff_t length, ptrdi
             at[j * T(WIDTH)] = x[j * stride];
     else
         for (ptrdiff_t j = 0; j < count; j++)
-            for (ptrdiff_t k = 0; k < length; k++)
-                at[j * T(WIDTH) + k] = x[j * stride + k];
+            T(store_some)(at + j * T(WIDTH), length, T(load_some)(x + j * stride, length));
 }
 
 static void T(unpack_run)(const T(t) *at, ptrdiff_t stride, ptrdiff_t length, ptrdiff_t count, T(t) *y)
@@ -168,8 +197,7 @@ static void T(unpack_run)(const T(t) *at, ptrdiff_t stride, ptrdiff_t length, pt
             y[j * stride] = at[j * T(WIDTH)];
     else
         for (ptrdiff_t j = 0; j < count; j++)
-            for (ptrdiff_t k = 0; k < length; k++)
-                y[j * stride + k] = at[j * T(WIDTH) + k];
+            T(store_some)(y + j * stride, length, T(load_part)(at + j * T(WIDTH), length));
 }
 
 /* Rows are transposed as vectors from this length on; below, one by one. */
@@ -200,7 +228,10 @@ static void T(pack)(const fastact_runs *runs, const void *from, void *to, ptrdif
             T(pack_rows)(x + run->offset, runs->axis, end - begin, at);
             r += T(WIDTH) - 1;
         } else {
-            T(pack_run)(x + run->offset, runs->stride, run->length, end - begin, at);
+            const ptrdiff_t cut = end - 1 == runs->cut, count = end - begin - cut;
+            T(pack_run)(x + run->offset, runs->stride, run->length, count, at);
+            T(pack_run)(x + run->offset + count * runs->stride, 0, runs->cut_length, cut,
+                        at + count * T(WIDTH));
         }
     }
 }
@@ -223,7 +254,10 @@ static void T(unpack)(const fastact_runs *runs, const void *from, void *to, ptrd
             T(unpack_rows)(at, end - begin, runs->axis, y + run->offset);
             r += T(WIDTH) - 1;
         } else {
-            T(unpack_run)(at, runs->stride, run->length, end - begin, y + run->offset);
+            const ptrdiff_t cut = end - 1 == runs->cut, count = end - begin - cut;
+            T(unpack_run)(at, runs->stride, run->length, count, y + run->offset);
+            T(unpack_run)(at + count * T(WIDTH), 0, runs->cut_length, cut,
+                          y + run->offset + count * runs->stride);
         }
     }
 }

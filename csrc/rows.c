@@ -1,8 +1,8 @@
 /* Rows, from a call to the loops of its kernel.
 
    The rows of a call fall into tiles. A tile that runs along its rows (inner == 1) is read where it is; any
-   other has a lane for each row, which need not lie side by side, and is packed into columns of vectors.
-   Both are then the same: a block of columns.
+   other has a lane for each row, or several lanes for each of a few long rows. Its rows, which need not lie
+   side by side, are packed into columns of vectors. Both are then the same: a block of columns.
 
    A row is cut into slabs and those into chunks, at places that depend on nothing but its length. Chunks
    are summed up one by one into their slab, and slabs in order into the row. So the result is the same
@@ -20,6 +20,7 @@ enum {
     MAX_COLUMNS = 32,       /* of a tile */
     MAX_PACKED_COLUMNS = 8, /* of a packed tile */
     PACKED_BYTES = 1 << 18, /* a tile that is larger is packed chunk by chunk */
+    FOLD_FROM = 16,         /* vectors; few rows this long do not get a lane each */
     MAX_KNOWN = 6 * 64,     /* bytes of what is known of a column, at most */
     MAX_ITEM = 8,
     ITEM_ELEMENTS = 1 << 12,  /* that a worker takes at a time */
@@ -36,6 +37,8 @@ typedef struct {
     const fastact_row_loops *loops;
     int along, online;
     ptrdiff_t rows, tile_rows, tiles; /* rows: of the whole call */
+    ptrdiff_t tile_lanes;             /* of a packed tile */
+    ptrdiff_t fold;                   /* rows that share a vector, several elements of each; or 0 */
     ptrdiff_t first_tile;             /* of the present slice */
     ptrdiff_t steps, last;            /* vectors of a row, and lanes of the last one */
     ptrdiff_t chunk, slab, slabs;     /* in steps */
@@ -73,8 +76,9 @@ static fastact_block empty_block(tile *t)
     const plan *p = t->plan;
     fastact_block b = {0};
     b.columns = t->columns;
-    b.rows = t->rows;
+    b.rows = p->fold ? p->kernel->lanes->width : t->rows;
     b.along = p->along;
+    b.fold = (int)p->fold;
     b.param = p->call->param;
     b.values = t->values.bytes;
     b.last = p->kernel->lanes->width;
@@ -104,7 +108,7 @@ static void place_along(tile *t, fastact_block *b, ptrdiff_t begin)
 /* Where `packed` keeps input k, or the mask after the last input. */
 static char *packed_part(const plan *p, char *packed, int k)
 {
-    return packed + k * p->tile_rows * p->packed * p->kernel->lanes->item;
+    return packed + k * p->tile_lanes * p->packed * p->kernel->lanes->item;
 }
 
 static void pack_mask(const tile *t, unsigned char *to, ptrdiff_t begin, ptrdiff_t end)
@@ -116,7 +120,7 @@ static void pack_mask(const tile *t, unsigned char *to, ptrdiff_t begin, ptrdiff
         unsigned char *at = to + run->row / width * p->packed * width + run->row % width;
         const unsigned char *from = p->call->mask + run->offset + begin * t->mask_runs.stride;
         for (ptrdiff_t j = begin; j < end; j++, at += width, from += t->mask_runs.stride)
-            for (ptrdiff_t k = 0; k < run->length; k++)
+            for (ptrdiff_t k = 0; k < (j == t->mask_runs.cut ? t->mask_runs.cut_length : run->length); k++)
                 at[k] = from[k];
     }
 }
@@ -145,6 +149,8 @@ static void place_packed(tile *t, fastact_block *b, char *packed, ptrdiff_t begi
     b->in_step = b->out_step = b->terms_step = b->mask_step = p->packed * lanes->width;
     if (p->call->mask != NULL)
         b->mask = (unsigned char *)packed_part(p, packed, p->kernel->n_in) + at;
+    if (begin + b->steps == p->steps)
+        b->last = p->last;
 }
 
 /* The block of steps [begin, end), for reading. */
@@ -215,6 +221,13 @@ static void sum_of_slab(tile *t, int worker, ptrdiff_t slab)
     }
 }
 
+static void give_max(const plan *p, const fastact_block *b)
+{
+    p->kernel->lanes->give_max(b);
+    if (p->loops->prepare != NULL)
+        p->loops->prepare(b);
+}
+
 /* Maximum and sums in one go: what has been summed up moves along when the maximum grows. */
 static void online_of_slab(tile *t, int worker, ptrdiff_t slab)
 {
@@ -228,7 +241,7 @@ static void online_of_slab(tile *t, int worker, ptrdiff_t slab)
         b.values = values.bytes;
         b.fresh = begin == slab * p->slab;
         p->loops->max(&b);
-        p->kernel->lanes->give_max(&b);
+        give_max(p, &b);
         if (!b.fresh)
             p->loops->move(&b);
         p->loops->sum(&b);
@@ -296,7 +309,7 @@ static void find_max(tile *t, int worker)
 {
     each_slab(t, worker, max_of_slab);
     const fastact_block b = total(t);
-    t->plan->kernel->lanes->give_max(&b);
+    give_max(t->plan, &b);
 }
 
 static void find_sums(tile *t, int worker)
@@ -311,7 +324,7 @@ static void find_online(tile *t, int worker)
     const plan *p = t->plan;
     each_slab(t, worker, online_of_slab);
     fastact_block b = total(t);
-    p->kernel->lanes->give_max(&b);
+    give_max(p, &b);
     for (ptrdiff_t slab = 0; slab < p->slabs && p->slabs > 1; slab++) {
         b.known = known_of(t, slab);
         p->loops->move(&b);
@@ -342,8 +355,11 @@ static void compute(tile *t, int worker)
     const fastact_row_kernel *kernel = p->kernel;
     const ptrdiff_t item = kernel->lanes->item, bytes = t->rows * item;
     const fastact_block b = empty_block(t);
-    for (int k = 0; k < kernel->n_row_in; k++)
+    for (int k = 0; k < kernel->n_row_in; k++) {
         memcpy(values_of(t, k), (const char *)p->call->row_in[k] + t->first * item, (size_t)bytes);
+        for (ptrdiff_t lane = p->fold; p->fold && lane < kernel->lanes->width; lane++)
+            memcpy(values_of(t, k) + lane * item, values_of(t, k) + lane % p->fold * item, (size_t)item);
+    }
     if (t->packed != NULL)
         each_slab(t, worker, pack_slab);
     if (p->online) {
@@ -375,6 +391,15 @@ static void find_runs(const tile *t, fastact_runs *runs, ptrdiff_t outer_step)
     runs->stride = call->inner;
     runs->axis = call->axis;
     runs->whole = 1;
+    runs->cut = -1;
+    if (t->plan->fold) {
+        const ptrdiff_t elements = width / call->inner, left = call->axis % elements;
+        *runs = (fastact_runs){.count = 1, .stride = elements * call->inner, .cut = -1};
+        runs->run[0] = (fastact_run_of_rows){0, runs->stride, outer * outer_step};
+        runs->cut = left ? t->plan->steps - 1 : -1;
+        runs->cut_length = left * call->inner;
+        return;
+    }
     for (ptrdiff_t row = 0; row < t->rows; row += length) {
         length = smaller(smaller(width - lane, call->inner - inner), t->rows - row);
         runs->whole &= length == width;
@@ -426,8 +451,14 @@ static void cut_rows(plan *p)
     p->rows = call->outer * call->inner;
     p->steps = p->along ? ratio_up(call->axis, width) : call->axis;
     p->last = p->along ? call->axis - (p->steps - 1) * width : width;
+    if (call->inner > 1 && 2 * call->inner <= width && call->axis >= FOLD_FROM * width) {
+        const ptrdiff_t elements = width / call->inner, left = call->axis % elements;
+        p->fold = call->inner;
+        p->steps = ratio_up(call->axis, elements);
+        p->last = left ? left * call->inner : width;
+    }
     p->chunk = CHUNK_BYTES / vector;
-    p->slab = ratio_up(ratio_up(p->steps, p->chunk), MAX_SLABS) * p->chunk;
+    p->slab = larger(1, ratio_up(ratio_up(p->steps, p->chunk), MAX_SLABS)) * p->chunk;
     p->slabs = ratio_up(p->steps, p->slab);
     p->online = p->kernel->statistic == fastact_exp_sum
                 && p->steps * vector > (p->along ? FITS_BYTES : PACKED_BYTES);
@@ -444,9 +475,12 @@ static void cut_tiles(plan *p)
         const ptrdiff_t column = larger(1, p->steps * vector * p->kernel->n_in);
         const ptrdiff_t columns = smaller(MAX_PACKED_COLUMNS, PACKED_BYTES / column);
         p->packed = columns > 0 ? p->steps : p->chunk;
-        p->tile_rows = (columns > 0 ? columns : MAX_PACKED_COLUMNS) * lanes->width;
+        p->tile_lanes = (columns > 0 ? columns : MAX_PACKED_COLUMNS) * lanes->width;
+        if (p->fold)
+            p->tile_lanes = lanes->width;
+        p->tile_rows = p->fold ? p->fold : p->tile_lanes;
         /* The inputs, and after them the mask. */
-        p->scratch = (p->kernel->n_in * lanes->item + 1) * p->tile_rows * p->packed;
+        p->scratch = (p->kernel->n_in * lanes->item + 1) * p->tile_lanes * p->packed;
     }
     p->tiles = ratio_up(p->rows, p->tile_rows);
 }

@@ -27,10 +27,12 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
 #undef T
 
 /* Which loops a statistic needs; the others are never referred to, and the compiler drops them. */
-#define FASTACT_LOOPS_none(K) NULL, NULL, NULL, NULL, NULL
-#define FASTACT_LOOPS_sums(K) NULL, K##_sum_loop, NULL, NULL, NULL
-#define FASTACT_LOOPS_exp_sum(K) K##_max_loop, K##_sum_loop, K##_move_loop, NULL, NULL
-#define FASTACT_LOOPS_solve(K) K##_max_loop, K##_sum_loop, NULL, K##_start_loop, K##_next_loop
+#define FASTACT_LOOPS_none(K) .max = NULL
+#define FASTACT_LOOPS_sums(K) .sum = K##_sum_loop
+#define FASTACT_LOOPS_exp_sum(K)                                                                   \
+    .max = K##_max_loop, .prepare = K##_prepare_loop, .sum = K##_sum_loop, .move = K##_move_loop
+#define FASTACT_LOOPS_solve(K)                                                                     \
+    .max = K##_max_loop, .start = K##_start_loop, .sum = K##_sum_loop, .next = K##_next_loop
 
 /* Not every kernel uses every loop. */
 #define LOOP __attribute__((unused)) static
@@ -41,6 +43,10 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
     LOOP void K##_sum_loop(const fastact_block *b)                                               \
     {                                                                                              \
         T##_sum_loop(K##_terms, n_in, n_sums, n_params, b);                                        \
+    }                                                                                              \
+    LOOP void K##_prepare_loop(const fastact_block *b)                                             \
+    {                                                                                              \
+        T##_prepare_loop(K##_prepare, n_derived, n_params, b);                                     \
     }                                                                                              \
     LOOP void K##_move_loop(const fastact_block *b)                                              \
     {                                                                                              \
@@ -73,9 +79,9 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
 #include "kernels_rows.def"
 #undef FASTACT_ROW_KERNEL
 
-#define FASTACT_MAPS_0_0(K) NULL, NULL
-#define FASTACT_MAPS_1_0(K) K##_map_loop, NULL
-#define FASTACT_MAPS_1_1(K) K##_map_loop, K##_stored_loop
+#define FASTACT_MAPS_0_0(K) .map = NULL
+#define FASTACT_MAPS_1_0(K) .map = K##_map_loop
+#define FASTACT_MAPS_1_1(K) .map = K##_map_loop, .map_stored = K##_stored_loop
 
 static const fastact_row_kernel fastact_row_kernels[] = {
 #define FASTACT_ROW_KERNEL(name, pass, T, statistic, n_in, n_row_in, n_out, n_row_out, n_sums,     \
@@ -83,10 +89,10 @@ static const fastact_row_kernel fastact_row_kernels[] = {
     {#name, #pass, #T, fastact_##statistic, n_in, n_row_in, n_out, n_row_out, n_sums, n_params,    \
      row_##name##_##pass##_defaults, &T##_row_lanes,                                               \
      {{FASTACT_LOOPS_##statistic(row_##name##_##pass##_##T),                                       \
-       row_##name##_##pass##_##T##_finish_loop,                                                    \
+       .finish = row_##name##_##pass##_##T##_finish_loop,                                          \
        FASTACT_MAPS_##n_out##_##stored(row_##name##_##pass##_##T)},                                \
       {FASTACT_LOOPS_##statistic(row_##name##_##pass##_##T##_plain),                               \
-       row_##name##_##pass##_##T##_plain_finish_loop,                                              \
+       .finish = row_##name##_##pass##_##T##_plain_finish_loop,                                    \
        FASTACT_MAPS_##n_out##_##stored(row_##name##_##pass##_##T##_plain)}}},
 #include "kernels_rows.def"
 #undef FASTACT_ROW_KERNEL

@@ -21,14 +21,20 @@ cdef extern from "fastact.h":
                          int (*stop)() noexcept nogil) nogil
 
 
-cdef int interrupted() noexcept nogil:
-    """Tell whether a signal handler has raised; the error is then set."""
-    with gil:
-        return PyErr_CheckSignals_() != 0
-
-
-cdef extern from "Python.h":
-    int PyErr_CheckSignals_ "PyErr_CheckSignals"() noexcept
+cdef extern from *:
+    """
+    static int fastact_interrupted(void)
+    {
+        const PyGILState_STATE state = PyGILState_Ensure();
+        const int raised = PyErr_CheckSignals();
+        PyGILState_Release(state);
+        return raised;
+    }
+    /* For an error that is set already. */
+    static int fastact_raise(void) { return -1; }
+    """
+    int fastact_interrupted() noexcept nogil
+    int fastact_raise() except -1
 
 
 @cython.final
@@ -81,12 +87,11 @@ cdef class RowKernel:
             done = fastact_run_rows(row, &call, NULL)
         else:
             with nogil:
-                done = fastact_run_rows(row, &call, interrupted)
+                done = fastact_run_rows(row, &call, fastact_interrupted)
         if done == FASTACT_ROWS_NO_MEMORY:
             raise MemoryError(f"{self._name()}: no memory to rearrange rows in")
         if done == FASTACT_ROWS_STOPPED:
-            PyErr_CheckSignals()  # has the error set already
-            raise KeyboardInterrupt
+            fastact_raise()
 
     cdef void *_memory(self, object argument, int ndim, Py_ssize_t *shape, bint written) except? NULL:
         """Return the array's memory, its shape checked against that of the arrays before it."""

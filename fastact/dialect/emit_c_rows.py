@@ -9,7 +9,7 @@ from .emit_c import lines, literal
 from .graph import Node
 from .row_kernels import DERIVED, MAX, SLOTS, SUMS, VALUE, Piece, RowKernel
 
-PIECES = ("key", "terms", "moved", "start", "next", "finish", "rows", "map", "stored")
+PIECES = ("key", "prepare", "terms", "moved", "start", "next", "finish", "rows", "map", "stored")
 
 
 def identifier(kernel: RowKernel) -> str:
@@ -27,7 +27,7 @@ def function(kernel: RowKernel, name: str, piece: Piece, root: Path, suffix: str
     yield "{"
     yield "    (void)in, (void)row, (void)p, (void)p_lo, (void)out;"
     yield from lines(t, piece.nodes, piece.outputs, root, leaf)
-    if name == "finish":  # the plain form may derive fewer values
+    if name in ("prepare", "finish"):  # as many values from each, and from the plain form
         most = max(kernel.derived, len(piece.outputs))
         for k in range(len(piece.outputs), most):
             yield f"    out[{k}] = {t}_set(0);"
@@ -37,7 +37,7 @@ def function(kernel: RowKernel, name: str, piece: Piece, root: Path, suffix: str
 def functions(kernel: RowKernel, form: RowKernel, root: Path, suffix: str = "") -> Iterator[str]:
     """Every piece of a kernel, or of its plain form; one that it lacks does nothing."""
     for name in PIECES:
-        piece = form.pieces.get(name, Piece([], []))
+        piece = form.pieces.get(f"prepared_{name}") or form.pieces.get(name, Piece([], []))
         yield from ("", *function(kernel, name, piece, root, suffix))
 
 

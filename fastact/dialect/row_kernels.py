@@ -39,8 +39,10 @@ class RowKernel:
         "none", "sums", "exp_sum" (a maximum, then sums) or "solve" (a maximum, then a value from repeated sums).
     pieces : dict of str to Piece
         "key" (what is maximised), "terms" (what is summed), "moved" (sums for another maximum, from in0 = the old
-        one), "start" and "next" (the value solved for), "finish" (the derived slots), "rows" (the row outputs), "map"
-        (the outputs), "stored" (the output from in0 = the first term, where nothing else of the elements is needed).
+        one), "prepare" (the first derived slots, of what terms need of the maximum) and "prepared_terms" (the terms
+        from these), "start" and "next" (the value solved for), "finish" (the derived slots), "rows" (the row
+        outputs), "map" (the outputs), "stored" (the output from in0 = the first term, where nothing else of the
+        elements is needed).
     plain : RowKernel or None
         The same for the default parameters.
     """
@@ -166,12 +168,16 @@ def _pieces(
     if statistic.start is not None and statistic.next is not None:
         yield "start", piece([statistic.start])
         yield "next", piece([statistic.next])
-    derived = _frontier(graph, outputs)
+    prepared = _frontier(graph, statistic.terms) if statistic.name == "exp_sum" else []
+    derived = prepared + [node for node in _frontier(graph, outputs) if node not in prepared]
     if len(derived) > SLOTS - DERIVED:
         raise TypeError(f"a row function derives at most {SLOTS - DERIVED} values of the row")
     yield "finish", piece(derived)
     yield "rows", piece(row_outputs)
     slots = {node: graph.input(f"row{DERIVED + k}") for k, node in enumerate(derived)}
+    if prepared:
+        yield "prepare", piece(prepared)
+        yield "prepared_terms", piece(substitute(graph, statistic.terms, slots))
     yield "map", piece(substitute(graph, outputs, slots))
     if statistic.name == "exp_sum" and len(outputs) == 1:
         term = graph.input("stored")
