@@ -129,6 +129,17 @@ def call_run(
     return types.intp(types.intp, *kinds), build
 
 
+@_intrinsic
+def start_of(typingctx: Any, array: Any) -> Any:
+    """Return the address of an array."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        view = context.make_array(array)(context, builder, value=args[0])
+        return builder.ptrtoint(view.data, ir.IntType(64))
+
+    return types.intp(array), build
+
+
 def _call(context: Any, builder: Any, kinds: Any, args: Any) -> Any:
     convention = context.call_conv
     kind = convention.get_function_type(types.intp, kinds)
@@ -286,6 +297,15 @@ def run(mode, step, begin, end, plan, memory, number):  # type: ignore[no-untype
             to = get(unit, OTHER)
             move_rows(item, to, tile, width, count, count * item, item, item, vector)
     return step
+
+
+def enter(address, tasks, plan, memory, number, x0, x1, y):  # type: ignore[no-untyped-def]
+    """Complete the plan by the addresses of the arrays, and do the tasks. To ask for one in Python takes 1.3 us."""
+    put(plan, X0, start_of(x0))
+    put(plan, X1, start_of(x1))
+    put(plan, Y, start_of(y))
+    put(plan, T, start_of(y))
+    call_run(address, WHOLE, PLACE, 0, tasks, plan, memory, number)
 
 
 def launch(address, mode, step, count, threads, plan, memory, memory_bytes, number):  # type: ignore[no-untyped-def]

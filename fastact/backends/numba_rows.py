@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from itertools import accumulate
 from math import prod
-from struct import Struct
 from typing import Any, Final, cast
 
 import numpy as np
@@ -41,8 +40,6 @@ _MOST_SLOT_BYTES: Final = 1 << 19
 _LARGE_FROM: Final = 1 << 17
 # Bytes that a step of a transposed task takes: two inputs, and a mask.
 _TILE_STEP: Final = 2 * VECTOR + VECTOR // 4
-# The first fields of a plan: X0, X1, Y, T, M.
-_JOB: Final = Struct("=5q")
 _PLANS_KEPT: Final = 16
 _PART_SLOT_BYTES: Final = loops.PART_SLOT_COUNT * VECTOR
 
@@ -78,7 +75,7 @@ def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., Non
     except (ModuleNotFoundError, AttributeError, KeyError):
         message = f"the numba backend has no kernel of rows {name}, {pass_}, {dtype}"
         raise KeyError(message) from None
-    return _RowKernel(module, stem, about, np.dtype(dtype))
+    return _RowKernel(module, stem, about, np.dtype(dtype)).caller()
 
 
 class _RowKernel:
@@ -94,22 +91,39 @@ class _RowKernel:
         self._ends = tuple(accumulate(counts))
         self._here = _Here()
 
-    def __call__(self, *values: Any) -> None:
+    def caller(self) -> Callable[..., None]:
+        """Return a function of the arguments alone."""
         inputs, row_inputs, outputs, mask_at = self._ends
-        x, mask, params = values[0], values[mask_at], values[mask_at + 1 :]
-        key = x.shape, params == self._module.DEFAULTS, None if mask is None else mask.shape[0]
-        plan = self._here.plans.get(key) or self._new_plan(key)
-        if plan is None:
-            return self._without_elements(values)
-        y = _address(values[row_inputs]) if outputs > row_inputs else 0
-        x0 = _address(x)
-        x1 = _address(values[1]) if inputs == 2 else x0
-        _JOB.pack_into(plan.fields, 0, x0, x1, y, y, 0 if mask is None else _address(mask))
-        if row_inputs > inputs:
-            _put_addresses(plan.fields, loops.R0, values[inputs:row_inputs])
-        if mask_at > outputs:
-            _put_addresses(plan.fields, loops.S0, values[outputs:mask_at])
-        plan.run(params[0] if params else 0.0)
+        here, defaults, extra = (
+            self._here,
+            self._module.DEFAULTS,
+            mask_at > outputs or row_inputs > inputs,
+        )
+
+        def call(*values: Any) -> None:
+            x, mask, params = values[0], values[mask_at], values[mask_at + 1 :]
+            key = x.shape, params == defaults, None if mask is None else mask.shape[0]
+            plan = here.plans.get(key) or self._new_plan(key)
+            if plan is None:
+                return self._without_elements(call, values)
+            if mask is not None:
+                plan.fields[loops.M] = _address(mask)
+            if extra:
+                self._give_rows(plan.fields, values)
+            arrays = x, values[inputs - 1], values[row_inputs] if outputs > row_inputs else x
+            number = params[0] if params else 0.0
+            if plan.large:
+                return plan.run(arrays, number)
+            plan.enter(plan.run_at, plan.tasks, plan.at, plan.memory_at, number, *arrays)
+
+        return call
+
+    def _give_rows(self, fields: Any, values: tuple[Any, ...]) -> None:
+        inputs, row_inputs, outputs, mask_at = self._ends
+        for k in range(inputs, row_inputs):
+            fields[loops.R0 + k - inputs] = _address(values[k])
+        for k in range(outputs, mask_at):
+            fields[loops.S0 + k - outputs] = _address(values[k])
 
     def _new_plan(self, key: tuple[Any, ...]) -> _Plan | None:
         """Plan for arrays of a shape, for default parameters or not, for a mask of some length; None without elements.
@@ -128,7 +142,7 @@ class _RowKernel:
         plans[key] = plan
         return plan
 
-    def _without_elements(self, values: tuple[Any, ...]) -> None:
+    def _without_elements(self, call: Callable[..., None], values: tuple[Any, ...]) -> None:
         """Give the outputs of rows without elements, as for rows of which the mask leaves nothing."""
         inputs, row_inputs, outputs, mask_at = self._ends
         rows = values[outputs:mask_at]
@@ -139,7 +153,7 @@ class _RowKernel:
         elements = [element] * inputs, [element] * (outputs - row_inputs)
         mask = np.zeros((1, 1, inner), np.bool_)
         given = values[inputs:row_inputs]
-        self(*elements[0], *given, *elements[1], *rows, mask, *values[mask_at + 1 :])
+        call(*elements[0], *given, *elements[1], *rows, mask, *values[mask_at + 1 :])
 
 
 class _Here(threading.local):
@@ -155,44 +169,43 @@ class _Plan:
     def __init__(self, kernel: tuple[int, ...], shape: tuple[int, ...], full_mask: bool) -> None:
         item = kernel[loops.ITEM - loops.KERNEL]
         way = _way(shape, item, full_mask)
-        self.tasks, self.parts = way[loops.TASKS], way[loops.PARTS]
-        self._bytes = prod(shape) * item
+        self.tasks, self._parts = way[loops.TASKS], way[loops.PARTS]
         tile = way[loops.COUNT] * _TILE_STEP if way[loops.WAY] == loops.TRANSPOSED else 0
         # For each thread; its slots for parts come after the rest.
         self._each = loops.TILE + tile
-        self._slots = self.parts * _PART_SLOT_BYTES if self.parts > 1 else 0
+        self._slots = self._parts * _PART_SLOT_BYTES if self._parts > 1 else 0
+        self._shared = prod(shape) * item >= _LARGE_FROM
+        self.large = self._shared or self._parts > 1
         self.fields: Any = np.zeros(loops.PLAN_FIELDS, np.int64)
         self.fields[loops.KERNEL : loops.MASKED + 1] = kernel
         for field, value in way.items():
             self.fields[field] = value
-        self._at = _address(self.fields)
         self._memory = np.empty(self._each, np.uint8)
-        self._memory_at = _address(self._memory)
-        self._run, self._run_at = _run()
+        self.at, self.memory_at = _address(self.fields), _address(self._memory)
+        self._run, self.run_at = _run()
+        self.enter = _enter(item)
 
-    def run(self, number: float) -> None:
-        """Do it, on several threads if that is faster and can be. The addresses stand in the plan."""
-        chunks = threads.get_num_threads() if self._bytes >= _LARGE_FROM else 1
+    def run(self, arrays: tuple[Any, ...], number: float) -> None:
+        """Do it for these inputs and this output, on several threads if that is faster and can be."""
+        chunks = threads.get_num_threads() if self._shared else 1
         # In a forked child Numba's omp layer kills the process and its workqueue layer waits for threads that are
         # not there.
         if chunks > 1 and not threads.forked() and backend._launching.acquire(blocking=False):
             try:
                 launch = _launcher()
                 if launch is not None:
+                    self.enter(self.run_at, 0, self.at, 0, number, *arrays)
                     return self._run_together(launch, chunks, number)
             finally:
                 backend._launching.release()
-        memory, at = self._memory, self._memory_at
-        if self._slots:
-            memory = np.empty(self._each + self._slots, np.uint8)
-            at = _address(memory)
-            self.fields[loops.PART_SLOTS] = self._each
-        self._run(loops.WHOLE, loops.PLACE, 0, self.tasks, self._at, at, number)
+        memory = np.empty(self._each + self._slots, np.uint8)
+        self.fields[loops.PART_SLOTS] = self._each
+        self.enter(self.run_at, self.tasks, self.at, _address(memory), number, *arrays)
 
     def _run_together(self, launch: Callable[..., None], chunks: int, number: float) -> None:
         """Do it on several threads, the parts of one task after those of another if the tasks cannot be shared out."""
         alike = self.tasks % chunks == 0 or self.tasks > 4 * chunks
-        split = self.parts > 1 and not (alike and self._slots * chunks <= _MOST_SLOT_BYTES)
+        split = self._parts > 1 and not (alike and self._slots * chunks <= _MOST_SLOT_BYTES)
         own, shared = (0, self._slots) if split else (self._slots, 0)
         step = self._each + own
         memory = np.empty(step * chunks + shared, np.uint8)
@@ -201,16 +214,16 @@ class _Plan:
         self.fields[loops.PART_SLOTS] = step * chunks if split else self._each
 
         def together(mode: int, what: int, count: int) -> None:
-            launch(self._run_at, mode, what, count, chunks, self._at, at, step, number)
+            launch(self.run_at, mode, what, count, chunks, self.at, at, step, number)
 
         if not split:
             return together(loops.WHOLE, loops.PLACE, self.tasks)
         for task in range(self.tasks):
             what = loops.PLACE
             while what not in (loops.RESULTS, loops.DONE):
-                what = self._run(loops.BETWEEN, what, task, task + 1, self._at, at, number)
+                what = self._run(loops.BETWEEN, what, task, task + 1, self.at, at, number)
                 if what != loops.DONE:
-                    together(loops.SOME_PARTS, what, self.parts)
+                    together(loops.SOME_PARTS, what, self._parts)
 
 
 def _way(shape: tuple[int, ...], item: int, full_mask: bool) -> dict[int, int]:
@@ -255,11 +268,6 @@ def _way(shape: tuple[int, ...], item: int, full_mask: bool) -> dict[int, int]:
     }
 
 
-def _put_addresses(fields: Any, first: int, arrays: Sequence[Any]) -> None:
-    for k, array in enumerate(arrays):
-        fields[first + k] = _address(array)
-
-
 def _address(array: Any) -> int:
     return cast(int, array.__array_interface__["data"][0])
 
@@ -276,6 +284,14 @@ def _run() -> tuple[Callable[..., int], int]:
     arguments = (*[types.intp] * 6, types.float64)
     result = compiled(loops.run, arguments, returns=types.intp)
     return cast(Callable[..., int], result.entry_point), address(result)
+
+
+@cache
+def _enter(item: int) -> Callable[..., None]:
+    """Return what calls it for arrays with items of so many bytes."""
+    array = (types.float32 if item == 4 else types.float64)[:, :, ::1]
+    arguments = (*[types.intp] * 4, types.float64, array, array, array)
+    return cast(Callable[..., None], compiled(loops.enter, arguments).entry_point)
 
 
 @cache
