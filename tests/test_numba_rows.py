@@ -29,7 +29,9 @@ SHAPES = {
     "two": (40, 2, 1),
     "one": (3, 1, 1),
     "across": (2, 50, 33),
-    "narrow": (3, 9, 2),
+    "folded": (3, 9, 2),
+    "folded long": (1, 3_001, 8),
+    "narrow": (2, 70, 5),
     "long": (2, 70_001, 1),
     "long across": (1, 3_000, 35),
 }
@@ -276,7 +278,14 @@ def test_rows_of_which_nothing_is_left(key: str, dtype: str) -> None:
 def test_any_number_of_threads_gives_the_same_bits(
     key: str, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for shape in ((3, 70_001, 1), (1, 3_000, 35), (2_100, 33, 1), (300, 129, 1), (7, 9, 700)):
+    for shape in (
+        (3, 70_001, 1),
+        (1, 3_000, 35),
+        (3, 20_001, 4),
+        (2_100, 33, 1),
+        (300, 129, 1),
+        (7, 9, 700),
+    ):
         for kind in ("none", "full"):
             mask = mask_of(kind, shape)
             given = arguments(key, shape, dtype, np.True_ if mask is None else mask)

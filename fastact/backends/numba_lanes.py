@@ -176,6 +176,11 @@ class Operations:
             low = lost
         return self.splat(self._lane0(high)), self.splat(self._lane0(low))
 
+    def rotated(self, vector: Any, count: int) -> Any:
+        """Return a vector whose lanes have moved round by so many."""
+        lanes = self._vector.count
+        return shuffled(self._builder, vector, vector, [(k + count) % lanes for k in range(lanes)])
+
     def _lane0(self, vector: Any) -> Any:
         return self._builder.extract_element(vector, _INT32(0))
 

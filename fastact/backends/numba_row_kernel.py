@@ -237,6 +237,9 @@ class _Body:
                 builder.store(o.max(key, builder.load(best)), best)
             with builder.if_then(builder.not_(self.across)):
                 builder.store(o.largest(builder.load(best)), best)
+            for distance in self.folds():
+                best_now = builder.load(best)
+                builder.store(o.max(best_now, o.rotated(best_now, distance)), best)
             self.put(MAX, builder.load(best), r)
 
     def sum_up(self) -> None:
@@ -272,10 +275,23 @@ class _Body:
                     total = o.total(builder.load(high), builder.load(low))
                     builder.store(total[0], high)
                     builder.store(total[1], low)
+                for distance in self.folds():
+                    parts = builder.load(high), builder.load(low)
+                    turned = [o.rotated(part, distance) for part in parts]
+                    builder.store(o.add(parts[1], turned[1]), low)
+                    self.grow(high, low, turned[0])
                 before, before_low = (self.get(number, r) for number in slots)
                 self.grow(high, low, before)
                 self.put(slots[0], builder.load(high), r)
                 self.put(slots[1], o.add(builder.load(low), before_low), r)
+
+    def folds(self) -> Iterator[int]:
+        """Half a vector, a quarter, ... as long as lanes that far apart are of one row: write what folds them."""
+        distance, fold = self.kind.count // 2, self.field(loops.FOLD)
+        while distance:
+            with self.builder.if_then(self.builder.icmp_signed("<=", fold, INT(distance))):
+                yield distance
+            distance //= 2
 
     def grow(self, high: Any, low: Any, more: Any) -> None:
         """Add to a sum in two variables."""

@@ -6,8 +6,9 @@ For the same reason each is in one piece: Numba spends as long on the smallest f
 
 A *task* is what has its values of the row in one set of slots: up to a vector of rows. A vector goes along a row where
 the axis is the last one. It goes across rows where it is not, and where rows are so short that they are transposed
-first. A long task is done in parts, whose number depends on its shape alone, and what the parts have found is merged
-in order: the result does not depend on the number of threads.
+first. Where a vector is a multiple of what lies behind the axis, it goes both ways, and its lanes are folded. A long
+task is done in parts, whose number depends on its shape alone, and what the parts have found is merged in order: the
+result does not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ RESET, PEAK, SUMS, STORE, MERGE, START, NEXT, FINISH, MAP, MAP_STORED = range(10
 
 # The fields of a job: addresses, and steps in bytes. T is where terms are stored.
 X0, X1, Y, T, M, STEP, Y_STEP, T_STEP, M_STEP, X_ROW, Y_ROW, T_ROW, M_ROW = range(13)
-# How many rows there are, steps in a row, steps of whole vectors; how many lanes there are in the others.
-ROWS, COUNT, FULL, ALIVE, ACROSS, SLOTS, OTHER, ROUNDS = range(13, 21)
-JOB_FIELDS: Final = 21
+# How many rows there are, steps in a row, steps of whole vectors; how many lanes there are in the others; whether lanes
+# are of rows of their own, at which distance they are of the same row again.
+ROWS, COUNT, FULL, ALIVE, ACROSS, FOLD, SLOTS, OTHER, ROUNDS = range(13, 22)
+JOB_FIELDS: Final = 22
 
 # The fields of a plan: a job for the first task, then about the kernel, then
 (KERNEL, STATISTIC, STORED, INPUTS, ROW_INPUTS, OUTPUTS, ROW_OUTPUTS, ITEM, VECTOR, MASKED) = range(
@@ -38,12 +40,12 @@ JOB_FIELDS: Final = 21
 )
 # how the tasks lie: blocks of a row of tasks, how many rows each has, and the last one; what one task and what one row
 # of tasks are apart in bytes of the arrays, of the mask, and in rows; addresses of what the rows are given and give,
-(BLOCKS, WIDTH, LAST_WIDTH, X_BLOCK, X_OUTER, M_BLOCK, M_OUTER, R_BLOCK, R_OUTER) = range(31, 40)
-(R0, R1, S0, S1, WAY, TASKS, PARTS, PART_STEPS, PART_SLOTS, UNIT) = range(40, 50)
-PLAN_FIELDS: Final = 50
+(BLOCKS, WIDTH, LAST_WIDTH, X_BLOCK, X_OUTER, M_BLOCK, M_OUTER, R_BLOCK, R_OUTER) = range(32, 41)
+(R0, R1, S0, S1, WAY, TASKS, PARTS, PART_STEPS, PART_SLOTS, UNIT, GATHERED) = range(41, 52)
+PLAN_FIELDS: Final = 52
 
 NONE, SUMS_ONLY, EXP_SUM, SOLVE = range(4)
-ALONG, ACROSS_ROWS, TRANSPOSED = range(3)
+ALONG, ACROSS_ROWS, TRANSPOSED, FOLDED = range(4)
 # What `run` does: whole tasks; a step for some parts of the task at UNIT; what comes between two steps of it.
 WHOLE, SOME_PARTS, BETWEEN = range(3)
 # The steps of a task.
@@ -127,6 +129,27 @@ def call_run(
         return _call(context, builder, kinds, args)
 
     return types.intp(types.intp, *kinds), build
+
+
+@_intrinsic
+def move_vectors(typingctx: Any, size: Any, target: Any, source: Any, count: Any, step: Any) -> Any:
+    """Copy `count` vectors of 32, 64 or 128 bytes, `step` bytes apart, to one after the other."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        size, target, source, count, step = args
+        for width in (32, 64, 128):
+            kind = ir.VectorType(ir.IntType(64), width // 8).as_pointer()
+            with (
+                builder.if_then(builder.icmp_signed("==", size, size.type(width))),
+                cgutils.for_range(builder, count) as loop,
+            ):
+                start = builder.add(source, builder.mul(loop.index, step))
+                to = builder.add(target, builder.mul(loop.index, size))
+                value = builder.load(builder.inttoptr(start, kind), align=1)
+                builder.store(value, builder.inttoptr(to, kind), align=1)
+        return context.get_dummy_value()
+
+    return types.none(*[types.intp] * 5), build
 
 
 @_intrinsic
@@ -215,11 +238,13 @@ def run(mode, step, begin, end, plan, memory, number):  # type: ignore[no-untype
             put(unit, M, get(plan, M) + o * get(plan, M_OUTER) + block * get(plan, M_BLOCK))
             if way == ALONG:
                 put(unit, ROWS, width)
-            else:
+            elif way != FOLDED:
                 put(unit, ALIVE, width)
                 put(unit, FULL, get(unit, COUNT) if width * item == vector else 0)
             for k in range(get(plan, ROW_INPUTS)):
-                copy(slots + k * vector, get(plan, R0 + k) + first_row * item, width * item)
+                for fold in range(vector // (width * item) if way == FOLDED else 1):
+                    to = slots + k * vector + fold * width * item
+                    copy(to, get(plan, R0 + k) + first_row * item, width * item)
             step = TOTALS
             if statistic >= EXP_SUM:
                 step = BOTH if statistic == EXP_SUM else MAXIMA
@@ -238,6 +263,18 @@ def run(mode, step, begin, end, plan, memory, number):  # type: ignore[no-untype
             put(unit, OTHER, get(unit, Y))
             put(unit, Y, tile)
             put(unit, T, tile)
+        if way == ACROSS_ROWS and get(plan, GATHERED) != 0:
+            for k in range(get(plan, INPUTS)):
+                to, start = tile + k * count * vector, get(unit, X0 + k)
+                if width * item == vector:
+                    move_vectors(vector, to, start, count, get(unit, STEP))
+                else:
+                    for i in range(count):
+                        copy(to + i * vector, start + i * get(unit, STEP), width * item)
+                put(unit, X0 + k, to)
+            put(unit, STEP, vector)
+            put(unit, T, tile)
+            put(unit, T_STEP, vector)
         while True:
             begin_part, end_part = (0, parts) if mode == WHOLE else (index, index + 1)
             if mode == BETWEEN or (step == TOTALS and statistic == NONE):

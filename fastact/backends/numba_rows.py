@@ -31,6 +31,9 @@ _STATISTICS: Final = {
 _SHORT: Final = 48
 # Bytes of rows that go through a phase together: they stay in the first-level cache.
 _GROUP: Final = 1 << 14
+# Bytes of columns that are gathered, and gone through in the first-level cache: lines that are a power of two apart
+# push one another out of any cache.
+_GATHERED: Final = 1 << 15
 # Bytes of an input that a long task goes through at a time, and how many such parts there are at most: together with
 # their slots they stay below the 1 MiB that a call may take.
 _PART: Final = 1 << 17
@@ -170,7 +173,10 @@ class _Plan:
         item = kernel[loops.ITEM - loops.KERNEL]
         way = _way(shape, item, full_mask)
         self.tasks, self._parts = way[loops.TASKS], way[loops.PARTS]
-        tile = way[loops.COUNT] * _TILE_STEP if way[loops.WAY] == loops.TRANSPOSED else 0
+        inputs, steps = kernel[loops.INPUTS - loops.KERNEL], way[loops.COUNT]
+        gathered = way[loops.WAY] == loops.ACROSS_ROWS and inputs * steps * VECTOR <= _GATHERED
+        way[loops.GATHERED] = int(gathered)
+        tile = steps * _TILE_STEP if gathered or way[loops.WAY] == loops.TRANSPOSED else 0
         # For each thread; its slots for parts come after the rest.
         self._each = loops.TILE + tile
         self._slots = self._parts * _PART_SLOT_BYTES if self._parts > 1 else 0
@@ -229,40 +235,45 @@ class _Plan:
 def _way(shape: tuple[int, ...], item: int, full_mask: bool) -> dict[int, int]:
     """Return the fields of a plan that depend on the shape of the arrays."""
     outer, axis, inner = shape
-    lanes, row, mask_row = VECTOR // item, axis * item, axis if full_mask else 0
-    if inner > 1:
-        steps, width, blocks = axis, lanes, -(-inner // lanes)
-        way, tasks, step = loops.ACROSS_ROWS, outer * blocks, inner * item
-    else:
-        steps, width, blocks, step = axis, lanes, 1, VECTOR
-        way = loops.TRANSPOSED
-        if axis >= _SHORT:
-            way, steps, width = loops.ALONG, -(-axis // lanes), min(max(_GROUP // row, 1), lanes)
-        tasks = -(-outer // width)
-    rows = inner if inner > 1 else outer
-    next_task = (row * inner, mask_row * inner, inner)
+    lanes, elements = VECTOR // item, axis * inner
+    per_mask, row_mask = elements if full_mask else 0, axis if full_mask else 0
+    # As it is along rows, one to a task: from task to task elements of arrays and mask, and rows.
+    way, tasks, blocks, width = loops.ALONG, outer, 1, inner
+    next_outer, rows = (elements, per_mask, inner), inner
+    steps, step, mask_step = -(-elements // lanes), VECTOR, lanes
     if inner == 1:
-        next_task = (width * row, width * mask_row, width)
+        width, rows = min(max(_GROUP // (axis * item), 1), lanes), outer
+        if axis < _SHORT:
+            way, steps, width = loops.TRANSPOSED, axis, lanes
+        tasks, next_outer = -(-outer // width), (width * axis, width * row_mask, width)
+    elif inner < lanes and lanes % inner == 0:
+        way = loops.FOLDED
+    else:
+        way, blocks, width = loops.ACROSS_ROWS, -(-inner // lanes), lanes
+        tasks, steps, step, mask_step = outer * blocks, axis, inner * item, inner
     part = max(_PART // VECTOR, -(-steps // _MOST_PARTS))
     return {
         loops.WAY: way,
         **dict.fromkeys((loops.STEP, loops.Y_STEP, loops.T_STEP), step),
-        loops.M_STEP: inner if inner > 1 else lanes,
-        **dict.fromkeys((loops.X_ROW, loops.Y_ROW, loops.T_ROW), row),
-        loops.M_ROW: mask_row,
+        loops.M_STEP: mask_step,
+        **dict.fromkeys((loops.X_ROW, loops.Y_ROW, loops.T_ROW), axis * item),
+        loops.M_ROW: row_mask,
         loops.ROWS: 1,
         loops.COUNT: steps,
-        loops.FULL: axis // lanes,
-        loops.ALIVE: axis % lanes,
+        loops.FULL: elements // lanes,
+        loops.ALIVE: elements % lanes,
         loops.ACROSS: int(way != loops.ALONG),
+        loops.FOLD: inner if way == loops.FOLDED else lanes,
         loops.TASKS: tasks,
         loops.BLOCKS: blocks,
         loops.WIDTH: width,
         loops.LAST_WIDTH: (rows - 1) % width + 1,
-        **dict(
-            zip((loops.X_BLOCK, loops.M_BLOCK, loops.R_BLOCK), (VECTOR, lanes, lanes), strict=True)
-        ),
-        **dict(zip((loops.X_OUTER, loops.M_OUTER, loops.R_OUTER), next_task, strict=True)),
+        loops.X_BLOCK: VECTOR,
+        loops.M_BLOCK: lanes,
+        loops.R_BLOCK: lanes,
+        loops.X_OUTER: next_outer[0] * item,
+        loops.M_OUTER: next_outer[1],
+        loops.R_OUTER: next_outer[2],
         loops.PARTS: -(-steps // part),
         loops.PART_STEPS: part,
     }
