@@ -19,7 +19,7 @@ import numpy as np
 
 from .. import threads
 
-__all__ = ["describe", "kernel", "name", "why_unavailable"]
+__all__ = ["describe", "kernel", "name", "row_kernel", "why_unavailable"]
 
 name: Final = "numba"
 
@@ -119,6 +119,13 @@ def _compiled_class() -> Any:
         return import_module("._native", __package__).Compiled
     except ImportError:
         return None
+
+
+def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
+    """Return the kernel of one pass of one row function, for float32 or float64."""
+    from . import numba_rows
+
+    return numba_rows.row_kernel(name, pass_, dtype)
 
 
 def _triples(params: Sequence[Any], stand_in: Any) -> list[Any]:

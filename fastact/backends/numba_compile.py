@@ -14,7 +14,10 @@ from numba.core.serialize import dumps
 
 
 def compiled(
-    function: Callable[..., None], arguments: Sequence[Any], parallel: bool = False
+    function: Callable[..., Any],
+    arguments: Sequence[Any],
+    parallel: bool = False,
+    returns: Any = types.none,
 ) -> Any:
     """Return Numba's compile result for `function`, from the disk cache if it is there.
 
@@ -23,10 +26,12 @@ def compiled(
     function : callable
         A plain function of a real file: the cache is keyed by file, name and line.
     arguments : sequence of numba types
-        The types of its arguments; it returns None.
+        The types of its arguments.
     parallel : bool
         Whether its `prange` loops run on Numba's threads. One function is compiled either with or
         without: Numba's cache does not tell the two apart.
+    returns : numba type
+        What it returns.
     """
     key = tuple(arguments)
     cache = _cache(function)
@@ -38,13 +43,13 @@ def compiled(
         dispatcher = _dispatcher(function, parallel)
         dispatcher._cache = cache
         with contextlib.suppress(Exception):
-            dispatcher.compile(types.none(*key))
+            dispatcher.compile(returns(*key))
         if key in dispatcher.overloads:
             return dispatcher.overloads[key]
         with contextlib.suppress(OSError):
             cache.flush()
     dispatcher = _dispatcher(function, parallel)
-    dispatcher.compile(types.none(*key))
+    dispatcher.compile(returns(*key))
     return dispatcher.overloads[key]
 
 
@@ -53,17 +58,17 @@ def address(result: Any) -> int:
     return int(result.library.get_pointer_to_function(result.fndesc.llvm_func_name))
 
 
-def cache_folder(function: Callable[..., None]) -> str | None:
+def cache_folder(function: Callable[..., Any]) -> str | None:
     """Return where the compiled `function` is kept, or None if nothing can be written."""
     cache = _cache(function)
     return None if cache is None else str(cache.cache_path)
 
 
-def _dispatcher(function: Callable[..., None], parallel: bool) -> Any:
+def _dispatcher(function: Callable[..., Any], parallel: bool) -> Any:
     return njit(error_model="numpy", nogil=True, boundscheck=False, parallel=parallel)(function)
 
 
-def _cache(function: Callable[..., None]) -> Any:
+def _cache(function: Callable[..., Any]) -> Any:
     try:
         return _CheckedCache(function)
     except RuntimeError:  # neither the folder of the function's file nor the user's can be written

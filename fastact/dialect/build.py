@@ -11,7 +11,7 @@ from ..activations import TABLE
 from ..declare import Declaration
 from ..fused import FUSED, GATES
 from ..rows import ROWS
-from . import emit_c, emit_c_rows, emit_numba, emit_stub
+from . import emit_c, emit_c_rows, emit_numba, emit_numba_rows, emit_stub
 from .kernels import kernels
 from .row_kernels import row_kernels
 
@@ -39,13 +39,24 @@ def write_c(directory: Path) -> None:
 def write_numba(directory: Path) -> None:
     """Write the package of Numba kernels, a module for each function."""
     directory.mkdir(parents=True, exist_ok=True)
-    stamp = hashlib.sha256((PACKAGE / "backends" / "numba_ops.py").read_bytes()).hexdigest()[:16]
+    stamp = stamp_of("numba_ops")
     write(
         directory / "__init__.py",
         '"""Kernels emitted from the tables, a module for each function."""\n',
     )
     for name, group in groupby(kernels(ELEMENTWISE), key=lambda kernel: kernel.name):
         write(directory / f"{name}.py", emit_numba.module(group, stamp))
+    stamp = stamp_of("numba_lanes", "numba_row_kernel", "numba_row_loops")
+    for name, rows in groupby(row_kernels(ROWS), key=lambda kernel: kernel.name):
+        write(directory / f"rows_{name}.py", emit_numba_rows.module(rows, stamp))
+
+
+def stamp_of(*modules: str) -> str:
+    """Return what tells one state of some modules of backends/ from another."""
+    digest = hashlib.sha256()
+    for module in modules:
+        digest.update((PACKAGE / "backends" / f"{module}.py").read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def write_stub(directory: Path) -> None:

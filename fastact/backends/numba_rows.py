@@ -1,0 +1,319 @@
+"""The numba backend's functions of rows: what is compiled when, and how an array is gone through."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from itertools import accumulate
+from math import prod
+from typing import Any, Final, cast
+
+import numpy as np
+from numba import types
+
+from .. import threads
+from . import numba as backend
+from . import numba_row_loops as loops
+from .numba_compile import address, compiled
+from .numba_lanes import VECTOR
+
+__all__ = ["row_kernel"]
+
+_STATISTICS: Final = {
+    "none": loops.NONE,
+    "sums": loops.SUMS_ONLY,
+    "exp_sum": loops.EXP_SUM,
+    "solve": loops.SOLVE,
+}
+# Rows along which there are fewer elements are transposed.
+_SHORT: Final = 48
+# Bytes of rows that go through a phase together: they stay in the first-level cache.
+_GROUP: Final = 1 << 14
+# Bytes of columns that are gathered, and gone through in the first-level cache: lines that are a power of two apart
+# push one another out of any cache.
+_GATHERED: Final = 1 << 15
+# Bytes of an input that a long task goes through at a time, and how many such parts there are at most: together with
+# their slots they stay below the 1 MiB that a call may take.
+_PART: Final = 1 << 17
+_MOST_PARTS: Final = 512
+_MOST_SLOT_BYTES: Final = 1 << 19
+# Bytes of an input from which two threads are faster than one.
+_LARGE_FROM: Final = 1 << 17
+# Bytes that a step of a transposed task takes: two inputs, and a mask.
+_TILE_STEP: Final = 2 * VECTOR + VECTOR // 4
+_PLANS_KEPT: Final = 16
+_PART_SLOT_BYTES: Final = loops.PART_SLOT_COUNT * VECTOR
+
+
+def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
+    """Return the kernel of one pass of one row function, for float32 or float64.
+
+    Parameters
+    ----------
+    name : str
+        The canonical name of the function.
+    pass_ : str
+        "forward" or "vjp".
+    dtype : numpy.dtype
+        float32 or float64.
+
+    Returns
+    -------
+    callable
+        It takes the inputs and the inputs of the rows, the outputs to fill and those of the rows, a mask or None,
+        and every parameter as a `float`. Inputs and outputs are contiguous arrays (outer, axis, inner) of one shape,
+        what belongs to the rows (outer, inner). A mask is a bool array (outer or 1, axis, inner).
+
+    Raises
+    ------
+    KeyError
+        If there is no such kernel.
+    """
+    try:
+        module = import_module(f"{backend._KERNELS}.rows_{name}")
+        stem = f"{pass_}_{backend._BITS[np.dtype(dtype)]}"
+        about = getattr(module, stem.upper())
+    except (ModuleNotFoundError, AttributeError, KeyError):
+        message = f"the numba backend has no kernel of rows {name}, {pass_}, {dtype}"
+        raise KeyError(message) from None
+    return _RowKernel(module, stem, about, np.dtype(dtype)).caller()
+
+
+class _RowKernel:
+    """One kernel in its forms: for given or default parameters, with or without a mask."""
+
+    def __init__(
+        self, module: Any, stem: str, about: tuple[Any, ...], dtype: np.dtype[Any]
+    ) -> None:
+        statistic, stored, *counts = about
+        self._module, self._stem, self._dtype = module, stem, dtype
+        self._about = (_STATISTICS[statistic], int(stored), *counts, dtype.itemsize, VECTOR)
+        # Where the inputs, the row inputs, the outputs and the row outputs end among the arguments.
+        self._ends = tuple(accumulate(counts))
+        self._here = _Here()
+
+    def caller(self) -> Callable[..., None]:
+        """Return a function of the arguments alone."""
+        inputs, row_inputs, outputs, mask_at = self._ends
+        here, defaults, extra = (
+            self._here,
+            self._module.DEFAULTS,
+            mask_at > outputs or row_inputs > inputs,
+        )
+
+        def call(*values: Any) -> None:
+            x, mask, params = values[0], values[mask_at], values[mask_at + 1 :]
+            key = x.shape, params == defaults, None if mask is None else mask.shape[0]
+            plan = here.plans.get(key) or self._new_plan(key)
+            if plan is None:
+                return self._without_elements(call, values)
+            if mask is not None:
+                plan.fields[loops.M] = _address(mask)
+            if extra:
+                self._give_rows(plan.fields, values)
+            arrays = x, values[inputs - 1], values[row_inputs] if outputs > row_inputs else x
+            number = params[0] if params else 0.0
+            if plan.large:
+                return plan.run(arrays, number)
+            plan.enter(plan.run_at, plan.tasks, plan.at, plan.memory_at, number, *arrays)
+
+        return call
+
+    def _give_rows(self, fields: Any, values: tuple[Any, ...]) -> None:
+        inputs, row_inputs, outputs, mask_at = self._ends
+        for k in range(inputs, row_inputs):
+            fields[loops.R0 + k - inputs] = _address(values[k])
+        for k in range(outputs, mask_at):
+            fields[loops.S0 + k - outputs] = _address(values[k])
+
+    def _new_plan(self, key: tuple[Any, ...]) -> _Plan | None:
+        """Plan for arrays of a shape, for default parameters or not, for a mask of some length; None without elements.
+
+        The last plans are kept: they are half of what a small call costs.
+        """
+        shape, plain, mask = key
+        if not prod(shape):
+            return None
+        name = f"{self._stem}{'_plain' * plain}{'_masked' * (mask is not None)}"
+        kernel = _compiled(getattr(self._module, name))
+        plan = _Plan((kernel, *self._about, mask is not None), shape, (mask or 0) > 1)
+        plans = self._here.plans
+        if len(plans) == _PLANS_KEPT:
+            plans.clear()
+        plans[key] = plan
+        return plan
+
+    def _without_elements(self, call: Callable[..., None], values: tuple[Any, ...]) -> None:
+        """Give the outputs of rows without elements, as for rows of which the mask leaves nothing."""
+        inputs, row_inputs, outputs, mask_at = self._ends
+        rows = values[outputs:mask_at]
+        if not rows or not rows[0].size:
+            return
+        outer, inner = rows[0].shape
+        element = np.zeros((outer, 1, inner), self._dtype)
+        elements = [element] * inputs, [element] * (outputs - row_inputs)
+        mask = np.zeros((1, 1, inner), np.bool_)
+        given = values[inputs:row_inputs]
+        call(*elements[0], *given, *elements[1], *rows, mask, *values[mask_at + 1 :])
+
+
+class _Here(threading.local):
+    """A kernel's plans: a thread has its own, because a call writes to them."""
+
+    def __init__(self) -> None:
+        self.plans: dict[tuple[Any, ...], _Plan] = {}
+
+
+class _Plan:
+    """How to go through arrays of one shape with one kernel."""
+
+    def __init__(self, kernel: tuple[int, ...], shape: tuple[int, ...], full_mask: bool) -> None:
+        item = kernel[loops.ITEM - loops.KERNEL]
+        way = _way(shape, item, full_mask)
+        self.tasks, self._parts = way[loops.TASKS], way[loops.PARTS]
+        inputs, steps = kernel[loops.INPUTS - loops.KERNEL], way[loops.COUNT]
+        gathered = way[loops.WAY] == loops.ACROSS_ROWS and inputs * steps * VECTOR <= _GATHERED
+        way[loops.GATHERED] = int(gathered)
+        tile = steps * _TILE_STEP if gathered or way[loops.WAY] == loops.TRANSPOSED else 0
+        # For each thread; its slots for parts come after the rest.
+        self._each = loops.TILE + tile
+        self._slots = self._parts * _PART_SLOT_BYTES if self._parts > 1 else 0
+        self._shared = prod(shape) * item >= _LARGE_FROM
+        self.large = self._shared or self._parts > 1
+        self.fields: Any = np.zeros(loops.PLAN_FIELDS, np.int64)
+        self.fields[loops.KERNEL : loops.MASKED + 1] = kernel
+        for field, value in way.items():
+            self.fields[field] = value
+        self._memory = np.empty(self._each, np.uint8)
+        self.at, self.memory_at = _address(self.fields), _address(self._memory)
+        self._run, self.run_at = _run()
+        self.enter = _enter(item)
+
+    def run(self, arrays: tuple[Any, ...], number: float) -> None:
+        """Do it for these inputs and this output, on several threads if that is faster and can be."""
+        chunks = threads.get_num_threads() if self._shared else 1
+        # In a forked child Numba's omp layer kills the process and its workqueue layer waits for threads that are
+        # not there.
+        if chunks > 1 and not threads.forked() and backend._launching.acquire(blocking=False):
+            try:
+                launch = _launcher()
+                if launch is not None:
+                    self.enter(self.run_at, 0, self.at, 0, number, *arrays)
+                    return self._run_together(launch, chunks, number)
+            finally:
+                backend._launching.release()
+        memory = np.empty(self._each + self._slots, np.uint8)
+        self.fields[loops.PART_SLOTS] = self._each
+        self.enter(self.run_at, self.tasks, self.at, _address(memory), number, *arrays)
+
+    def _run_together(self, launch: Callable[..., None], chunks: int, number: float) -> None:
+        """Do it on several threads, the parts of one task after those of another if the tasks cannot be shared out."""
+        alike = self.tasks % chunks == 0 or self.tasks > 4 * chunks
+        split = self._parts > 1 and not (alike and self._slots * chunks <= _MOST_SLOT_BYTES)
+        own, shared = (0, self._slots) if split else (self._slots, 0)
+        step = self._each + own
+        memory = np.empty(step * chunks + shared, np.uint8)
+        at = _address(memory)
+        self.fields[loops.UNIT] = at
+        self.fields[loops.PART_SLOTS] = step * chunks if split else self._each
+
+        def together(mode: int, what: int, count: int) -> None:
+            launch(self.run_at, mode, what, count, chunks, self.at, at, step, number)
+
+        if not split:
+            return together(loops.WHOLE, loops.PLACE, self.tasks)
+        for task in range(self.tasks):
+            what = loops.PLACE
+            while what not in (loops.RESULTS, loops.DONE):
+                what = self._run(loops.BETWEEN, what, task, task + 1, self.at, at, number)
+                if what != loops.DONE:
+                    together(loops.SOME_PARTS, what, self._parts)
+
+
+def _way(shape: tuple[int, ...], item: int, full_mask: bool) -> dict[int, int]:
+    """Return the fields of a plan that depend on the shape of the arrays."""
+    outer, axis, inner = shape
+    lanes, elements = VECTOR // item, axis * inner
+    per_mask, row_mask = elements if full_mask else 0, axis if full_mask else 0
+    # As it is along rows, one to a task: from task to task elements of arrays and mask, and rows.
+    way, tasks, blocks, width = loops.ALONG, outer, 1, inner
+    next_outer, rows = (elements, per_mask, inner), inner
+    steps, step, mask_step = -(-elements // lanes), VECTOR, lanes
+    if inner == 1:
+        width, rows = min(max(_GROUP // (axis * item), 1), lanes), outer
+        if axis < _SHORT:
+            way, steps, width = loops.TRANSPOSED, axis, lanes
+        tasks, next_outer = -(-outer // width), (width * axis, width * row_mask, width)
+    elif inner < lanes and lanes % inner == 0:
+        way = loops.FOLDED
+    else:
+        way, blocks, width = loops.ACROSS_ROWS, -(-inner // lanes), lanes
+        tasks, steps, step, mask_step = outer * blocks, axis, inner * item, inner
+    part = max(_PART // VECTOR, -(-steps // _MOST_PARTS))
+    return {
+        loops.WAY: way,
+        **dict.fromkeys((loops.STEP, loops.Y_STEP, loops.T_STEP), step),
+        loops.M_STEP: mask_step,
+        **dict.fromkeys((loops.X_ROW, loops.Y_ROW, loops.T_ROW), axis * item),
+        loops.M_ROW: row_mask,
+        loops.ROWS: 1,
+        loops.COUNT: steps,
+        loops.FULL: elements // lanes,
+        loops.ALIVE: elements % lanes,
+        loops.ACROSS: int(way != loops.ALONG),
+        loops.FOLD: inner if way == loops.FOLDED else lanes,
+        loops.TASKS: tasks,
+        loops.BLOCKS: blocks,
+        loops.WIDTH: width,
+        loops.LAST_WIDTH: (rows - 1) % width + 1,
+        loops.X_BLOCK: VECTOR,
+        loops.M_BLOCK: lanes,
+        loops.R_BLOCK: lanes,
+        loops.X_OUTER: next_outer[0] * item,
+        loops.M_OUTER: next_outer[1],
+        loops.R_OUTER: next_outer[2],
+        loops.PARTS: -(-steps // part),
+        loops.PART_STEPS: part,
+    }
+
+
+def _address(array: Any) -> int:
+    return cast(int, array.__array_interface__["data"][0])
+
+
+@cache
+def _compiled(function: Callable[..., Any]) -> int:
+    """Return the address of a kernel."""
+    return address(compiled(function, (types.intp, types.intp, types.float64), returns=types.intp))
+
+
+@cache
+def _run() -> tuple[Callable[..., int], int]:
+    """Return what drives the kernels, and its address."""
+    arguments = (*[types.intp] * 6, types.float64)
+    result = compiled(loops.run, arguments, returns=types.intp)
+    return cast(Callable[..., int], result.entry_point), address(result)
+
+
+@cache
+def _enter(item: int) -> Callable[..., None]:
+    """Return what calls it for arrays with items of so many bytes."""
+    array = (types.float32 if item == 4 else types.float64)[:, :, ::1]
+    arguments = (*[types.intp] * 4, types.float64, array, array, array)
+    return cast(Callable[..., None], compiled(loops.enter, arguments).entry_point)
+
+
+@cache
+def _launcher() -> Callable[..., None] | None:
+    """Return what drives them on all threads, or None without threads."""
+    if backend._threads.trouble:
+        return None
+    arguments = (*[types.intp] * 8, types.float64)
+    try:
+        result = compiled(loops.launch, arguments, parallel=True)
+    except Exception as error:  # the threading layer that the user's settings ask for is not there
+        backend._threads.trouble = next(iter(str(error).splitlines()), type(error).__name__)
+        return None
+    return cast(Callable[..., None], result.entry_point)
