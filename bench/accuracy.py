@@ -20,7 +20,8 @@ import machine
 import numpy as np
 import readme_tables
 import report
-from cases import DTYPES, contender, required, why_missing
+from cases import DTYPES, contender, why_missing
+from operands import required
 from peers import Arrays
 from readme import README, write_block
 

@@ -1,49 +1,29 @@
-"""What is compared: which computations, on which data, by whom."""
+"""What is compared, and by whom."""
 
 from __future__ import annotations
 
 import contextlib
-import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
 import peers
+from case import Case
+from families import FAMILY, LAYOUTS
+from operands import operands, required
 from peers import Arrays, Call, Key, Maker
-from peers.formulas import REQUIRED, VJP_FROM_OUTPUT
+from peers.formulas import VJP_FROM_OUTPUT
 
+import fastact as fa
 from fastact import __version__, backends, get_num_threads, use_backend
 from fastact.backends.registry import BUILT_IN
-from fastact.elementwise import FUNCTIONS, Elementwise
+from fastact.elementwise import FUNCTIONS
 
 SIZES = (1, 100, 4096, 1 << 18, 1 << 23)
 DTYPES = ("float32", "float64")
 PASSES = ("forward", "vjp", "vjp_from_output")
-
-
-@dataclass(frozen=True)
-class Case:
-    """One computation: a pass of a function on so many numbers of a dtype."""
-
-    function: str
-    pass_: str
-    dtype: str
-    size: int
-
-    def __str__(self) -> str:
-        return f"{self.function}-{self.pass_}-{self.dtype}-{self.size}"
-
-    @classmethod
-    def parse(cls, text: str) -> Case:
-        function, pass_, dtype, size = text.split("-")
-        return cls(function, pass_, dtype, int(size))
-
-    @property
-    def key(self) -> Key:
-        return self.function, self.pass_
 
 
 def select(
@@ -58,58 +38,13 @@ def select(
     """
     functions = list(functions)
     return [
-        Case(function, pass_, dtype, size)
+        Case(function, pass_, dtype, (size,))
         for pass_ in passes
         for dtype in dtypes
         for size in sizes
         for function in functions
         if pass_ != "vjp_from_output" or function in VJP_FROM_OUTPUT
     ]
-
-
-def required(function: Elementwise) -> dict[str, float]:
-    """Return a value for each parameter that has no default."""
-    empty = inspect.Parameter.empty
-    return {name: REQUIRED for name, value in function.parameters.items() if value is empty}
-
-
-def buffer(size: int, dtype: str) -> np.ndarray:
-    """Return an array that starts at a multiple of 64 bytes, as PyTorch and JAX allocate theirs.
-
-    Small ones own their memory, as arrays do that a program works with: to find out whether two
-    views overlap costs fastact 0.2 us.
-    """
-    if size > 1 << 16:
-        raw = np.zeros(size * np.dtype(dtype).itemsize + 64, np.uint8)
-        start = -raw.ctypes.data % 64
-        return raw[start : start + size * np.dtype(dtype).itemsize].view(dtype)
-    rejected = []
-    for _ in range(64):
-        array = np.zeros(size, dtype)
-        if array.ctypes.data % 64 == 0:
-            break
-        rejected.append(array)  # or it would be handed out again
-    return array
-
-
-def filled(values: np.ndarray, dtype: str) -> np.ndarray:
-    array = buffer(values.size, dtype)
-    array[:] = values
-    return array
-
-
-@lru_cache(maxsize=1)
-def data(dtype: str, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return x, the gradient and a place for the result. x is normal with a deviation of 3."""
-    rng = np.random.default_rng(0)
-    x, g = (filled(scale * rng.standard_normal(size), dtype) for scale in (3, 1))
-    return x, g, buffer(size, dtype)
-
-
-@lru_cache(maxsize=len(VJP_FROM_OUTPUT))
-def output(function: str, dtype: str, size: int) -> np.ndarray:
-    x = data(dtype, size)[0]
-    return filled(FUNCTIONS[function](x, **required(FUNCTIONS[function])), dtype)
 
 
 class Backend:
@@ -123,11 +58,14 @@ class Backend:
 
     @cached_property
     def CALLS(self) -> Mapping[Key, Maker]:
-        return {
+        elementwise = {
             (function.name, pass_): partial(self._prepare, compute, required(function))
             for function in FUNCTIONS.values()
             for pass_, compute in function.passes.items()
             if pass_ in PASSES
+        }
+        return elementwise | {
+            key: partial(_PREPARE[FAMILY[key[0]]], *_function(*key)) for key in LAYOUTS
         }
 
     def _prepare(self, compute: Any, parameters: dict[str, float], a: Arrays) -> Call:
@@ -141,6 +79,29 @@ class Backend:
 
     def set_num_threads(self, count: int) -> None:
         """The count that all others are set to is fastact's."""
+
+
+def _function(name: str, pass_: str) -> tuple[Any, bool]:
+    """Return what computes a pass, and whether that is the function itself."""
+    forward, function = pass_ == "forward", fa.get(name)
+    return function if forward else getattr(function, pass_), forward
+
+
+def _prepare_rows(compute: Any, forward: bool, a: Arrays) -> Call:
+    inputs = (a.x,) if forward else (a.g, a.y)
+    return partial(compute, *inputs, axis=a.axis, out=a.out)
+
+
+def _prepare_gate(compute: Any, forward: bool, a: Arrays) -> Call:
+    inputs = (a.x,) if forward else (a.g, a.x)
+    return partial(compute, *inputs, axis=a.axis, out=a.out)
+
+
+def _prepare_loss(compute: Any, forward: bool, a: Arrays) -> Call:
+    return partial(compute, a.x, a.target, **({} if forward else {"out": a.out}))
+
+
+_PREPARE = {"rows": _prepare_rows, "gates": _prepare_gate, "losses": _prepare_loss}
 
 
 class ParallelCopy:
@@ -206,10 +167,19 @@ def prepare(name: str, cases: Iterable[Case]) -> Iterator[tuple[Case, Call]]:
         return
     library = contender(name)
     library.set_num_threads(get_num_threads())
-    x, g, out = data(chosen[0].dtype, chosen[0].size)
-    shared = Arrays(library.native(x), library.native(g), None, library.target(out))
+    # What several cases share is converted once. It is kept, or its id would be given away.
+    converted: dict[tuple[int, bool], tuple[np.ndarray, Any]] = {}
+
+    def convert(array: Any, written: bool = False) -> Any:
+        if not isinstance(array, np.ndarray):
+            return array
+        key = id(array), written
+        if key not in converted:
+            converted[key] = array, (library.target if written else library.native)(array)
+        return converted[key][1]
+
     for case in chosen:
-        arrays = shared
-        if case.pass_ == "vjp_from_output":
-            arrays = shared._replace(y=library.native(output(case.function, case.dtype, case.size)))
-        yield case, library.CALLS[case.key](arrays)
+        arrays = operands(case)
+        inputs = arrays._replace(out=None)
+        shared = Arrays(*map(convert, inputs))._replace(out=convert(arrays.out, written=True))
+        yield case, library.CALLS[case.key](shared)

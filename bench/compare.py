@@ -1,8 +1,9 @@
 """Time fastact and its peers in turns, in one process, and write what they took as JSON.
 
-    python bench/compare.py            every function, pass, dtype and size
-    python bench/compare.py --quick    a few functions
-    python bench/report.py             tables and a chart of the result
+    python bench/compare.py             every elementwise function, pass, dtype and size
+    python bench/compare.py --quick     a few functions
+    python bench/compare.py --families  functions of rows, gates and losses, on shapes of their own
+    python bench/report.py              tables and a chart of the results
 
 Cases on the same data are measured together. In every round each library has one turn, in which it
 does all of them; then comes a pause, since the threads of PyTorch's OpenMP go on spinning after
@@ -23,9 +24,11 @@ from pathlib import Path
 
 import cases
 import click
+import families
 import machine
-import numpy as np
-from cases import COPY, DTYPES, PASSES, SIZES, TITLES, Case, contender, prepare, why_missing
+from case import Case
+from cases import COPY, DTYPES, PASSES, SIZES, TITLES, contender, prepare, why_missing
+from operands import result_of, result_shape
 from peers import Call
 
 from fastact.backends.registry import BUILT_IN
@@ -33,6 +36,7 @@ from fastact.commands.bench import QUICK
 from fastact.elementwise import FUNCTIONS
 
 DEFAULT = Path(__file__).with_name("results") / "speed.json"
+FAMILIES = DEFAULT.with_name("families.json")
 # Where the smallest case of the largest libraries still runs on one thread, nobody spins.
 PAUSE_FROM = 1 << 14
 # Seconds. The clock takes 1/1000 of it; a longer one is often interrupted, and then OpenMP's threads
@@ -48,8 +52,8 @@ class Stopwatch:
     def __init__(self, case: Case, call: Call, turn: float) -> None:
         self.case = case
         self.times: list[float] = []
-        result = np.asarray(call())
-        if result.shape != (case.size,) or result.dtype != case.dtype:
+        result = result_of(call())
+        if result.shape != result_shape(case) or result.dtype != case.dtype:
             raise TypeError(f"{case}: the result is {result.dtype} of shape {result.shape}")
         self._timer = timeit.Timer(call)
         once = min(self._timer.repeat(5, 1)) if case.size < PAUSE_FROM else self._timer.timeit(1)
@@ -74,6 +78,8 @@ def measure(
         with contender(name).context():
             watches[name] = [Stopwatch(case, call, turn) for case, call in prepare(name, group)]
     present = [name for name in names if watches[name]]
+    if not present:
+        return {}
     for number in range(rounds):
         start = number % len(present)
         for name in present[start:] + present[:start]:
@@ -91,8 +97,26 @@ def measure(
 
 @click.command()
 @click.option("--quick", is_flag=True, help="A few functions, float32: about 2 minutes.")
-@click.option("--function", "functions", multiple=True, type=click.Choice(list(FUNCTIONS)))
-@click.option("--pass", "passes", multiple=True, type=click.Choice(PASSES), default=PASSES)
+@click.option(
+    "--families",
+    "shaped",
+    is_flag=True,
+    help="Functions of rows, gates and losses instead of the elementwise ones. They have shapes of "
+    "their own; --size does not count.",
+)
+@click.option(
+    "--function",
+    "functions",
+    multiple=True,
+    type=click.Choice([*FUNCTIONS, *families.FAMILY]),
+)
+@click.option(
+    "--pass",
+    "passes",
+    multiple=True,
+    type=click.Choice([*PASSES, "value_and_grad"]),
+    default=[*PASSES, "value_and_grad"],
+)
 @click.option(
     "--dtype",
     "dtypes",
@@ -118,11 +142,11 @@ def measure(
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=DEFAULT,
-    show_default="bench/results/speed.json",
+    help="[default: bench/results/speed.json, of the families families.json]",
 )
 def compare(
     quick: bool,
+    shaped: bool,
     functions: tuple[str, ...],
     passes: tuple[str, ...],
     dtypes: tuple[str, ...],
@@ -131,7 +155,7 @@ def compare(
     rounds: int,
     turn: float,
     pause: float,
-    output: Path,
+    output: Path | None,
 ) -> None:
     """Compare the speed of fastact with that of its peers; `report.py` makes tables of it."""
     asked = names or [name for name in TITLES if name != "numpy"]
@@ -141,16 +165,19 @@ def compare(
     chosen = [name for name in asked if name not in missing]
     if not chosen:
         raise click.UsageError("nobody is left to compare")
-    wanted = functions or (("identity", *QUICK) if quick else tuple(FUNCTIONS))
     dtypes = dtypes or (DTYPES[:1] if quick else DTYPES)
     started = time.perf_counter()
     described = machine.describe()
     if (described["load"] or 0) > BUSY:
         click.echo(f"this machine is busy (load {described['load']}): do not trust it", err=True)
     results = {}
-    selected = cases.select(wanted, passes, dtypes, sizes)
-    for (pass_, dtype, size), group in groupby(selected, lambda c: (c.pass_, c.dtype, c.size)):
-        click.echo(f"{time.perf_counter() - started:5.0f} s  {pass_} {dtype} {size}", err=True)
+    if shaped:
+        selected = families.select(functions or families.FAMILY, passes, dtypes)
+    else:
+        wanted = functions or (("identity", *QUICK) if quick else tuple(FUNCTIONS))
+        selected = cases.select(wanted, [p for p in passes if p in PASSES], dtypes, sizes)
+    for title, group in groupby(selected, same_data):
+        click.echo(f"{time.perf_counter() - started:5.0f} s  {title}", err=True)
         results |= measure(list(group), chosen, rounds, turn / 1e3, pause / 1e3)
     document = {
         "kind": "speed",
@@ -164,9 +191,17 @@ def compare(
         "seconds": round(time.perf_counter() - started),
         "results": {case: shortened(times) for case, times in results.items()},
     }
+    output = output or (FAMILIES if shaped else DEFAULT)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(machine.dumps(document), encoding="utf-8")
     click.echo(f"{document['seconds']} s; wrote {output}", err=True)
+
+
+def same_data(case: Case) -> str:
+    """Return what cases have in common that are measured together."""
+    if case.function in families.FAMILY:
+        return f"{case.dtype} {case.shape} {case.axis}"
+    return f"{case.pass_} {case.dtype} {case.size}"
 
 
 def composed(names: Iterable[str]) -> dict[str, list[str]]:

@@ -1,6 +1,7 @@
 """Turn measurements into tables, a chart and the blocks of README.md.
 
-    python bench/report.py [RESULT.json]       print the tables, draw the chart beside the JSON
+    python bench/report.py                     print the tables of all results, draw the chart
+    python bench/report.py RESULT.json         those of one, with what is drawn beside the JSON
     python bench/report.py --readme            and write the README's tables
     python bench/report.py --functions         print the table of functions alone
 
@@ -16,6 +17,7 @@ from pathlib import Path
 import chart
 import click
 import compare
+import family_tables
 import readme_tables
 import speed_tables
 from readme import README, write_block
@@ -50,7 +52,11 @@ def full(speed: Speed) -> str:
     """Return everything: the summary, the shares of a copy's speed, and all misses."""
     misses = sorted(speed.misses(), key=lambda miss: miss.ratio / miss.must)
     listed = "\n".join(f"- {miss}" for miss in misses) or "None."
-    parts = ["# Speed", summary(speed), f"## What it misses: {len(misses)}", listed]
+    if family_tables.has_families(speed):
+        title, said = "# Speed of rows, gates and losses", family_tables.summary(speed)
+    else:
+        title, said = "# Speed", summary(speed)
+    parts = [title, said, f"## What it misses: {len(misses)}", listed]
     if speed.copy_time("float32"):
         parts += [
             f"## Share of a parallel copy's speed, {speed.largest:,} float32",
@@ -77,22 +83,27 @@ def full(speed: Speed) -> str:
 def report(
     result: Path | None, readme: bool, functions: bool, drawn: bool, readme_path: Path
 ) -> None:
-    """Print the tables of RESULT (bench/results/speed.json), and draw its chart."""
+    """Print the tables of RESULT (those in bench/results/), and draw the chart."""
     if functions:
         click.echo(readme_tables.functions())
         return
-    result = result or compare.DEFAULT
-    if not result.exists():
-        raise click.UsageError(f"{result} is not there; run python bench/compare.py first")
-    speed = Speed.load(result)
-    text = full(speed)
-    result.with_suffix(".md").write_text(text, encoding="utf-8")
-    click.echo(text, nl=False)
-    picture = result.with_suffix(".svg")
-    if drawn:
-        chart.draw(speed, picture)
-    if readme:
-        write_readme(speed, picture if picture.exists() else None, readme_path)
+    measured = [path for path in (compare.DEFAULT, compare.FAMILIES) if path.exists()]
+    results = [result] if result else measured
+    if not results:
+        raise click.UsageError(f"{compare.DEFAULT} is not there; run python bench/compare.py first")
+    for path in results:
+        speed = Speed.load(path)
+        text = full(speed)
+        path.with_suffix(".md").write_text(text, encoding="utf-8")
+        click.echo(text, nl=False)
+        shaped = family_tables.has_families(speed)
+        picture = path.with_suffix(".svg")
+        if drawn and not shaped:
+            chart.draw(speed, picture)
+        if readme and shaped:
+            write_block(readme_path, "families", family_tables.summary(speed), COMMAND)
+        elif readme:
+            write_readme(speed, picture if picture.exists() else None, readme_path)
 
 
 def write_readme(speed: Speed, picture: Path | None, path: Path) -> None:

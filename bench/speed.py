@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cases import COPY, DTYPES, PASSES, SIZES, TITLES, Case
+from case import Case
+from cases import COPY, DTYPES, PASSES, SIZES, TITLES
 from peers import TITLES as PEERS
 from peers.formulas import only_moves
 
@@ -86,13 +87,13 @@ class Speed:
 
     def copy_time(self, dtype: str) -> float | None:
         """Return the time of the fastest parallel copy at the largest size, whosever it is."""
-        times = self.times.get(Case("identity", "forward", dtype, self.largest), {})
+        times = self.times.get(Case("identity", "forward", dtype, (self.largest,)), {})
         return min(times.values()) if COPY in times else None
 
     def share(self, function: str, dtype: str = "float32") -> float | None:
         """Return a function's speed as a share of a parallel copy's, at the largest size."""
         copy = self.copy_time(dtype)
-        own = self.times.get(Case(function, "forward", dtype, self.largest), {}).get(self.own)
+        own = self.times.get(Case(function, "forward", dtype, (self.largest,)), {}).get(self.own)
         return None if copy is None or own is None else copy / own
 
     def cases(self, passes: Iterable[str] = PASSES, **fixed: Any) -> list[Case]:
@@ -155,7 +156,8 @@ def _times(document: dict[str, Any]) -> Iterator[tuple[Case, dict[str, float]]]:
     times_of: dict[Case, dict[str, float]] = {}
     for benchmark in document["benchmarks"]:
         params = benchmark["params"]
-        case = Case(*(params[name] for name in ("function", "pass_", "dtype")), params["size"])
+        names = ("function", "pass_", "dtype", "size")
+        case = Case.parse("-".join(str(params[name]) for name in names))
         times_of.setdefault(case, {})[params["contender_name"]] = benchmark["stats"]["min"]
     yield from times_of.items()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from cases import TITLES, Case
+from case import Case
+from cases import TITLES
 from readme import table
 from speed import Speed, dtypes_in, geometric_mean
 
@@ -22,7 +23,7 @@ def usual_size(speed: Speed) -> int:
 
 def case_of(speed: Speed, function: str, direction: str, dtype: str, size: int) -> Case | None:
     """Return the case that stands for a function's direction, if it was measured."""
-    found = (Case(function, pass_, dtype, size) for pass_ in DIRECTIONS[direction])
+    found = (Case(function, pass_, dtype, (size,)) for pass_ in DIRECTIONS[direction])
     return next((case for case in found if case in speed.times), None)
 
 
@@ -76,7 +77,7 @@ def by_function(speed: Speed) -> str:
 
 
 def _nanoseconds(speed: Speed, name: str, dtype: str, size: int) -> str:
-    times = speed.times.get(Case(name, "forward", dtype, size), {})
+    times = speed.times.get(Case(name, "forward", dtype, (size,)), {})
     return f"{1e9 * times[speed.own] / size:.3f}" if speed.own in times else "–"
 
 
@@ -89,7 +90,7 @@ def _ratio(speed: Speed, name: str, direction: str, dtype: str, size: int) -> st
 
 
 def _fastest(speed: Speed, name: str, dtype: str, size: int) -> str:
-    case = Case(name, "forward", dtype, size)
+    case = Case(name, "forward", dtype, (size,))
     peer = speed.fastest_peer(case)
     return "–" if peer is None else f"{number(speed.against(case))} {TITLES[peer]}"
 

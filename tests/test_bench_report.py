@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,21 +12,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from conftest import ROOT
+from bench_programs import BENCH, bench
 from fastact import reference
 from fastact.elementwise import FUNCTIONS
 
-BENCH = ROOT / "bench"
 PEERS = ("plain", "scipy", "numexpr", "torch", "jax")
-
-
-def bench(name: str) -> ModuleType:
-    """Import a module of bench/, which is a folder of programs and not a package."""
-    sys.path.insert(0, str(BENCH))
-    try:
-        return import_module(name)
-    finally:
-        sys.path.remove(str(BENCH))
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +32,13 @@ def test_prepared_calls_compute_what_they_name(cases: ModuleType, name: str, dty
         pytest.skip(reason)
     # From 65,536 elements on JAX writes into the result of the call before.
     for names, size in ((FUNCTIONS, 1), (FUNCTIONS, 1001), (["silu", "tanh"], 1 << 16)):
-        x, g, _ = cases.data(dtype, size)
+        x, g, _ = bench("operands").data(dtype, size)
         with cases.contender(name).context():
             for case, call in cases.prepare(
                 name, cases.select(names, dtypes=[dtype], sizes=[size])
             ):
                 bind = FUNCTIONS[case.function].parameter_list.bind
-                options = cases.required(FUNCTIONS[case.function])
+                options = bench("operands").required(FUNCTIONS[case.function])
                 chosen, params = bind(case.function, (), options)
                 pass_ = "forward" if case.pass_ == "forward" else "derivative"
                 truth = reference.evaluate(chosen or case.function, pass_, x, *params.values())
@@ -94,7 +82,7 @@ def speed_document() -> dict[str, Any]:
 
 
 def test_ratios_and_misses() -> None:
-    speed_module, case = bench("speed"), bench("cases").Case.parse
+    speed_module, case = bench("speed"), bench("case").Case.parse
     speed = speed_module.Speed(speed_document())
     assert speed.against(case("sigmoid-forward-float32-100")) == pytest.approx(4)
     assert speed.fastest_peer(case("sigmoid-forward-float32-100")) == "torch"

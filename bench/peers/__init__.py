@@ -33,17 +33,32 @@ TITLES = {
     "numexpr": "numexpr",
     "torch": "PyTorch",
     "jax": "JAX",
+    "entmax": "entmax",
 }
 _NEEDS = {name: name for name in TITLES} | {"plain": "numpy"}
 
 
 class Arrays(NamedTuple):
-    """The operands of one comparison, as one library wants them."""
+    """The operands of one comparison, as one library wants them; None where it has none.
+
+    Attributes
+    ----------
+    x, g, y
+        The input, the gradient of the result, and the output.
+    out
+        Where the result goes; of a loss, its gradient.
+    axis : int
+        What rows lie along, or gate and value one behind the other.
+    target
+        Of a loss: the class of each row, or 0 and 1 for each element.
+    """
 
     x: Any
     g: Any
     y: Any
     out: Any
+    axis: int = -1
+    target: Any = None
 
 
 Maker = Callable[[Arrays], Call]

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from . import Arrays, Call, Key, Maker
+from . import Arrays, Call, Key, Maker, jax_rows
 from .formulas import FORWARD, compiled
 
 VERSION = jax.__version__
@@ -104,7 +104,7 @@ def _formula(text: str) -> Callable[[Any], Any]:
     return lambda x: function(x, None, None)
 
 
-CALLS: dict[Key, Maker] = {}
+CALLS: dict[Key, Maker] = dict(jax_rows.CALLS)
 for _name, _function in ({n: _formula(text) for n, text in FORWARD.items()} | _FUNCTIONS).items():
     CALLS[_name, "forward"] = _prepared(_function, ("x",))
     CALLS[_name, "vjp"] = _prepared(partial(_vjp, _function), ("g", "x"))

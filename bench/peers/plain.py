@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from . import Arrays, Call, Key, Maker
+from . import Arrays, Call, Key, Maker, plain_rows
 from .formulas import FORMULAS, compiled
 
 VERSION = np.__version__
@@ -46,6 +46,7 @@ def _step(a: Arrays) -> Call:
 
 
 CALLS: dict[Key, Maker] = {key: formula(text) for key, text in FORMULAS.items()}
+CALLS |= plain_rows.CALLS
 CALLS |= {
     ("identity", "forward"): lambda a: partial(_copy, a.x, a.out),
     ("identity", "vjp"): lambda a: partial(_copy, a.g, a.out),

@@ -44,4 +44,7 @@ CALLS: dict[Key, Maker] = {key: _formula(text) for key, text in _FORMULAS.items(
 CALLS |= {
     ("sigmoid", "forward"): lambda a: partial(special.expit, a.x, a.out),
     ("log_sigmoid", "forward"): lambda a: partial(special.log_expit, a.x, a.out),
+    ("softmax", "forward"): lambda a: partial(special.softmax, a.x, axis=a.axis),
+    ("log_softmax", "forward"): lambda a: partial(special.log_softmax, a.x, axis=a.axis),
+    ("logsumexp", "forward"): lambda a: partial(special.logsumexp, a.x, axis=a.axis),
 }

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import Arrays, Call, Key, Maker
+from . import Arrays, Call, Key, Maker, torch_rows
 from .formulas import REQUIRED
 
 VERSION = torch.__version__
@@ -179,9 +179,10 @@ COMPOSING: dict[Key, Callable[[Arrays], Any]] = {
     ("quick_gelu", "vjp"): _quick_gelu_vjp,
 }
 
-COMPOSED = frozenset(COMPOSING)
+COMPOSED = frozenset(COMPOSING) | torch_rows.COMPOSED
 
 CALLS: dict[Key, Maker] = {
+    **torch_rows.CALLS,
     **{key: _composed(compute) for key, compute in COMPOSING.items()},
     ("identity", "forward"): lambda a: partial(a.out.copy_, a.x),
     ("identity", "vjp"): lambda a: partial(a.out.copy_, a.g),

@@ -1,0 +1,101 @@
+"""What is compared of rows, gates and losses computes what it names, and the report says what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench_programs import bench
+from fastact import reference_fused, reference_rows
+
+FAMILIES, CASES, OPERANDS = bench("families"), bench("cases"), bench("operands")
+Array = np.ndarray[Any, np.dtype[Any]]
+CONTENDERS = ("plain", "scipy", "torch", "jax", "entmax", "cython", "numba", "numpy")
+#: Shapes as those compared, but small: both axes, several rows, a gate of two halves.
+SMALL = {
+    "rows": (((5, 140), "last"), ((140, 5), "first")),
+    "gates": (((5, 140), "last"),),
+    "losses": (((5, 140), "last"),),
+}
+
+
+def rows(case: Any, a: Any) -> Array:
+    """The definitions have one row after the other along the last axis."""
+    inputs = (a.x,) if case.pass_ == "forward" else (a.g, a.y)
+    last = [np.moveaxis(array, a.axis, -1) for array in inputs]
+    (found,) = reference_rows.evaluate(case.function, case.pass_, *last)
+    return found.ravel() if found.shape[1] == 1 else np.moveaxis(found, -1, a.axis)
+
+
+def gates(case: Any, a: Any) -> Array:
+    halves = np.split(a.x, 2, a.axis)
+    # glu is PyTorch's: the second half is the gate.
+    gate, value = halves[::-1] if case.function == "glu" else halves
+    given = (gate, value) if case.pass_ == "forward" else (a.g, gate, value)
+    found = reference_fused.evaluate(case.function, case.pass_, *given)
+    return np.concatenate(found[::-1] if case.function == "glu" else found, a.axis)
+
+
+def losses(case: Any, a: Any) -> tuple[float, Array]:
+    x = a.x.astype(np.float64)
+    if case.function == "cross_entropy":
+        (logs,) = reference_rows.evaluate("log_softmax", "forward", x)
+        rows = np.arange(len(x))
+        one_hot = np.zeros(x.shape)
+        one_hot[rows, a.target] = 1
+        return -logs[rows, a.target].mean(), (np.exp(logs) - one_hot) / len(x)
+    given = (x, a.target, 1.0, 1.0, 1.0 / x.size)
+    loss, gradient = reference_fused.evaluate("_bce_with_logits", "value_and_grad", *given)
+    return loss.mean(), gradient
+
+
+DEFINITIONS: dict[str, Callable[[Any, Any], Any]] = {"rows": rows, "gates": gates}
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", CONTENDERS)
+@pytest.mark.parametrize("family", SMALL)
+def test_prepared_calls_compute_what_they_name(family: str, name: str, dtype: str) -> None:
+    if reason := CASES.why_missing(name):
+        pytest.skip(reason)
+    tolerance = (
+        {"rtol": 2e-4, "atol": 2e-6} if dtype == "float32" else {"rtol": 1e-9, "atol": 1e-12}
+    )
+    for layout in SMALL[family]:
+        cases = [CASES.Case(*key, dtype, *layout) for key in FAMILIES.FAMILIES[family]]
+        with CASES.contender(name).context():
+            for case, call in CASES.prepare(name, cases):
+                # The second call finds the result of the first where JAX wrote it.
+                call()
+                returned, given = call(), OPERANDS.operands(case)
+                result = OPERANDS.result_of(returned)
+                assert result.dtype == dtype
+                assert result.shape == OPERANDS.result_shape(case)
+                if family == "losses":
+                    loss, expected = losses(case, given)
+                    value = np.asarray(returned[0] if isinstance(returned, tuple) else returned)
+                    np.testing.assert_allclose(value, loss, **tolerance, err_msg=str(case))
+                    if case.pass_ == "forward":
+                        continue
+                else:
+                    expected = DEFINITIONS[family](case, given)
+                np.testing.assert_allclose(result, expected, **tolerance, err_msg=str(case))
+
+
+def test_every_pass_is_there_and_against_torch() -> None:
+    """Only the sparse functions have another opponent."""
+    for key in FAMILIES.LAYOUTS:
+        assert key in CASES.contender("numpy").CALLS
+    if CASES.why_missing("torch") is None:
+        torch = set(FAMILIES.LAYOUTS) - set(CASES.contender("torch").CALLS)
+        assert torch == {("sparsemax", "forward"), ("entmax15", "forward")}
+
+
+def test_names_of_cases_can_be_read() -> None:
+    cases = FAMILIES.select() + CASES.select(["gelu"])
+    assert len(set(map(str, cases))) == len(cases)
+    assert [CASES.Case.parse(str(case)) for case in cases] == cases
