@@ -21,7 +21,7 @@ from setuptools.modified import newer_group
 ROOT = Path(__file__).resolve().parent
 CSRC = Path("csrc")
 PYX = Path("fastact/backends/_native.pyx")
-ROWS_PXI = Path("fastact/backends/_native_rows.pxi")
+PXI = sorted(Path("fastact/backends").glob("*.pxi"))
 KERNELS = Path("fastact/backends/_kernels")
 STUB = Path("fastact/__init__.pyi")
 
@@ -109,7 +109,7 @@ class BuildNative(build_ext):
     def _build_native(self, ext):
         generated = Path(self.build_temp) / "kernels"
         emitter().write_c(generated)
-        ext.depends = [str(path) for path in (*CSRC.iterdir(), *generated.iterdir(), PYX, ROWS_PXI)]
+        ext.depends = [str(path) for path in (*CSRC.iterdir(), *generated.iterdir(), PYX, *PXI)]
         if not self.force and not newer_group(ext.depends, self.get_ext_fullpath(ext.name)):
             return
         isas = isa_flags()

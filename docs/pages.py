@@ -110,7 +110,7 @@ def page(name: str) -> str:
         _special(function) if has_slope else "",
         _accuracy(name) if isinstance(function, Elementwise) else "",
         _elsewhere(name),
-        _source(function),
+        f"## Source\n\n{_linked(function.source)}" if hasattr(function, "source") else "",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -123,10 +123,20 @@ def _head(function: Any) -> str:
         lines += [f"   {line}" for line in _docstring(function).splitlines()]
     if aliases:
         lines += ["", f"Also known as {aliases}."]
-    passes = ", ".join(f"``{name}``" for name in PASSES if _takes(function, name))
+    passes = ", ".join(
+        f"``{name}({_required(getattr(function, name))})``"
+        for name in PASSES
+        if _takes(function, name)
+    )
     if passes:
         lines += ["", f"Its passes: {passes}."]
     return "````{eval-rst}\n" + "\n".join(lines) + "\n````"
+
+
+def _required(function: Any) -> str:
+    """Return the arguments that a call cannot do without."""
+    parameters = inspect.signature(function).parameters.values()
+    return ", ".join(p.name for p in parameters if p.default is inspect.Parameter.empty)
 
 
 def _takes(function: Any, pass_: str) -> bool:
@@ -157,10 +167,11 @@ def _text(doc: str) -> str:
 
 
 def _docstring(function: Any) -> str:
-    """Return a docstring in NumPy's style, without the signature that it may begin with."""
+    """Return a docstring in NumPy's style, without the signature and the source that have their places."""
     text = inspect.cleandoc(function.__doc__ or "").replace("|", "\\|")
     first, _, rest = text.partition("\n\n")
     text = rest if first.startswith(f"{function.__name__}(") else text
+    text = text.removesuffix(f"Source: {getattr(function, 'source', '')}.")
     return str(NumpyDocstring(text, Config(napoleon_use_rtype=False), what="function"))
 
 
@@ -245,13 +256,6 @@ def _elsewhere(name: str) -> str:
         known = {row.pop("function"): row for row in csv.DictReader(file)}
     rows = [(library, f"`{text}`") for library, text in known.get(name, {}).items() if text]
     return "## In other libraries\n\n" + table(("library", "name"), rows, 2) if rows else ""
-
-
-def _source(function: Any) -> str:
-    source = getattr(function, "source", "")
-    # A docstring that is shown may name it already.
-    shown = "" if isinstance(function, Elementwise) else _docstring(function)
-    return f"## Source\n\n{_linked(source)}" if source and source not in shown else ""
 
 
 def _linked(source: str) -> str:

@@ -47,9 +47,10 @@ class Model:
         return (fa.step(self.output(), 0.5) == REBUILT).mean(0)
 
     def cost(self) -> Any:
-        """Binary cross-entropy, from the logits."""
+        """Binary cross-entropy, by unit."""
         z = self.logits()
-        return (fa.softplus(z) - REBUILT * z).mean(0)
+        rebuilt = np.broadcast_to(REBUILT, z.shape)
+        return fa.binary_cross_entropy_with_logits(z, rebuilt, reduction="none").mean(0)
 
     def gradient(self) -> tuple[Any, Any, Any]:
         """Return what the cost changes by for each parameter, in their order."""

@@ -18,7 +18,7 @@ from fastact import reference
 from fastact.elementwise import FUNCTIONS
 
 DOCS, BENCH = ROOT / "docs", ROOT / "bench"
-sympy = pytest.importorskip("sympy", reason="formulas are SymPy's")
+sympy = pytest.importorskip("sympy", reason="needs the extra `docs`")
 special = pytest.importorskip("scipy.special")
 
 WORDS = {
@@ -140,17 +140,27 @@ def test_a_page_for_each_function(pages: Any, name: str) -> None:
     assert f".. py:function:: fastact.{name}(" in text
     assert text.count("```") % 2 == 0
     assert text.count("```{math}") == 2 * (name in FORMULAS)
+    assert "\n## Source\n" in text
+    assert "Source:" not in text
     if name not in FUNCTIONS:
         first = fa.get(name).__doc__.strip().splitlines()[0]
         assert first.replace("|", "\\|") in text
         return
     function = FUNCTIONS[name]
-    for section in ("Special values", "Worst error", "Source"):
+    for section in ("Special values", "Worst error"):
         assert f"\n## {section}\n" in text
     assert ("\n## Parameters\n" in text) == bool(function.parameters)
     assert all(f"`{parameter}" in text for parameter in function.parameters)
     assert all(f"``{alias}``" in text for alias in function.aliases)
     assert f"{{figure}} ../gallery/{name}.png" in text
+
+
+def test_passes_with_what_they_take(pages: Any) -> None:
+    assert "``vjp(g, x)``, ``value_and_derivative(x)``, ``vjp_from_output(g, y)``" in pages.page(
+        "tanh"
+    )
+    assert "Its passes: ``vjp(g, y)``." in pages.page("softmax")
+    assert "``vjp(g, x, weight)``" in pages.page("prelu")
 
 
 def test_special_values_are_the_functions_own(pages: Any) -> None:

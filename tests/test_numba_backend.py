@@ -280,7 +280,7 @@ variant = backend._Variant(probe, np.dtype(np.float64), "o", "heavy")
 for count in (2, 3):
     threads.set_num_threads(count)
     out = np.full(1 << 16, -1.0)
-    assert variant.call_large((out,))
+    assert variant._call_large((out,))
     print(len(set(out)) <= count and out.min() >= 0)
 """
     assert run_in(filled, script, **layer_environment(layer)).split() == ["True", "True"]

@@ -230,6 +230,7 @@ def test_all_functions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ([], 2, "name the function to draw"),
         (["gelo"], 1, "did you mean 'gelu'"),
         (["rrelu"], 2, "rrelu is not a function of single numbers"),
+        (["relu", "softmax"], 2, "softmax is not a function of single numbers"),
         (["relu", "--param", "alpha=1"], 2, "relu has no parameter 'alpha'"),
         (["elu", "--param", "alpha=x"], 2, "'x' is not a number"),
         (["elu", "relu", "--image", "photo.png"], 2, "--image is for one function"),

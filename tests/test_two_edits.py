@@ -56,6 +56,14 @@ assert "odd_square" in fa.names()
 assert "bend" in fa.odd_square.__doc__
 print(*available)
 """
+PAGE = """
+import sys
+
+sys.path[:0] = ["docs", "bench"]
+import pages
+
+print(pages.page("odd_square"))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +107,24 @@ def test_it_is_in_every_backend(copy: Path) -> None:
 def test_it_is_on_the_command_line(copy: Path) -> None:
     assert "odd_square" in run(copy, "-m", "fastact", "list")
     assert "odd_square" in run(copy, "-m", "fastact", "accuracy", "odd_square", "--count=1000")
+
+
+def test_it_has_a_picture(copy: Path) -> None:
+    pytest.importorskip("matplotlib", reason="pictures need the extra `plot`")
+    assert run(copy, "-m", "fastact", "plot", "odd_square", "-o", "picture.svg") == "picture.svg\n"
+    assert (copy / "picture.svg").stat().st_size > 10_000
+
+
+def test_it_has_a_page(copy: Path) -> None:
+    for name in ("sphinx", "myst_parser", "sympy", "matplotlib"):
+        pytest.importorskip(name, reason="pages need the extra `docs`")
+    for name in ("docs", "bench"):
+        generated = shutil.ignore_patterns("_build", "functions", "gallery", "measured")
+        shutil.copytree(ROOT / name, copy / name, ignore=generated)
+    page = run(copy, "-c", PAGE)
+    assert "f(x) = \\mathrm{bend}" in page
+    assert "Also known as ``hump``" in page
+    assert "Not measured yet" in page
 
 
 def test_the_tests_know_it(copy: Path) -> None:

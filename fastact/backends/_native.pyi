@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any, TypeVar, final
 
 import numpy as np
@@ -28,6 +29,15 @@ class Kernel:
 
     def rows(self, *args: npt.NDArray[np.floating] | float) -> None:
         """Do the same with two-dimensional arrays of one shape, whose rows are contiguous."""
+
+@final
+class Compiled:
+    """A kernel with machine code for calls below a size; `general` takes every call."""
+
+    def __init__(self, general: Callable[..., None], defaults: tuple[float, ...]) -> None: ...
+    def __call__(self, *args: npt.NDArray[np.floating] | float) -> None: ...
+    def ready(self, entry: int, address: int, below: int, plain: bool) -> None:
+        """Take the addresses of the entry and of code for any parameters, or for the defaults."""
 
 @final
 class RowKernel:

@@ -81,11 +81,16 @@ cdef extern from *:
 cdef Py_ssize_t SLICE = 1 << 24
 
 
-@cython.final
-cdef class Kernel:
-    """One pass of one function for one dtype: takes the inputs, the outputs and the parameters."""
+cdef class Runnable:
+    """What a Caller can run without a line of Python."""
 
     cdef vectorcallfunc vectorcall
+
+
+@cython.final
+cdef class Kernel(Runnable):
+    """One pass of one function for one dtype: takes the inputs, the outputs and the parameters."""
+
     cdef const fastact_kernel *row
     cdef int typenum
     cdef Py_ssize_t keep_gil_below
@@ -297,8 +302,8 @@ cdef class Caller:
     cdef object chosen     # the registry: a context variable, and what holds the process's choice
     cdef object state
     cdef object backend    # the backend that `single` and `double` are of
-    cdef Kernel single
-    cdef Kernel double
+    cdef Runnable single
+    cdef Runnable double
     cdef Binding defaults  # None if a parameter is required
     cdef dict bindings     # what parameters were given -> Binding
     cdef int n_in
@@ -383,7 +388,7 @@ cdef object call_short(Binding binding, arguments args, object out):
     cdef Caller self = binding.target
     cdef fastact_call call
     cdef cnp.ndarray like, array, first = None
-    cdef Kernel kernel
+    cdef Runnable kernel
     cdef int k, j, typenum
     cdef Py_ssize_t size
     if type(<object>args[self.n_in - 1]) is not cnp.ndarray:
@@ -393,7 +398,7 @@ cdef object call_short(Binding binding, arguments args, object out):
     if cnp.PyArray_NDIM(like) == 0 or not (typenum == cnp.NPY_FLOAT or typenum == cnp.NPY_DOUBLE):
         return None
     kernel = native_kernel(self, typenum)
-    if kernel is None:
+    if kernel is None or not takes(kernel, binding, cnp.PyArray_SIZE(like)):
         return None
     for k in range(self.n_in):
         if not is_like(<object>args[k], like, typenum, cnp.NPY_ARRAY_CARRAY_RO):
@@ -420,7 +425,7 @@ cdef object call_short(Binding binding, arguments args, object out):
         call.param_array[k] = NULL
         call.param[k] = binding.params[k]
     call.row = 0
-    run(kernel, &call, size)
+    run_any(kernel, &call, size)
     if out is not None:
         return out
     return first if self.n_out == 1 else (first, array)
@@ -430,7 +435,7 @@ cdef object call_scalar(Binding binding, object x):
     """The same for one number, which NumPy's scalars and Python's floats are: 0.3 us, not 10."""
     cdef Caller self = binding.target
     cdef fastact_call call
-    cdef Kernel kernel
+    cdef Runnable kernel
     cdef int k
     cdef double wide, wides[2]
     cdef float narrow, narrows[2]
@@ -438,7 +443,7 @@ cdef object call_scalar(Binding binding, object x):
     if not double and type(x) is not float32:
         return None
     kernel = native_kernel(self, cnp.NPY_DOUBLE if double else cnp.NPY_FLOAT)
-    if kernel is None:
+    if kernel is None or not takes(kernel, binding, 1):
         return None
     wide = x
     narrow = <float>wide
@@ -449,7 +454,7 @@ cdef object call_scalar(Binding binding, object x):
         call.param_array[k] = NULL
         call.param[k] = binding.params[k]
     call.row = 0
-    run(kernel, &call, 1)
+    run_any(kernel, &call, 1)
     if double:
         return float64(wides[0]) if self.n_out == 1 else (float64(wides[0]), float64(wides[1]))
     return float32(narrows[0]) if self.n_out == 1 else (float32(narrows[0]), float32(narrows[1]))
@@ -477,8 +482,19 @@ cdef bint overlap(const void *a, const void *b, Py_ssize_t length, bint same_is_
     return <const char *>a < <const char *>b + length and <const char *>b < <const char *>a + length
 
 
-cdef Kernel native_kernel(Caller self, int typenum):
-    """Return the kernel of the backend in force, or None if that is not of this module."""
+cdef bint takes(Runnable kernel, Binding binding, Py_ssize_t size):
+    """Tell whether a call of that size, with those parameters, can be run from here."""
+    return type(kernel) is Kernel or choose(<Compiled>kernel, binding.params, size) != 0
+
+
+cdef int run_any(Runnable kernel, fastact_call *call, Py_ssize_t size) except -1:
+    if type(kernel) is Kernel:
+        return run(<Kernel>kernel, call, size)
+    return run_compiled(<Compiled>kernel, call, size)
+
+
+cdef Runnable native_kernel(Caller self, int typenum):
+    """Return the kernel of the backend in force, or None if Python has to call it."""
     cdef PyObject *found = NULL
     PyContextVar_Get(self.chosen, NULL, &found)
     backend = <object>found if found != NULL else None
@@ -491,7 +507,7 @@ cdef Kernel native_kernel(Caller self, int typenum):
     if backend is not self.backend:
         bound = self.table[backend]
         single, double = bound[single_dtype], bound[double_dtype]
-        known = type(single) is Kernel and type(double) is Kernel
+        known = isinstance(single, Runnable) and isinstance(double, Runnable)
         self.single, self.double = (single, double) if known else (None, None)
         self.backend = backend
     return self.single if typenum == cnp.NPY_FLOAT else self.double
@@ -503,4 +519,5 @@ cdef Kernel _a_kernel = Kernel.__new__(Kernel)
 fastact_use_vectorcall(<PyTypeObject *>Kernel,
                        <char *>&_a_kernel.vectorcall - <char *><PyObject *>_a_kernel)
 
+include "_native_compiled.pxi"
 include "_native_rows.pxi"

@@ -17,6 +17,7 @@ from llvmlite import ir
 from numba import prange
 from numba.core import cgutils, types
 from numba.extending import intrinsic, register_jitable
+from numba.np.arrayobj import populate_array
 
 # What Numba leaves untyped.
 _intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
@@ -45,6 +46,49 @@ def launch(address, inputs, outputs, params, size, chunks, streamed):  # type: i
 def stream(address, inputs, outputs, params, size):  # type: ignore[no-untyped-def]
     """Call the kernel at `address` on the whole arrays and write the outputs past the cache."""
     stream_slice(address, inputs, outputs, params, 0, size)
+
+
+def enter(address, inputs, outputs, params, size):  # type: ignore[no-untyped-def]
+    """Call the kernel at `address` on arrays given by pointers to tuples of pointers, as C can."""
+    call_on_pointers(address, inputs, outputs, params, size)
+
+
+@_intrinsic
+def call_on_pointers(
+    typingctx: Any, address: Any, inputs: Any, outputs: Any, params: Any, size: Any
+) -> Any:
+    """Do as `call_on_slice` for whole arrays, each group behind a pointer to a tuple of its types."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds, arguments = [], []
+        for group, pointer in zip(signature.args[1:4], values[1:4], strict=True):
+            for k, kind in enumerate(group.dtype.types):
+                value = _item(context, builder, pointer, k, kind)
+                if kind != types.float64:
+                    kind, value = _array(context, builder, kind.dtype, value, values[4])
+                kinds.append(kind)
+                arguments.append(value)
+        _call(context, builder, values[0], kinds, arguments)
+        return context.get_dummy_value()
+
+    return types.none(address, inputs, outputs, params, size), codegen
+
+
+def _item(context: Any, builder: Any, pointer: Any, k: int, kind: Any) -> Any:
+    """Return the k-th of what stands in a row behind a pointer."""
+    row = builder.bitcast(pointer, context.get_value_type(kind).as_pointer())
+    return builder.load(builder.gep(row, [ir.IntType(64)(k)]))
+
+
+def _array(context: Any, builder: Any, dtype: Any, data: Any, size: Any) -> tuple[Any, Any]:
+    """Return the type and the value of a contiguous 1-D array of memory that belongs to others."""
+    kind = types.Array(dtype, 1, "C")
+    array = context.make_array(kind)(context, builder)
+    itemsize = size.type(context.get_abi_sizeof(context.get_data_type(dtype)))
+    populate_array(
+        array, data=data, shape=[size], strides=[itemsize], itemsize=itemsize, meminfo=None
+    )
+    return kind, array._getvalue()
 
 
 @_jitable

@@ -6,20 +6,20 @@ A dialect function is an ordinary Python function over these, arithmetic, compar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .graph import DType, round_to
+# The table is imported with the package: what only the build needs, and dataclasses, stay out of that.
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from .graph import DType
 
 
-@dataclass(frozen=True)
 class Primitive:
     """A lane operation with one implementation for each target."""
 
-    name: str
-    arity: int
-    __doc__: str
+    def __init__(self, name: str, arity: int, doc: str) -> None:
+        self.name, self.arity, self.__doc__ = name, arity, doc
 
     def __call__(self, *operands: Any) -> Any:
         raise TypeError(
@@ -40,12 +40,11 @@ low = Primitive(
 )
 
 
-@dataclass(frozen=True)
 class Reduction:
     """An operation over a whole row, for the functions of rows.py."""
 
-    name: str
-    __doc__: str
+    def __init__(self, name: str, doc: str) -> None:
+        self.name, self.__doc__ = name, doc
 
     def __call__(self, *operands: Any) -> Any:
         raise TypeError(f"{self.name}() has a meaning only inside a row function, which is traced")
@@ -71,12 +70,11 @@ class Absent:
 absent: Any = Absent()
 
 
-@dataclass(frozen=True)
 class PerType:
     """A constant that differs between the computing types, such as the argument at which exp underflows."""
 
-    f32: Any
-    f64: Any
+    def __init__(self, f32: Any, f64: Any) -> None:
+        self.f32, self.f64 = f32, f64
 
     def of(self, dtype: DType) -> Any:
         return self.f32 if dtype == "f32" else self.f64
@@ -89,31 +87,43 @@ def known(value: Any) -> Any:
     )
 
 
-@dataclass(frozen=True)
 class Coefficients:
     """A polynomial's coefficients, constant term first, for each computing type.
 
     `rest` is what the constant term has beyond its value in that type, where a fit says.
     """
 
-    f32: tuple[float, ...]
-    f64: tuple[float, ...]
-    rest: PerType | None = None
+    def __init__(
+        self, f32: tuple[float, ...], f64: tuple[float, ...], rest: PerType | None = None
+    ) -> None:
+        self.f32, self.f64, self.rest = f32, f64, rest
 
     def of(self, dtype: DType) -> tuple[float, ...]:
         return self.f32 if dtype == "f32" else self.f64
 
 
-@dataclass(frozen=True)
 class Exact:
     """A real number known to more digits than a double; its value in a computing type, and the rest of it."""
 
-    number: Fraction
+    def __init__(self, number: str | float) -> None:
+        self._number = number
+
+    @property
+    def number(self) -> Fraction:
+        from fractions import Fraction
+
+        return Fraction(self._number)
 
     def of(self, dtype: DType) -> float:
+        from .graph import round_to
+
         return round_to(dtype, float(self.number))
 
     def rest(self, dtype: DType) -> float:
+        from fractions import Fraction
+
+        from .graph import round_to
+
         return round_to(dtype, float(self.number - Fraction(self.of(dtype))))
 
 
@@ -124,7 +134,7 @@ def per_type(*, f32: Any, f64: Any) -> Any:
 
 def exact(decimal: str) -> Any:
     """A constant given by its decimal digits, as many as are known."""
-    return Exact(Fraction(decimal))
+    return Exact(decimal)
 
 
 def coefficients(

@@ -11,7 +11,6 @@ import functools
 import inspect
 import textwrap
 from collections.abc import Sequence
-from fractions import Fraction
 from types import FunctionType
 from typing import Any, NoReturn
 
@@ -96,7 +95,7 @@ class Tracer:
             return self.low_parts[value]
         if isinstance(value, PerType):
             value = value.of(self.graph.dtype)
-        exact = value if isinstance(value, Exact) else Exact(Fraction(value))
+        exact = value if isinstance(value, Exact) else Exact(value)
         return exact.rest(self.graph.dtype) or self.graph.absent()
 
     def polynomial(self, x: Node, table: Coefficients) -> Node:
