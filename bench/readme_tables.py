@@ -37,7 +37,8 @@ def _row(function: Any) -> tuple[str, ...]:
 def _definition(function: Any) -> str:
     """Return the first sentence of what is documented."""
     text = function.declaration.doc if isinstance(function, Elementwise) else function.__doc__
-    first: str = text.split(". ")[0]
+    signature, _, rest = text.partition("\n\n")
+    first: str = (rest if signature.startswith(f"{function.name}(") else text).split(". ")[0]
     return first
 
 
