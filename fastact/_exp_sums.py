@@ -65,6 +65,10 @@ def statistic(
     rows = pair["maximum"], pair["others"]
     operands = RowOperands([array], (), (), rows, mask, (temperature,))
     compute(_kernel("_exp_sum", array.dtype), array.dtype, axes, operands)
+    lost = (pair["maximum"] == -np.inf) & np.isnan(pair["others"])
+    if lost.any():  # a part of nothing but NaN and -inf: a kernel's maximum need not be NaN
+        spoilt = np.isnan(array) if mask is None else np.isnan(array) & mask
+        pair["maximum"][spoilt.any(axis=axes, keepdims=True)] = np.nan
     return pair
 
 
