@@ -19,8 +19,10 @@ enum {
     MAX_ROUNDS = 64, /* of a solution, which takes 5 to 10 */
 };
 
-/* Rows of more bytes than this are read twice and not three times, for the price of computing exp twice. */
-enum { FITS_BYTES = 1 << 19 };
+/* Rows of more bytes than this are read twice and not three times, and exp is computed twice. Packed rows
+   from fewer on: along an axis of 4,096, one column of vectors would fill the packed tile, while chunks of
+   eight columns use whole stretches of memory. */
+enum { FITS_BYTES = 1 << 19, PACKED_FITS_BYTES = PACKED_BYTES / 4 };
 
 typedef struct {
     const fastact_row_kernel *kernel;

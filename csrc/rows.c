@@ -299,7 +299,7 @@ static void cut_rows(plan *p)
     p->slab = larger(1, ratio_up(ratio_up(p->steps, p->chunk), MAX_SLABS)) * p->chunk;
     p->slabs = ratio_up(p->steps, p->slab);
     p->online = p->kernel->statistic == fastact_exp_sum
-                && p->steps * vector > (p->along ? FITS_BYTES : PACKED_BYTES);
+                && p->steps * vector > (p->along ? FITS_BYTES : PACKED_FITS_BYTES);
 }
 
 static void cut_tiles(plan *p)
@@ -311,7 +311,7 @@ static void cut_tiles(plan *p)
         p->tile_rows = smaller(MAX_COLUMNS, rows);
     } else {
         const ptrdiff_t column = larger(1, p->steps * vector * p->kernel->n_in);
-        const ptrdiff_t columns = smaller(MAX_PACKED_COLUMNS, PACKED_BYTES / column);
+        const ptrdiff_t columns = p->online ? 0 : smaller(MAX_PACKED_COLUMNS, PACKED_BYTES / column);
         p->packed = columns > 0 ? p->steps : p->chunk;
         p->tile_lanes = (columns > 0 ? columns : MAX_PACKED_COLUMNS) * lanes->width;
         if (p->fold)
