@@ -125,7 +125,17 @@ LANE void T(max_loop)(T(piece) key, int n_params, const fastact_block *b)
     }
 }
 
-LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int n_params, const fastact_block *b)
+/* The second sum that goes with a maximum counts elements: whole numbers are added up as they are. */
+LANE void T(add_sum)(T(v) *hi, T(v) *lo, T(v) v, int counts)
+{
+    if (counts)
+        *hi = T(add)(*hi, v);
+    else
+        T(add_exactly)(hi, lo, v);
+}
+
+LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int counted, int n_params,
+                      const fastact_block *b)
 {
     const T(parameters) given = T(broadcast)(b, n_params);
     const ptrdiff_t plain = T(plain_steps)(b, T(GROUP));
@@ -151,8 +161,8 @@ LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int n_params, const 
                     T(store)(kept + (i + j) * T(WIDTH), t[j][0]);
             }
             for (int s = 0; s < n_sums; s++)
-                T(add_exactly)(&hi[s], &lo[s],
-                               T(add)(T(add)(t[0][s], t[1][s]), T(add)(t[2][s], t[3][s])));
+                T(add_sum)(&hi[s], &lo[s], T(add)(T(add)(t[0][s], t[1][s]), T(add)(t[2][s], t[3][s])),
+                           counted && s == 1);
         }
         for (; i < b->steps; i += T(GROUP)) {
             T(v) t[FASTACT_MAX_SUMS][T(GROUP)], one[FASTACT_MAX_SUMS];
@@ -172,8 +182,8 @@ LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int n_params, const 
                     T(store_some)(kept + at, n, one[0]);
             }
             for (int s = 0; s < n_sums; s++)
-                T(add_exactly)(&hi[s], &lo[s],
-                               T(add)(T(add)(t[s][0], t[s][1]), T(add)(t[s][2], t[s][3])));
+                T(add_sum)(&hi[s], &lo[s], T(add)(T(add)(t[s][0], t[s][1]), T(add)(t[s][2], t[s][3])),
+                           counted && s == 1);
         }
         for (int s = 0; s < n_sums; s++) {
             T(v) whole = b->fresh ? T(set)(0) : known->hi[s], rest = b->fresh ? T(set)(0) : known->lo[s];

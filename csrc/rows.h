@@ -38,31 +38,31 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
 #define LOOP __attribute__((unused)) static
 
 /* The loops of one kernel K, of the pieces whose names begin with it. */
-#define FASTACT_LOOPS(K, T, n_in, n_row_out, n_sums, n_derived, n_params, excluded)         \
-    LOOP void K##_max_loop(const fastact_block *b) { T##_max_loop(K##_key, n_params, b); }       \
-    LOOP void K##_sum_loop(const fastact_block *b)                                               \
+#define FASTACT_LOOPS(K, T, n_in, n_row_out, n_sums, counted, n_derived, n_params, excluded)       \
+    LOOP void K##_max_loop(const fastact_block *b) { T##_max_loop(K##_key, n_params, b); }         \
+    LOOP void K##_sum_loop(const fastact_block *b)                                                 \
     {                                                                                              \
-        T##_sum_loop(K##_terms, n_in, n_sums, n_params, b);                                        \
+        T##_sum_loop(K##_terms, n_in, n_sums, counted, n_params, b);                               \
     }                                                                                              \
     LOOP void K##_prepare_loop(const fastact_block *b)                                             \
     {                                                                                              \
         T##_prepare_loop(K##_prepare, n_derived, n_params, b);                                     \
     }                                                                                              \
-    LOOP void K##_move_loop(const fastact_block *b)                                              \
+    LOOP void K##_move_loop(const fastact_block *b)                                                \
     {                                                                                              \
         T##_move_loop(K##_moved, n_sums, n_params, b);                                             \
     }                                                                                              \
-    LOOP void K##_start_loop(const fastact_block *b) { T##_start_loop(K##_start, n_params, b); } \
+    LOOP void K##_start_loop(const fastact_block *b) { T##_start_loop(K##_start, n_params, b); }   \
     LOOP int K##_next_loop(const fastact_block *b) { return T##_next_loop(K##_next, n_params, b); } \
-    LOOP void K##_finish_loop(const fastact_block *b)                                            \
+    LOOP void K##_finish_loop(const fastact_block *b)                                              \
     {                                                                                              \
         T##_finish_loop(K##_finish, K##_rows, n_derived, n_row_out, n_params, b);                  \
     }                                                                                              \
-    LOOP void K##_map_loop(const fastact_block *b)                                               \
+    LOOP void K##_map_loop(const fastact_block *b)                                                 \
     {                                                                                              \
         T##_map_loop(K##_map, n_in, n_params, excluded, b->in[0], b->in_step, b);                  \
     }                                                                                              \
-    LOOP void K##_stored_loop(const fastact_block *b)                                            \
+    LOOP void K##_stored_loop(const fastact_block *b)                                              \
     {                                                                                              \
         T##_map_loop(K##_stored, 1, n_params, excluded, b->terms, b->terms_step, b);               \
     }
@@ -72,10 +72,12 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
     _Static_assert(n_in <= FASTACT_MAX_INPUTS && n_row_in <= FASTACT_MAX_ROW_INPUTS && n_out <= 1  \
                    && n_row_out <= FASTACT_MAX_ROW_OUTPUTS && n_sums <= FASTACT_MAX_SUMS           \
                    && n_params == 1 && plain == 1, "not foreseen: " #name);                        \
-    FASTACT_LOOPS(row_##name##_##pass##_##T, T, n_in, n_row_out, n_sums, n_derived, n_params,      \
+    FASTACT_LOOPS(row_##name##_##pass##_##T, T, n_in, n_row_out, n_sums,                           \
+                  fastact_##statistic == fastact_exp_sum, n_derived, n_params,                     \
                   row_##name##_##pass##_##T##_excluded)                                            \
-    FASTACT_LOOPS(row_##name##_##pass##_##T##_plain, T, n_in, n_row_out, n_sums, n_derived,        \
-                  n_params, row_##name##_##pass##_##T##_excluded)
+    FASTACT_LOOPS(row_##name##_##pass##_##T##_plain, T, n_in, n_row_out, n_sums,                   \
+                  fastact_##statistic == fastact_exp_sum, n_derived, n_params,                     \
+                  row_##name##_##pass##_##T##_excluded)
 #include "kernels_rows.def"
 #undef FASTACT_ROW_KERNEL
 
