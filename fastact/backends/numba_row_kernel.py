@@ -276,10 +276,10 @@ class _Body:
                     builder.store(total[0], high)
                     builder.store(total[1], low)
                 for distance in self.folds():
-                    parts = builder.load(high), builder.load(low)
-                    turned = [o.rotated(part, distance) for part in parts]
-                    builder.store(o.add(parts[1], turned[1]), low)
-                    self.grow(high, low, turned[0])
+                    now = builder.load(low)
+                    more = o.rotated(builder.load(high), distance)
+                    builder.store(o.add(now, o.rotated(now, distance)), low)
+                    self.grow(high, low, more)
                 before, before_low = (self.get(number, r) for number in slots)
                 self.grow(high, low, before)
                 self.put(slots[0], builder.load(high), r)
