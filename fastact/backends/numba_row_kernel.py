@@ -31,8 +31,9 @@ from .numba_lanes import (
 )
 from .numba_ops import _VECTOR_BITS
 
-# Terms that are added plainly before the sum is carried on in two parts.
-_BLOCK: Final = 4
+# Terms that are added plainly before the sum is carried on in two parts. Worst errors of softmax, float32 and float64,
+# and time: one 3.2, 3.1 ulp, 1.1; two 3.2, 3.1 ulp, 1.05; four 3.4, 3.9 ulp, 1.
+_BLOCK: Final = 2
 _TRUE: Final = ir.IntType(1)(1)
 
 Piece = Callable[..., list[Any]]
