@@ -169,8 +169,15 @@ def mask_of(kind: str, shape: tuple[int, ...]) -> Array | None:
 # --- values --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.3])
-@pytest.mark.parametrize("kind", ["none", "full", "shared"])
+@pytest.mark.parametrize(
+    ("kind", "temperature"),
+    [
+        ("none", 1.0),
+        ("full", 0.3),
+        pytest.param("none", 0.3, marks=pytest.mark.exhaustive),
+        pytest.param("shared", 1.0, marks=pytest.mark.exhaustive),
+    ],
+)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("key", KERNELS)
 def test_values(key: str, dtype: str, kind: str, temperature: float) -> None:

@@ -31,8 +31,9 @@ from .numba_lanes import (
 )
 from .numba_ops import _VECTOR_BITS
 
-# Terms that are added plainly before the sum is carried on in two parts.
-_BLOCK: Final = 4
+# Terms that are added plainly before the sum is carried on in two parts. Worst errors of softmax, float32 and float64,
+# and time: one 3.2, 3.1 ulp, 1.1; two 3.2, 3.1 ulp, 1.05; four 3.4, 3.9 ulp, 1.
+_BLOCK: Final = 2
 _TRUE: Final = ir.IntType(1)(1)
 
 Piece = Callable[..., list[Any]]
@@ -276,10 +277,10 @@ class _Body:
                     builder.store(total[0], high)
                     builder.store(total[1], low)
                 for distance in self.folds():
-                    parts = builder.load(high), builder.load(low)
-                    turned = [o.rotated(part, distance) for part in parts]
-                    builder.store(o.add(parts[1], turned[1]), low)
-                    self.grow(high, low, turned[0])
+                    now = builder.load(low)
+                    more = o.rotated(builder.load(high), distance)
+                    builder.store(o.add(now, o.rotated(now, distance)), low)
+                    self.grow(high, low, more)
                 before, before_low = (self.get(number, r) for number in slots)
                 self.grow(high, low, before)
                 self.put(slots[0], builder.load(high), r)

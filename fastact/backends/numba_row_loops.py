@@ -219,32 +219,37 @@ def run(mode, step, begin, end, plan, memory, number):  # type: ignore[no-untype
     slots = unit + 2 * JOB_BYTES + BEFORE * vector
     part_slots = unit + get(plan, PART_SLOTS) + BEFORE * vector
     stored = get(plan, STORED) != 0 and parts == 1
-    for index in range(begin, end):
+    # Columns that are gathered together, a vector of each at a time.
+    group = max(get(plan, GATHERED), 1)
+    target = 0
+    for turn in range(begin * group, end * group):
+        index, k = turn // group, turn % group
         o = index // get(plan, BLOCKS)
-        block = index - o * get(plan, BLOCKS)
+        block = (index - o * get(plan, BLOCKS)) * group + k
         first_row = o * get(plan, R_OUTER) + block * get(plan, R_BLOCK)
-        last = index == get(plan, TASKS) - 1
+        width = get(plan, LAST_WIDTH) if index == get(plan, TASKS) - 1 else get(plan, WIDTH)
         if way == ACROSS_ROWS:
-            last = block == get(plan, BLOCKS) - 1
-        width = get(plan, LAST_WIDTH) if last else get(plan, WIDTH)
+            width = min(get(plan, WIDTH), get(plan, R_OUTER) - block * get(plan, WIDTH))
+            if width <= 0:
+                continue
         if mode == WHOLE or step == PLACE:
             # Fill in the job, and the slots with what the rows are given.
             copy(unit, plan, JOB_FIELDS * 8)
             put(unit, SLOTS, slots)
             put(unit, ROUNDS, 0)
             shift = o * get(plan, X_OUTER) + block * get(plan, X_BLOCK)
-            for k in range(X0, T + 1):
-                put(unit, k, get(plan, k) + shift)
+            for n in range(X0, T + 1):
+                put(unit, n, get(plan, n) + shift)
             put(unit, M, get(plan, M) + o * get(plan, M_OUTER) + block * get(plan, M_BLOCK))
             if way == ALONG:
                 put(unit, ROWS, width)
             elif way != FOLDED:
                 put(unit, ALIVE, width)
                 put(unit, FULL, get(unit, COUNT) if width * item == vector else 0)
-            for k in range(get(plan, ROW_INPUTS)):
+            for n in range(get(plan, ROW_INPUTS)):
                 for fold in range(vector // (width * item) if way == FOLDED else 1):
-                    to = slots + k * vector + fold * width * item
-                    copy(to, get(plan, R0 + k) + first_row * item, width * item)
+                    to = slots + n * vector + fold * width * item
+                    copy(to, get(plan, R0 + n) + first_row * item, width * item)
             step = TOTALS
             if statistic >= EXP_SUM:
                 step = BOTH if statistic == EXP_SUM else MAXIMA
@@ -252,10 +257,10 @@ def run(mode, step, begin, end, plan, memory, number):  # type: ignore[no-untype
                 return step
         count, tile = get(unit, COUNT), memory + TILE
         if way == TRANSPOSED:
-            for k in range(get(plan, INPUTS)):
-                to, start = tile + k * count * vector, get(unit, X0 + k)
+            for n in range(get(plan, INPUTS)):
+                to, start = tile + n * count * vector, get(unit, X0 + n)
                 move_rows(item, to, start, width, count, item, vector, count * item, item)
-                put(unit, X0 + k, to)
+                put(unit, X0 + n, to)
             if get(plan, MASKED):
                 to, start = tile + 2 * count * vector, get(unit, M)
                 move_rows(1, to, start, width, count, 1, vector // item, get(plan, M_ROW), 1)
@@ -263,18 +268,24 @@ def run(mode, step, begin, end, plan, memory, number):  # type: ignore[no-untype
             put(unit, OTHER, get(unit, Y))
             put(unit, Y, tile)
             put(unit, T, tile)
-        if way == ACROSS_ROWS and get(plan, GATHERED) != 0:
-            for k in range(get(plan, INPUTS)):
-                to, start = tile + k * count * vector, get(unit, X0 + k)
-                if width * item == vector:
-                    move_vectors(vector, to, start, count, get(unit, STEP))
-                else:
+        wide = group * vector
+        if get(plan, GATHERED) != 0:
+            for n in range(get(plan, INPUTS)):
+                to, start, step_in = tile + n * count * wide, get(unit, X0 + n), get(unit, STEP)
+                if wide == width * item:
+                    move_vectors(vector, to, start, count, step_in)
+                elif k == 0:
+                    left = (get(plan, R_OUTER) * (o + 1) - first_row) * item
                     for i in range(count):
-                        copy(to + i * vector, start + i * get(unit, STEP), width * item)
-                put(unit, X0 + k, to)
-            put(unit, STEP, vector)
-            put(unit, T, tile)
-            put(unit, T_STEP, vector)
+                        copy(to + i * wide, start + i * step_in, min(wide, left))
+                put(unit, X0 + n, to + k * vector)
+            put(unit, STEP, wide)
+            put(unit, T, tile + k * vector)
+            put(unit, T_STEP, wide)
+            if group > 1:
+                target = get(unit, Y) - k * vector
+                put(unit, Y, tile + k * vector)
+                put(unit, Y_STEP, wide)
         while True:
             begin_part, end_part = (0, parts) if mode == WHOLE else (index, index + 1)
             if mode == BETWEEN or (step == TOTALS and statistic == NONE):
@@ -324,15 +335,20 @@ def run(mode, step, begin, end, plan, memory, number):  # type: ignore[no-untype
                 step = TOTALS
             elif not rises or get(unit, ROUNDS) == MOST_ROUNDS:
                 call_kernel(kernel, FINISH, unit, number)
-                for k in range(get(plan, ROW_OUTPUTS)):
-                    start = slots + (FIRST_OUTPUT + k) * vector
-                    copy(get(plan, S0 + k) + first_row * item, start, width * item)
+                for n in range(get(plan, ROW_OUTPUTS)):
+                    start = slots + (FIRST_OUTPUT + n) * vector
+                    copy(get(plan, S0 + n) + first_row * item, start, width * item)
                 step = RESULTS if get(plan, OUTPUTS) else DONE
             if mode == BETWEEN or step == DONE:
                 break
         if way == TRANSPOSED and get(plan, OUTPUTS):
             to = get(unit, OTHER)
             move_rows(item, to, tile, width, count, count * item, item, item, vector)
+        last = k == group - 1 or (block + 1) * vector >= get(plan, R_OUTER) * item
+        if group > 1 and last and get(plan, OUTPUTS):
+            written = k * vector + width * item
+            for i in range(count):
+                copy(target + i * get(plan, Y_STEP), tile + i * wide, written)
     return step
 
 

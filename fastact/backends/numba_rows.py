@@ -31,9 +31,13 @@ _STATISTICS: Final = {
 _SHORT: Final = 48
 # Bytes of rows that go through a phase together: they stay in the first-level cache.
 _GROUP: Final = 1 << 14
-# Bytes of columns that are gathered, and gone through in the first-level cache: lines that are a power of two apart
-# push one another out of any cache.
+# Bytes of columns that a task gathers: of one vector of columns if they stay in the first-level cache, of several if
+# the arrays are larger than the second-level one, for all threads together and for each at most; of a row of those.
 _GATHERED: Final = 1 << 15
+_GATHERED_BY_ALL: Final = 3 << 18
+_GATHERED_WIDE: Final = 1 << 18
+_GATHERED_ROW: Final = 1 << 11
+_WIDE_FROM: Final = 1 << 22
 # Bytes of an input that a long task goes through at a time, and how many such parts there are at most: together with
 # their slots they stay below the 1 MiB that a call may take.
 _PART: Final = 1 << 17
@@ -44,6 +48,8 @@ _LARGE_FROM: Final = 1 << 17
 # Bytes that a step of a transposed task takes: two inputs, and a mask.
 _TILE_STEP: Final = 2 * VECTOR + VECTOR // 4
 _PLANS_KEPT: Final = 16
+# Two cache lines: the longest vector, and what processors fetch at once.
+_LINES: Final = 128
 _PART_SLOT_BYTES: Final = loops.PART_SLOT_COUNT * VECTOR
 
 
@@ -172,13 +178,12 @@ class _Plan:
     def __init__(self, kernel: tuple[int, ...], shape: tuple[int, ...], full_mask: bool) -> None:
         item = kernel[loops.ITEM - loops.KERNEL]
         way = _way(shape, item, full_mask)
+        tile = way[loops.COUNT] * _TILE_STEP if way[loops.WAY] == loops.TRANSPOSED else 0
+        if way[loops.WAY] == loops.ACROSS_ROWS:
+            tile = _gather(way, kernel[loops.INPUTS - loops.KERNEL], prod(shape) * item)
         self.tasks, self._parts = way[loops.TASKS], way[loops.PARTS]
-        inputs, steps = kernel[loops.INPUTS - loops.KERNEL], way[loops.COUNT]
-        gathered = way[loops.WAY] == loops.ACROSS_ROWS and inputs * steps * VECTOR <= _GATHERED
-        way[loops.GATHERED] = int(gathered)
-        tile = steps * _TILE_STEP if gathered or way[loops.WAY] == loops.TRANSPOSED else 0
         # For each thread; its slots for parts come after the rest.
-        self._each = loops.TILE + tile
+        self._each = -(-(loops.TILE + tile) // _LINES) * _LINES
         self._slots = self._parts * _PART_SLOT_BYTES if self._parts > 1 else 0
         self._shared = prod(shape) * item >= _LARGE_FROM
         self.large = self._shared or self._parts > 1
@@ -186,8 +191,8 @@ class _Plan:
         self.fields[loops.KERNEL : loops.MASKED + 1] = kernel
         for field, value in way.items():
             self.fields[field] = value
-        self._memory = np.empty(self._each, np.uint8)
-        self.at, self.memory_at = _address(self.fields), _address(self._memory)
+        self._memory, self.memory_at = _aligned(self._each)
+        self.at = _address(self.fields)
         self._run, self.run_at = _run()
         self.enter = _enter(item)
 
@@ -204,9 +209,9 @@ class _Plan:
                     return self._run_together(launch, chunks, number)
             finally:
                 backend._launching.release()
-        memory = np.empty(self._each + self._slots, np.uint8)
+        _kept, at = _aligned(self._each + self._slots)
         self.fields[loops.PART_SLOTS] = self._each
-        self.enter(self.run_at, self.tasks, self.at, _address(memory), number, *arrays)
+        self.enter(self.run_at, self.tasks, self.at, at, number, *arrays)
 
     def _run_together(self, launch: Callable[..., None], chunks: int, number: float) -> None:
         """Do it on several threads, the parts of one task after those of another if the tasks cannot be shared out."""
@@ -214,8 +219,7 @@ class _Plan:
         split = self._parts > 1 and not (alike and self._slots * chunks <= _MOST_SLOT_BYTES)
         own, shared = (0, self._slots) if split else (self._slots, 0)
         step = self._each + own
-        memory = np.empty(step * chunks + shared, np.uint8)
-        at = _address(memory)
+        _kept, at = _aligned(step * chunks + shared)
         self.fields[loops.UNIT] = at
         self.fields[loops.PART_SLOTS] = step * chunks if split else self._each
 
@@ -277,6 +281,31 @@ def _way(shape: tuple[int, ...], item: int, full_mask: bool) -> dict[int, int]:
         loops.PARTS: -(-steps // part),
         loops.PART_STEPS: part,
     }
+
+
+def _gather(way: dict[int, int], inputs: int, size: int) -> int:
+    """Let a task gather columns before it goes through them several times; return the bytes that they take.
+
+    Where rows are a power of two apart, their lines push one another out of every cache, and a page has little more
+    than one vector.
+    """
+    column, group = inputs * way[loops.COUNT] * VECTOR, 1
+    if size >= _WIDE_FROM:
+        most = min(_GATHERED_WIDE, _GATHERED_BY_ALL // threads.get_num_threads())
+        group = min(most // column, _GATHERED_ROW // VECTOR, way[loops.BLOCKS])
+    if group < 2:
+        group = int(column <= _GATHERED)
+    way[loops.GATHERED] = group
+    if group:
+        outer, blocks = way[loops.TASKS] // way[loops.BLOCKS], -(-way[loops.BLOCKS] // group)
+        way[loops.BLOCKS], way[loops.TASKS] = blocks, outer * blocks
+    return column * group
+
+
+def _aligned(size: int) -> tuple[Any, int]:
+    """Return memory, and an address in it from which so many bytes begin with a vector's alignment."""
+    memory = np.empty(size + _LINES, np.uint8)
+    return memory, -(-_address(memory) // _LINES) * _LINES
 
 
 def _address(array: Any) -> int:

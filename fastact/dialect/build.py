@@ -46,7 +46,7 @@ def write_numba(directory: Path) -> None:
     )
     for name, group in groupby(kernels(ELEMENTWISE), key=lambda kernel: kernel.name):
         write(directory / f"{name}.py", emit_numba.module(group, stamp))
-    stamp = stamp_of("numba_lanes", "numba_row_kernel", "numba_row_loops")
+    stamp = stamp_of("numba_lanes", "numba_ops", "numba_row_kernel", "numba_row_loops")
     for name, rows in groupby(row_kernels(ROWS), key=lambda kernel: kernel.name):
         write(directory / f"rows_{name}.py", emit_numba_rows.module(rows, stamp))
 
