@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from bench_programs import bench
 from fastact import reference_fused, reference_rows
@@ -99,3 +102,59 @@ def test_names_of_cases_can_be_read() -> None:
     cases = FAMILIES.select() + CASES.select(["gelu"])
     assert len(set(map(str, cases))) == len(cases)
     assert [CASES.Case.parse(str(case)) for case in cases] == cases
+
+
+def families_document() -> dict[str, Any]:
+    def times(**microseconds: float) -> dict[str, list[float]]:
+        return {name: [1e-6 * t, 1.1e-6 * t] for name, t in microseconds.items()}
+
+    return {
+        "command": "python bench/compare.py --families",
+        "machine": {"threads": 2, "processor": "Test", "python": "3.11", "describe": {}},
+        "versions": {"cython": "1", "torch": "2", "jax": "3", "entmax": "4"},
+        "own": "cython",
+        "composed": {"torch": ["swiglu-forward"]},
+        "rounds": 9,
+        "results": {
+            "softmax-forward-float32-256x4096-last": times(cython=10, torch=30, jax=25, numba=20),
+            "softmax-forward-float32-4096x256-first": times(cython=10, torch=30),
+            "softmax-vjp-float32-256x4096-last": times(cython=10, torch=9, jax=1),
+            "sparsemax-forward-float32-256x4096-last": times(cython=10, entmax=400, plain=900),
+            "swiglu-forward-float32-512x8192-last": times(cython=10, torch=15),
+        },
+    }
+
+
+def test_report_writes_the_tables_of_families(tmp_path: Path) -> None:
+    result, readme = tmp_path / "families.json", tmp_path / "README.md"
+    result.write_text(json.dumps(families_document()), encoding="utf-8")
+    readme.write_text("first\n<!-- families:begin -->\n<!-- families:end -->\nlast\n", "utf-8")
+    arguments = [str(result), "--readme", "--readme-path", str(readme)]
+    done = CliRunner().invoke(bench("report").report, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    text = readme.read_text(encoding="utf-8")
+    for line in (
+        "|  |  | 256×4,096 | 4,096×256, first |",
+        "| softmax | float32 | 3.0 / 2.5 JAX | 3.0 |",
+        "| softmax, backward | float32 | 0.90 / 0.10 JAX | – |",
+        "| sparsemax | float32 | – / 40 entmax | – |",
+        "| swiglu | float32 | *1.50* |",
+    ):
+        assert line in text
+        assert line in done.output
+    assert "- softmax-vjp-float32-256x4096-last against PyTorch: 0.90 ×" in done.output
+    assert "last, Numba backend: 0.50 ×" in done.output
+    assert "What it misses: 2" in done.output
+    assert not (tmp_path / "families.svg").exists()
+
+
+def test_compare_program(tmp_path: Path) -> None:
+    output = tmp_path / "families.json"
+    arguments = "--families --function logsumexp --dtype float32 --rounds 1 --turn 0.1 --with numpy"
+    program = bench("compare").compare
+    done = CliRunner().invoke(program, [*arguments.split(), "--output", str(output)])
+    assert done.exit_code == 0, done.output
+    speed = bench("speed").Speed.load(output)
+    expected = FAMILIES.select(["logsumexp"], dtypes=["float32"])
+    assert set(speed.times) == set(expected)
+    assert all(set(times) == {"numpy"} for times in speed.times.values())
