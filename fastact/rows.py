@@ -265,9 +265,12 @@ def distance(x: Any, maximum: Any, temperature: Any) -> Any:
 
 
 def linear_step(threshold: Any, z: Any) -> Any:
-    """Michelot 1986, doi:10.1007/BF00938486: the next threshold makes the present support sum to 1."""
-    above = row_sum(max(z - threshold, 0.0))
-    return threshold + (above - 1.0) / row_sum(1.0 if z > threshold else 0.0)
+    """Michelot 1986, doi:10.1007/BF00938486: the next threshold makes the present support sum to 1.
+
+    Summed up are the elements, not what they have above the threshold: that would be rounded at its size.
+    """
+    inside = row_sum(0.0 if z <= threshold else z)
+    return (inside - 1.0) / row_sum(0.0 if z <= threshold else 1.0)
 
 
 @rowwise(source="Martins, Astudillo 2016, arXiv:1602.02068")
@@ -280,9 +283,9 @@ def sparsemax(x: Any, temperature: float = 1.0) -> Any:
 @sparsemax.vjp(inputs=("g", "y"))
 def sparsemax_vjp(g: Any, y: Any, temperature: float) -> Any:
     inside = y > 0.0
-    mean = row_sum(g if inside else 0.0) / row_sum(1.0 if inside else 0.0)
+    mean = row_sum(g if inside else y * 0.0) / row_sum(1.0 if inside else 0.0)
     slope = (g - mean) * (1.0 / temperature)
-    return slope if inside else y * 0.0
+    return slope if inside else (0.0 if mean == mean else mean)
 
 
 def square_step(threshold: Any, z: Any) -> Any:
@@ -311,7 +314,7 @@ def entmax15_vjp(g: Any, y: Any, temperature: float) -> Any:
 def _exp_sum(x: Any, temperature: float = 1.0) -> Any:
     """The maximum m and s - 1, where s is the sum of exp((x - m)/T)."""
     maximum, _, others = exp_sum_parts(x, temperature)
-    return maximum, others
+    return maximum if others == others else others, others
 
 
 @rowwise(source="softmax, given its statistic", row_inputs=("maximum", "others"))
@@ -340,6 +343,6 @@ def _cross_entropy(x: Any, scale: Any, temperature: float = 1.0) -> Any:
     shown = top if own == 0.0 else own
     return (
         shown * (1.0 / (top * (1.0 + others)) + if_finite(maximum)) * scale,
-        maximum,
+        maximum if others == others else others,
         others,
     )
