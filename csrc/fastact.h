@@ -74,6 +74,7 @@ typedef struct {
     const double *param;
     void *values; /* [FASTACT_ROW_SLOTS + FASTACT_MAX_ROW_OUTPUTS][FASTACT_MAX_ROWS] */
     void *known;  /* what the reductions have found, for each column */
+    int settle;   /* take the value that comes next although it is smaller */
 } fastact_block;
 
 /* The loops of one row kernel over a block; NULL where its statistic has no use for one. */

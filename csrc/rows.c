@@ -173,13 +173,14 @@ static void find_online(tile *t, int worker)
 
 static void solve(tile *t, int worker)
 {
-    const fastact_block b = empty_block(t);
+    fastact_block b = empty_block(t);
     t->plan->loops->start(&b);
-    for (int round = 0; round < MAX_ROUNDS; round++) {
+    for (int round = 0; round < MAX_ROUNDS && !b.settle; round++) {
         find_sums(t, worker);
-        if (!t->plan->loops->next(&b))
-            return;
+        b.settle = !t->plan->loops->next(&b);
     }
+    if (b.settle)
+        t->plan->loops->next(&b);
 }
 
 static char *values_of(tile *t, int slot)
