@@ -11,11 +11,10 @@ from speed_tables import conditions, number
 
 PASSES = {"forward": "", "vjp": ", backward", "value_and_grad": ", value and gradient"}
 LEGEND = (
-    "How many times as long as fastact PyTorch takes / the fastest other library of all (which, where "
-    "that is not PyTorch), in italics where PyTorch has no single kernel. Shapes are those of the "
-    "array that is given; along the last axis where nothing else is said. Backward is the "
-    "product of the gradient with the derivative, against PyTorch's backward kernels; a gate's two halves lie "
-    "in one array."
+    "How many times as long PyTorch takes as fastact, in italics where it has no single kernel; then "
+    "the fastest other library, where that is not PyTorch. Shapes are those of the array that is "
+    "given, which is gone through along its last axis or along its first. Backward is the product of "
+    "the gradient with the derivative, against PyTorch's backward kernels."
 )
 HEADS = {"rows": "Rows:", "gates": "Gates, packed:", "losses": "Losses, means:"}
 
