@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from .cross_entropy import cross_entropy
+from ._cross_entropy import cross_entropy
 from .elementwise import FUNCTIONS
 from .gated import GATED
 from .losses import LOSSES

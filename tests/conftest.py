@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ import fastact as fa
 from fastact.backends import registry
 from fastact.elementwise import FUNCTIONS, Elementwise
 from fastact.rows import ROWS
+
+# In the background of a shell SIGINT is ignored, and would be by every process that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 # Where this fastact was imported from: the sources, or site-packages.

@@ -18,7 +18,7 @@ from .backends.registry import get_backend as get_backend
 from .backends.registry import register_backend as register_backend
 from .backends.registry import set_backend as set_backend
 from .backends.registry import use_backend as use_backend
-from .cross_entropy import cross_entropy as cross_entropy
+from ._cross_entropy import cross_entropy as cross_entropy
 from .elementwise import Elementwise
 from .gated import Gated
 from .lookup import get as get
