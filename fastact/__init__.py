@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.machinery import PathFinder
 from typing import Any
 
 from .backends.registry import backends as backends
@@ -36,11 +37,16 @@ def _load() -> None:
 
 def __getattr__(name: str) -> Any:
     """Load the functions with the first that is asked for: `import fastact` takes a tenth of their time."""
-    if "__all__" not in globals() and (name == "__all__" or not name.startswith("_")):
+    if "__all__" not in globals() and (name == "__all__" or _may_be_function(name)):
         _load()
         if name in globals():
             return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _may_be_function(name: str) -> bool:
+    # A module of that name is being imported, maybe by one that the functions are made of.
+    return not name.startswith("_") and not PathFinder.find_spec(f"{__name__}.{name}", __path__)
 
 
 def __dir__() -> list[str]:
