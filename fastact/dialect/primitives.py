@@ -55,7 +55,8 @@ row_sum = Reduction("row_sum", "The sum of an expression over the row.")
 row_sums = Reduction(
     "row_sums",
     "row_sums(moved, temperature, *terms): sums of terms that depend on the row's maximum. moved(old, new, *sums, "
-    "temperature) gives what sums taken with the maximum `old` are with `new`, so that parts of a row can be added up.",
+    "temperature) gives what sums taken with the maximum `old` are with `new`, so that parts of a row can be added up. "
+    "A second term is 0 or 1: counts are added up plainly, where other sums are compensated.",
 )
 row_solve = Reduction(
     "row_solve",
