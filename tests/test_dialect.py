@@ -17,6 +17,7 @@ from fastact.dialect.kernels import DTYPES, kernels, trace
 from fastact.dialect.primitives import coefficients, exact, fma, low, polynomial
 from fastact.dialect.trace import DialectError
 from fastact.fused import FUSED
+from fastact.rows import ROWS
 
 GOLDEN = Path(__file__).parent / "golden"
 LINE = exact("0.1")
@@ -173,7 +174,7 @@ def test_unchanged_files_are_left_alone(tmp_path: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
     build.write_numba(tmp_path)
     assert before == {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
-    assert {file.stem for file in before} == {"__init__", *TABLE, *FUSED}
+    assert {file.stem for file in before} == {"__init__", *TABLE, *FUSED, *(f"rows_{row}" for row in ROWS)}
 
 
 def test_the_stub_names_everything_public(tmp_path: Path) -> None:
