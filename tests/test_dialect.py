@@ -174,7 +174,12 @@ def test_unchanged_files_are_left_alone(tmp_path: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
     build.write_numba(tmp_path)
     assert before == {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
-    assert {file.stem for file in before} == {"__init__", *TABLE, *FUSED, *(f"rows_{row}" for row in ROWS)}
+    assert {file.stem for file in before} == {
+        "__init__",
+        *TABLE,
+        *FUSED,
+        *(f"rows_{row}" for row in ROWS),
+    }
 
 
 def test_the_stub_names_everything_public(tmp_path: Path) -> None:
