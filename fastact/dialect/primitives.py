@@ -82,7 +82,7 @@ class PerType:
 
 
 def known(value: Any) -> Any:
-    """Whether a value is known when the kernel is traced, as default parameters can be."""
+    """Whether a value is known when the kernel is traced, as default parameters can be, or is absent."""
     raise TypeError(
         "known() has a meaning only inside a dialect function, which is traced and not run"
     )

@@ -253,7 +253,7 @@ class _Frame:
             )
             return expand(self.tracer.lane(args[0]), args[1])
         if called is known:
-            return not isinstance(args[0], Node)
+            return not isinstance(args[0], Node) or args[0].op == "absent"
         if isinstance(called, FunctionType):
             return self.tracer.call(called, *args)
         if isinstance(called, Reduction):
