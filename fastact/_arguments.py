@@ -10,7 +10,14 @@ import numpy as np
 from ._override import takes_over
 from .declare import Declaration
 
-__all__ = ["ParameterList", "check_where", "loop_dtype", "normalize_out", "real_array"]
+__all__ = [
+    "ParameterList",
+    "check_where",
+    "loop_dtype",
+    "normalize_out",
+    "real_array",
+    "target_for",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DType = np.dtype[Any]
@@ -181,6 +188,18 @@ def check_out(label: str, outs: Iterable[Array | None], result: DType) -> None:
             raise TypeError(
                 f"{label}() cannot write its {result} result into an out of dtype {out.dtype}"
             )
+
+
+def target_for(label: str, out: Any, shape: tuple[int, ...], loop: DType) -> Array:
+    """Return `out` once it is known to fit, or a new array."""
+    if out is None:
+        return np.empty(shape, loop)
+    (out,) = normalize_out(label, out, 1)
+    check_out(label, (out,), loop)
+    if out.shape != shape:
+        raise ValueError(f"{label}(): out is of shape {out.shape}, the result of shape {shape}")
+    array: Array = out
+    return array
 
 
 def check_where(label: str, where: Any) -> Array | None:

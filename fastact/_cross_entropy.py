@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from . import _arguments
-from ._reduction import Loss, apart, check_g, check_reduction, reduced, target_for
+from ._reduction import Loss, apart, check_g, check_reduction, reduced
 from ._walk import as_slices, regions
 from .backends.registry import active, row_kernel
 
@@ -150,7 +150,7 @@ class CrossEntropy(Loss):
         label = f"{self.name}.value_and_grad"
         check_reduction(label, reduction)
         call = _checked(label, x, target, axis, ignore_index, label_smoothing, weight)
-        out = target_for(label, out, call.x.shape, call.loop)
+        out = _arguments.target_for(label, out, call.x.shape, call.loop)
         call.x, call.target = apart(out, call.x, call.target)
         loss = np.empty(call.rows, call.loop) if reduction == "none" else None
         count = _count(call, reduction)
@@ -185,7 +185,7 @@ class CrossEntropy(Loss):
         check_reduction(label, reduction)
         call = _checked(label, x, target, axis, ignore_index, label_smoothing, weight)
         g = check_g(label, g, call.rows, reduction)
-        out = target_for(label, out, call.x.shape, call.loop)
+        out = _arguments.target_for(label, out, call.x.shape, call.loop)
         call.x, call.target, g = apart(out, call.x, call.target, g)
         with np.errstate(all="ignore"):
             scale = g.astype(np.float64) * _inverse(_count(call, reduction))

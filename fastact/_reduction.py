@@ -20,7 +20,6 @@ __all__ = [
     "matching",
     "reduced",
     "summed",
-    "target_for",
 ]
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -65,18 +64,6 @@ def matching(label: str, what: str, value: Any, shape: tuple[int, ...], loop: An
         raise ValueError(
             f"{label}(): {what} of shape {value.shape} does not broadcast to {shape}"
         ) from None
-
-
-def target_for(label: str, out: Any, shape: tuple[int, ...], loop: np.dtype[Any]) -> Array:
-    """Return `out` once it is known to fit, or a new array."""
-    if out is None:
-        return np.empty(shape, loop)
-    (out,) = _arguments.normalize_out(label, out, 1)
-    _arguments.check_out(label, (out,), loop)
-    if out.shape != shape:
-        raise ValueError(f"{label}(): out is of shape {out.shape}, the result of shape {shape}")
-    array: Array = out
-    return array
 
 
 def check_g(label: str, g: Any, shape: tuple[int, ...], reduction: str) -> Array:

@@ -17,7 +17,6 @@ from ._reduction import (
     matching,
     reduced,
     summed,
-    target_for,
 )
 from ._walk import regions
 from .elementwise import Pass
@@ -115,7 +114,7 @@ class BinaryCrossEntropyWithLogits(Loss):
             Where to write the gradient; may be x.
         """
         x, target, weights, loop = self._arguments(x, target, weight, pos_weight, reduction)
-        out = target_for(f"{self.name}.value_and_grad", out, x.shape, loop)
+        out = _arguments.target_for(f"{self.name}.value_and_grad", out, x.shape, loop)
         if reduction == "none":
             loss = np.empty(x.shape, loop)
             self._both(x, target, *weights, out=(loss, out), dtype=loop)
@@ -150,7 +149,7 @@ class BinaryCrossEntropyWithLogits(Loss):
         label = f"{self.name}.vjp"
         x, target, weights, loop = self._arguments(x, target, weight, pos_weight, reduction)
         g = check_g(label, g, x.shape, reduction)
-        out = target_for(label, out, x.shape, loop)
+        out = _arguments.target_for(label, out, x.shape, loop)
         return self._vjp(g, x, target, *weights, _share(x, reduction), out=out, dtype=loop)
 
     def _arguments(
@@ -232,7 +231,7 @@ class BinaryCrossEntropy(Loss):
             Where to write the gradient; may be p.
         """
         p, target, weight, loop = self._arguments(p, target, weight, reduction)
-        out = target_for(f"{self.name}.value_and_grad", out, p.shape, loop)
+        out = _arguments.target_for(f"{self.name}.value_and_grad", out, p.shape, loop)
         p, target, weight = apart(out, p, target, weight)
         loss = np.empty(p.shape, loop) if reduction == "none" else None
         total = self._walk(p, target, weight, loss, out, _share(p, reduction))
@@ -262,7 +261,7 @@ class BinaryCrossEntropy(Loss):
         label = f"{self.name}.vjp"
         p, target, weight, loop = self._arguments(p, target, weight, reduction)
         g = check_g(label, g, p.shape, reduction)
-        out = target_for(label, out, p.shape, loop)
+        out = _arguments.target_for(label, out, p.shape, loop)
         p, target, weight, g = apart(out, p, target, weight, g)
         self._walk(p, target, weight, None, out, g * _share(p, reduction))
         return out

@@ -62,7 +62,9 @@ class Maxout:
         x = _real("maxout", x)
         loop = _arguments.loop_dtype("maxout", (x,), (x,), dtype)
         apart, place = _apart("maxout", x, pieces, axis)
-        out = _target("maxout", out, apart.shape[:place] + apart.shape[place + 1 :], loop)
+        out = _arguments.target_for(
+            "maxout", out, apart.shape[:place] + apart.shape[place + 1 :], loop
+        )
         if np.may_share_memory(out, apart):
             apart = apart.copy()
         with np.errstate(all="ignore"):
@@ -99,7 +101,7 @@ class Maxout:
             raise ValueError(
                 f"maxout.vjp(): g of shape {g.shape} does not fit an output of shape {shape}"
             )
-        out = _target("maxout.vjp", out, x.shape, loop)
+        out = _arguments.target_for("maxout.vjp", out, x.shape, loop)
         if np.may_share_memory(out, g):
             g = g.copy()
         if np.may_share_memory(out, apart) and not _same_place(out, x):
@@ -151,7 +153,7 @@ class CRelu:
         loop = _arguments.loop_dtype("crelu", (x,), (x,), dtype)
         axis = normalize_axis_index(axis, x.ndim)
         shape = (*x.shape[:axis], 2 * x.shape[axis], *x.shape[axis + 1 :])
-        out = _target("crelu", out, shape, loop)
+        out = _arguments.target_for("crelu", out, shape, loop)
         self._forward(x, out=_halves(out, axis), dtype=loop)
         return out
 
@@ -190,18 +192,6 @@ class CRelu:
 
 def _real(label: str, value: Any) -> Array:
     return _arguments.real_array(label, value)
-
-
-def _target(label: str, out: Any, shape: tuple[int, ...], loop: np.dtype[Any]) -> Array:
-    """Return `out` once it is known to fit, or a new array."""
-    if out is None:
-        return np.empty(shape, loop)
-    (out,) = _arguments.normalize_out(label, out, 1)
-    _arguments.check_out(label, (out,), loop)
-    if out.shape != shape:
-        raise ValueError(f"{label}(): out is of shape {out.shape}, the result of shape {shape}")
-    array: Array = out
-    return array
 
 
 def _halves(x: Any, axis: int) -> tuple[Any, Any]:

@@ -227,7 +227,6 @@ def logsumexp(x: Any, temperature: float = 1.0) -> Any:
     return plus(q, q_low, total, total_low)
 
 
-@logsumexp.vjp(inputs=("x",), row_inputs=("g",))
 def logsumexp_vjp(x: Any, g: Any, temperature: float) -> Any:
     maximum, own, total = exp_sum(x, temperature)
     return share(own, maximum, total) * g * (1.0 / temperature)
@@ -251,10 +250,9 @@ def moved_mean(old: Any, new: Any, total: Any, count: Any, temperature: Any) -> 
     return moved(old, new, total, temperature), count
 
 
-@logmeanexp.vjp(inputs=("x",), row_inputs=("g",))
-def logmeanexp_vjp(x: Any, g: Any, temperature: float) -> Any:
-    maximum, own, total = exp_sum(x, temperature)
-    return share(own, maximum, total) * g * (1.0 / temperature)
+# The constant log n makes no difference to the gradient.
+for declared in (logsumexp, logmeanexp):
+    declared.vjp(inputs=("x",), row_inputs=("g",))(logsumexp_vjp)
 
 
 # --- sparse relatives: Newton's method on the threshold, which rises to the solution from below -------------------
