@@ -96,10 +96,16 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
     def variant(form: str) -> _Variant:
         function = getattr(module, f"{stem}_{form}")
         kinds = arrays + ("afb" if form == "array" else "f") * n_params
-        made = _Variant(function, dtype, kinds, module.COST)
-        if short is not None and form != "array":
-            short.ready(made.entry(), made.address, made.large_from, form == "plain")
-        return made
+        return _Variant(function, dtype, kinds, module.COST)
+
+    if (extension := _extension()) is not None:
+        key = name, pass_, _BITS[dtype]
+        return cast(
+            Callable[..., None],
+            extension.Compiled(
+                key, arrays, n_params, module.COST, defaults, lambda form: variant(form).for_c()
+            ),
+        )
 
     def call(*values: Any) -> None:
         params = values[n_arrays:]
@@ -108,17 +114,18 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
                 return variant("array")(*values[:n_arrays], *_triples(params, values[0]))
         return variant("plain" if params and params == defaults else "scalar")(*values)
 
-    short = _compiled_class() and _compiled_class()(call, defaults)
-    return short or call
+    return call
 
 
 @cache
-def _compiled_class() -> Any:
-    """Return what calls small kernels without Python, if the extension is there: 0.3 us, not 1.5."""
+def _extension() -> Any:
+    """Return the extension, if it is there: it calls kernels without Python, on threads of its own."""
     try:
-        return import_module("._native", __package__).Compiled
+        extension = import_module("._native", __package__)
     except ImportError:
         return None
+    threads.on_change(extension.set_threads)
+    return extension
 
 
 def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
@@ -156,7 +163,7 @@ class _Variant:
         signature = tuple(types_of[kind] for kind in kinds)
         result = compiled(function, signature)
         self._serial = cast(Callable[..., None], result.entry_point)
-        self.address = address(result)
+        self._address = address(result)
         self._n_inputs, self._n_arrays = kinds.count("i"), kinds.count("i") + kinds.count("o")
         self._groups = tuple(types.Tuple(group) for group in self._split(signature))
         self.large_from = _LARGE_FROM[cost] * 4 // dtype.itemsize
@@ -166,9 +173,11 @@ class _Variant:
         if values[0].size < self.large_from or not self._call_large(values):
             self._serial(*values)
 
-    def entry(self) -> int:
-        """Return the address of what C can call kernels of this signature by."""
-        return _entry(self._groups)
+    def for_c(self) -> tuple[int, int, int]:
+        """Return what the extension asks for: a fastact_entry, the code, and the bytes of a group."""
+        from .numba_ops import GROUP_BYTES
+
+        return _entry(self._groups), self._address, GROUP_BYTES
 
     def _split(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
         i, a = self._n_inputs, self._n_arrays
@@ -185,12 +194,12 @@ class _Variant:
             try:
                 launch = _launcher(self._groups)
                 if launch is not None:
-                    launch(self.address, *groups, size, chunks, streamed)
+                    launch(self._address, *groups, size, chunks, streamed)
                     return True
             finally:
                 _launching.release()
         if streamed:
-            _streamer(self._groups)(self.address, *groups, size)
+            _streamer(self._groups)(self._address, *groups, size)
         return streamed
 
 
@@ -240,10 +249,9 @@ def _entry(groups: tuple[Any, ...]) -> int:
     from .numba_compile import address, compiled
     from .numba_launch import enter
 
-    *arrays, params = groups
-    pointers = (types.Tuple([types.CPointer(kind.dtype) for kind in group]) for group in arrays)
-    rows = (types.CPointer(group) for group in (*pointers, params))
-    return address(compiled(enter, (types.intp, *rows, types.intp)))
+    inputs, outputs, params = (types.CPointer(group) for group in groups)
+    numbers = types.CPointer(types.float64)
+    return address(compiled(enter, (types.intp, inputs, outputs, numbers, params, types.intp)))
 
 
 def describe() -> dict[str, str]:

@@ -48,47 +48,75 @@ def stream(address, inputs, outputs, params, size):  # type: ignore[no-untyped-d
     stream_slice(address, inputs, outputs, params, 0, size)
 
 
-def enter(address, inputs, outputs, params, size):  # type: ignore[no-untyped-def]
-    """Call the kernel at `address` on arrays given by pointers to tuples of pointers, as C can."""
-    call_on_pointers(address, inputs, outputs, params, size)
+def enter(address, inputs, outputs, params, param_arrays, size):  # type: ignore[no-untyped-def]
+    """Call the kernel at `address` on arrays given by pointers to rows of pointers, as C can."""
+    call_on_pointers(address, inputs, outputs, params, param_arrays, size)
 
 
 @_intrinsic
 def call_on_pointers(
-    typingctx: Any, address: Any, inputs: Any, outputs: Any, params: Any, size: Any
+    typingctx: Any, address: Any, inputs: Any, outputs: Any, params: Any, arrays: Any, size: Any
 ) -> Any:
-    """Do as `call_on_slice` for whole arrays, each group behind a pointer to a tuple of its types."""
+    """Do as `call_on_slice` for whole arrays, each group behind a pointer to a tuple of its types.
+
+    `params` points to numbers and `arrays` to as many pointers, which are null where the number
+    counts; its tuple has the types that the kernel takes parameters in.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kinds, arguments = [], []
-        for group, pointer in zip(signature.args[1:4], values[1:4], strict=True):
-            for k, kind in enumerate(group.dtype.types):
-                value = _item(context, builder, pointer, k, kind)
-                if kind != types.float64:
-                    kind, value = _array(context, builder, kind.dtype, value, values[4])
-                kinds.append(kind)
-                arguments.append(value)
-        _call(context, builder, values[0], kinds, arguments)
+        address, *groups, numbers, pointers, size = values
+        inputs, outputs, params = (signature.args[k].dtype.types for k in (1, 2, 4))
+        kinds = [*inputs, *outputs, *params]
+        arguments = [
+            _array(context, builder, kind, _item(builder, group, k, kind), size)
+            for group, types_of in zip(groups, (inputs, outputs), strict=True)
+            for k, kind in enumerate(types_of)
+        ]
+        stand_in = _item(builder, groups[0], 0, inputs[0])
+        arguments += _parameters(context, builder, params, (numbers, pointers), stand_in, size)
+        _call(context, builder, address, kinds, arguments)
         return context.get_dummy_value()
 
-    return types.none(address, inputs, outputs, params, size), codegen
+    return types.none(address, inputs, outputs, params, arrays, size), codegen
 
 
-def _item(context: Any, builder: Any, pointer: Any, k: int, kind: Any) -> Any:
-    """Return the k-th of what stands in a row behind a pointer."""
-    row = builder.bitcast(pointer, context.get_value_type(kind).as_pointer())
+def _parameters(
+    context: Any, builder: Any, kinds: Any, rows: tuple[Any, Any], stand_in: Any, size: Any
+) -> list[Any]:
+    """Return the arguments for parameters: numbers, or triples of which one type is an array's."""
+    numbers, pointers = rows
+    if types.float64 in kinds[:1]:
+        return [_number(builder, numbers, k) for k in range(len(kinds))]
+    arguments = []
+    for k, kind in enumerate(kinds[::3]):
+        given = _item(builder, pointers, k, kind)
+        is_array = builder.icmp_unsigned("!=", given, given.type(None))
+        data = builder.select(is_array, given, stand_in)
+        array = _array(context, builder, kind, data, size)
+        arguments += [array, _number(builder, numbers, k), is_array]
+    return arguments
+
+
+def _number(builder: Any, numbers: Any, k: int) -> Any:
+    """Return the k-th of the numbers behind a pointer."""
+    return builder.load(builder.gep(numbers, [ir.IntType(64)(k)]))
+
+
+def _item(builder: Any, pointers: Any, k: int, kind: Any) -> Any:
+    """Return the k-th of the pointers in a row, as one to elements of an array type."""
+    element = ir.FloatType() if kind.dtype == types.float32 else ir.DoubleType()
+    row = builder.bitcast(pointers, element.as_pointer().as_pointer())
     return builder.load(builder.gep(row, [ir.IntType(64)(k)]))
 
 
-def _array(context: Any, builder: Any, dtype: Any, data: Any, size: Any) -> tuple[Any, Any]:
-    """Return the type and the value of a contiguous 1-D array of memory that belongs to others."""
-    kind = types.Array(dtype, 1, "C")
+def _array(context: Any, builder: Any, kind: Any, data: Any, size: Any) -> Any:
+    """Return a contiguous 1-D array of memory that belongs to others."""
     array = context.make_array(kind)(context, builder)
-    itemsize = size.type(context.get_abi_sizeof(context.get_data_type(dtype)))
+    itemsize = size.type(context.get_abi_sizeof(context.get_data_type(kind.dtype)))
     populate_array(
         array, data=data, shape=[size], strides=[itemsize], itemsize=itemsize, meminfo=None
     )
-    return kind, array._getvalue()
+    return array._getvalue()
 
 
 @_jitable
