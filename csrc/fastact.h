@@ -55,7 +55,7 @@ typedef int (*fastact_entry)(void **result, void **error, ptrdiff_t address,
                              const void *const *param_array, ptrdiff_t count);
 typedef struct fastact_code {
     fastact_entry entry;
-    ptrdiff_t address; /* of the code that the entry calls */
+    ptrdiff_t storing, streaming; /* what the entry calls; streaming may be 0 until it is needed */
     ptrdiff_t item;    /* bytes of an element */
     ptrdiff_t group;   /* elements that the code takes at a time; it takes the rest one by one */
     int n_in, n_out, n_params;
@@ -177,7 +177,10 @@ void fastact_set_threads(int threads);
 void fastact_run(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
                  ptrdiff_t end);
 
-/* The same for flat operands whose first output is only summed: the sum. */
+/* Whether so many elements of the call, from an aligned one on, would go round the cache. */
+int fastact_streams(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t size);
+
+/* fastact_run for flat operands whose first output is only summed: the sum. */
 double fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
                        ptrdiff_t end);
 

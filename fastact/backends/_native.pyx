@@ -33,12 +33,15 @@ cdef extern from "fastact.h":
         Py_ssize_t param_step[4]
         double *sums
         const fastact_code *code
+    ctypedef void (*fastact_loop)(const fastact_call *call, Py_ssize_t begin, Py_ssize_t end) noexcept
+    ctypedef double (*fastact_sum)(const void *elements, Py_ssize_t count) noexcept
     ctypedef int (*fastact_entry)(void **result, void **error, Py_ssize_t address,
                                   const void *const *inputs, void *const *out, const double *param,
                                   const void *const *param_array, Py_ssize_t count)
     ctypedef struct fastact_code:
         fastact_entry entry
-        Py_ssize_t address
+        Py_ssize_t storing
+        Py_ssize_t streaming
         Py_ssize_t item
         Py_ssize_t group
         int n_in
@@ -49,8 +52,6 @@ cdef extern from "fastact.h":
         fastact_cheap
         fastact_exp
         fastact_heavy
-    ctypedef void (*fastact_loop)(const fastact_call *call, Py_ssize_t begin, Py_ssize_t end) noexcept
-    ctypedef double (*fastact_sum)(const void *elements, Py_ssize_t count) noexcept
     ctypedef struct fastact_kernel:
         const char *name
         const char *pass_ "pass"
@@ -79,6 +80,7 @@ cdef extern from "fastact.h":
         int row_count
     int fastact_tables(const fastact_table **tables)
     void fastact_set_threads(int threads)
+    int fastact_streams(const fastact_kernel *kernel, const fastact_call *call, Py_ssize_t size)
     Py_ssize_t fastact_parallel_from(const fastact_kernel *kernel)
     double fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, Py_ssize_t begin,
                            Py_ssize_t end) nogil
@@ -139,7 +141,7 @@ cdef class Kernel:
                 call.param[k] = PyFloat_AsDouble(argument)
         call.row = 0
         call.sums = NULL
-        find_code(self, &call)
+        find_code(self, &call, size)
         for begin in range(0, size, SLICE):
             end = min(begin + SLICE, size)
             with nogil:
@@ -183,7 +185,7 @@ cdef int run(Kernel self, fastact_call *call, Py_ssize_t size) except -1:
     cdef Py_ssize_t begin, end
     call.stream = 0
     call.sums = NULL
-    find_code(self, call)
+    find_code(self, call, size)
     if size < self.keep_gil_below:
         fastact_run(self.row, call, 0, size)
         return 0

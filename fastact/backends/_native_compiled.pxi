@@ -22,8 +22,8 @@ cdef class Compiled(Kernel):
         The parameters that code of its own is for; empty if there is none.
     compile : callable
         Takes "scalar" (for parameters that are numbers), "plain" (for the defaults) or "array" (for
-        both arrays and numbers). Returns the address of a fastact_entry, that of the code, and how
-        many bytes of an operand the code takes at a time.
+        both arrays and numbers), and whether the outputs go round the cache. Returns the address of a
+        fastact_entry, that of the code, and how many bytes of an operand the code takes at a time.
     """
 
     cdef fastact_kernel own
@@ -65,9 +65,10 @@ cdef fastact_sum sum_of(bytes dtype) except NULL:
     raise ValueError(f"no kernels of {dtype.decode()}")
 
 
-cdef int find_code(Kernel kernel, fastact_call *call) except -1:
-    """Choose the code for the parameters of a call."""
+cdef int find_code(Kernel kernel, fastact_call *call, Py_ssize_t size) except -1:
+    """Give the call the code for its parameters; compile what is not there yet."""
     cdef Compiled self
+    cdef fastact_code *code
     cdef int k, form
     if type(kernel) is not Compiled:
         return 0
@@ -79,19 +80,21 @@ cdef int find_code(Kernel kernel, fastact_call *call) except -1:
             break
         if form == 1 and call.param[k] != self.defaults[k]:
             form = 0
-    if self.code[form].entry == NULL:
-        make_code(self, form)
-    call.code = &self.code[form]
+    code = &self.code[form]
+    if code.entry == NULL:
+        compile_storing(self, form)
+    if code.streaming == 0 and fastact_streams(&self.own, call, size):
+        code.streaming = self.compile(FORMS[form], True)[1]
+    call.code = code
     return 0
 
 
-cdef int make_code(Compiled self, int form) except -1:
+cdef int compile_storing(Compiled self, int form) except -1:
     cdef fastact_code *code = &self.code[form]
-    cdef Py_ssize_t entry, address, group
-    entry, address, group = self.compile(FORMS[form])
+    cdef Py_ssize_t entry, group
+    entry, code.storing, group = self.compile(FORMS[form], False)
     if not 0 < group <= FASTACT_GROUP_BYTES:
         raise ValueError(f"{self._name()}: code that takes {group} bytes at a time")
-    code.address = address
     code.item = 4 if self.typenum == cnp.NPY_FLOAT else 8
     code.group = group // code.item
     code.n_in, code.n_out, code.n_params = self.own.n_in, self.own.n_out, self.own.n_params

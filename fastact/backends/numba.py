@@ -100,12 +100,12 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
 
     if (extension := _extension()) is not None:
         key = name, pass_, _BITS[dtype]
-        return cast(
-            Callable[..., None],
-            extension.Compiled(
-                key, arrays, n_params, module.COST, defaults, lambda form: variant(form).for_c()
-            ),
-        )
+
+        def compile(form: str, streaming: bool) -> tuple[int, int, int]:
+            return variant(form).for_c(streaming)
+
+        made = extension.Compiled(key, arrays, n_params, module.COST, defaults, compile)
+        return cast(Callable[..., None], made)
 
     def call(*values: Any) -> None:
         params = values[n_arrays:]
@@ -157,27 +157,32 @@ class _Variant:
         from numba import types
 
         from .numba_compile import address, compiled
+        from .numba_ops import Streamed
 
-        array = (types.float32 if dtype.itemsize == 4 else types.float64)[::1]
+        element = types.float32 if dtype.itemsize == 4 else types.float64
+        array = element[::1]
         types_of = {"i": array, "o": array, "a": array, "f": types.float64, "b": types.boolean}
         signature = tuple(types_of[kind] for kind in kinds)
+        streaming = tuple(Streamed(element) if kind == "o" else types_of[kind] for kind in kinds)
         result = compiled(function, signature)
         self._serial = cast(Callable[..., None], result.entry_point)
         self._address = address(result)
+        self._streaming = cache(lambda: address(compiled(function, streaming)))
         self._n_inputs, self._n_arrays = kinds.count("i"), kinds.count("i") + kinds.count("o")
         self._groups = tuple(types.Tuple(group) for group in self._split(signature))
-        self.large_from = _LARGE_FROM[cost] * 4 // dtype.itemsize
+        self._large_from = _LARGE_FROM[cost] * 4 // dtype.itemsize
 
     def __call__(self, *values: Any) -> None:
         """Compute; the values are the arguments of the function."""
-        if values[0].size < self.large_from or not self._call_large(values):
+        if values[0].size < self._large_from or not self._call_large(values):
             self._serial(*values)
 
-    def for_c(self) -> tuple[int, int, int]:
+    def for_c(self, streaming: bool) -> tuple[int, int, int]:
         """Return what the extension asks for: a fastact_entry, the code, and the bytes of a group."""
         from .numba_ops import GROUP_BYTES
 
-        return _entry(self._groups), self._address, GROUP_BYTES
+        code = self._streaming() if streaming else self._address
+        return _entry(self._groups), code, GROUP_BYTES
 
     def _split(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
         i, a = self._n_inputs, self._n_arrays
@@ -186,7 +191,7 @@ class _Variant:
     def _call_large(self, values: tuple[Any, ...]) -> bool:
         """Run on all threads, past the cache, or both; False if neither can be done now."""
         groups, size = self._split(values), values[0].size
-        streamed = _worth_streaming(*groups[:2])
+        streaming = self._streaming() if _worth_streaming(*groups[:2]) else 0
         chunks = threads.get_num_threads()
         # In a forked child Numba's omp layer kills the process and its workqueue layer waits for
         # threads that are not there.
@@ -194,13 +199,13 @@ class _Variant:
             try:
                 launch = _launcher(self._groups)
                 if launch is not None:
-                    launch(self._address, *groups, size, chunks, streamed)
+                    launch(self._address, streaming, *groups, size, chunks)
                     return True
             finally:
                 _launching.release()
-        if streamed:
-            _streamer(self._groups)(self._address, *groups, size)
-        return streamed
+        if streaming:
+            _streamer(self._groups)(self._address, streaming, *groups, size)
+        return streaming != 0
 
 
 def _worth_streaming(inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> bool:
@@ -221,7 +226,7 @@ def _launcher(groups: tuple[Any, ...]) -> Callable[..., None] | None:
 
     if _threads.trouble:
         return None
-    arguments = (types.intp, *groups, types.intp, types.intp, types.boolean)
+    arguments = (types.intp, types.intp, *groups, types.intp, types.intp)
     try:
         return cast(Callable[..., None], compiled(launch, arguments, parallel=True).entry_point)
     except Exception as error:  # the threading layer that the user's settings ask for is not there
@@ -237,7 +242,7 @@ def _streamer(groups: tuple[Any, ...]) -> Callable[..., None]:
     from .numba_compile import compiled
     from .numba_launch import stream
 
-    arguments = (types.intp, *groups, types.intp)
+    arguments = (types.intp, types.intp, *groups, types.intp)
     return cast(Callable[..., None], compiled(stream, arguments).entry_point)
 
 

@@ -25,27 +25,28 @@ _jitable: Callable[[Callable[..., Any]], Any] = register_jitable
 
 # Chunks start at multiples of this, so that only the last one has a remainder to do one by one.
 _GRAIN: Final = 128
-# A result that does not go to the cache is computed in blocks of this many bytes, which stay in the
-# first-level cache, and written out from there a cache line at a time.
-_BLOCK: Final = 8192
 _LINE: Final = 64
+# Bytes: a multiple of what any kernel takes at a time
+_GROUP: Final = 256
 
 
-def launch(address, inputs, outputs, params, size, chunks, streamed):  # type: ignore[no-untyped-def]
-    """Call the kernel at `address` on `chunks` slices of the arrays, in parallel."""
+def launch(  # type: ignore[no-untyped-def]
+    storing, streaming, inputs, outputs, params, size, chunks
+):
+    """Call the kernel at two addresses on `chunks` slices of the arrays, in parallel."""
     step = (size + chunks * _GRAIN - 1) // (chunks * _GRAIN) * _GRAIN
     for chunk in prange(chunks):
         start = min(chunk * step, size)
         stop = min(start + step, size)
-        if streamed:
-            stream_slice(address, inputs, outputs, params, start, stop)
+        if streaming:
+            stream_slice(storing, streaming, inputs, outputs, params, start, stop)
         else:
-            call_on_slice(address, inputs, outputs, params, start, stop)
+            call_on_slice(storing, inputs, outputs, params, start, stop)
 
 
-def stream(address, inputs, outputs, params, size):  # type: ignore[no-untyped-def]
-    """Call the kernel at `address` on the whole arrays and write the outputs past the cache."""
-    stream_slice(address, inputs, outputs, params, 0, size)
+def stream(storing, streaming, inputs, outputs, params, size):  # type: ignore[no-untyped-def]
+    """Call the kernel at two addresses on the whole arrays and write the outputs past the cache."""
+    stream_slice(storing, streaming, inputs, outputs, params, 0, size)
 
 
 def enter(address, inputs, outputs, params, param_arrays, size):  # type: ignore[no-untyped-def]
@@ -120,17 +121,17 @@ def _array(context: Any, builder: Any, kind: Any, data: Any, size: Any) -> Any:
 
 
 @_jitable
-def stream_slice(address, inputs, outputs, params, start, stop):  # type: ignore[no-untyped-def]
+def stream_slice(  # type: ignore[no-untyped-def]
+    storing, streaming, inputs, outputs, params, start, stop
+):
     """Do as `call_on_slice`, but write past the cache. The outputs are aligned alike."""
-    line = _LINE // outputs[0].itemsize
+    group = _GROUP // outputs[0].itemsize
     first = min(start + elements_to_line(outputs, start), stop)
-    last = first + (stop - first) // line * line
-    call_on_slice(address, inputs, outputs, params, start, first)
-    block = _BLOCK // outputs[0].itemsize
-    for begin in range(first, last, block):
-        stream_block(address, inputs, outputs, params, begin, min(begin + block, last))
+    last = first + (stop - first) // group * group
+    call_on_slice(storing, inputs, outputs, params, start, first)
+    call_on_slice(streaming, inputs, outputs, params, first, last)
     finish_streams()
-    call_on_slice(address, inputs, outputs, params, last, stop)
+    call_on_slice(storing, inputs, outputs, params, last, stop)
 
 
 @_intrinsic
@@ -142,36 +143,6 @@ def call_on_slice(
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         kinds, arguments = _arguments(context, builder, signature, values)
         _call(context, builder, values[0], kinds, arguments)
-        return context.get_dummy_value()
-
-    return types.none(address, inputs, outputs, params, start, stop), codegen
-
-
-@_intrinsic
-def stream_block(
-    typingctx: Any, address: Any, inputs: Any, outputs: Any, params: Any, start: Any, stop: Any
-) -> Any:
-    """Do as `call_on_slice` for whole cache lines, at most a block, written past the cache."""
-
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kinds, arguments = _arguments(context, builder, signature, values)
-        n_inputs, n_outputs = len(signature.args[1].types), len(signature.args[2].types)
-        results = range(n_inputs, n_inputs + n_outputs)
-        targets = [context.make_array(kinds[k])(context, builder, arguments[k]) for k in results]
-        blocks = []
-        for k in results:
-            # cgutils.alloca_once would fill it with zeros, and LLVM take seconds over those.
-            with builder.goto_entry_block():
-                block = builder.alloca(ir.ArrayType(ir.IntType(8), _BLOCK))
-            block.align = _LINE
-            blocks.append(block)
-            local = context.make_array(kinds[k])(context, builder, arguments[k])
-            local.data = builder.bitcast(block, local.data.type)
-            arguments[k] = local._getvalue()
-        _call(context, builder, values[0], kinds, arguments)
-        for block, target in zip(blocks, targets, strict=True):
-            n_bytes = builder.mul(target.nitems, target.itemsize)
-            _copy_past_cache(builder, block, target.data, n_bytes)
         return context.get_dummy_value()
 
     return types.none(address, inputs, outputs, params, start, stop), codegen
@@ -232,14 +203,3 @@ def _call(context: Any, builder: Any, address: Any, kinds: Any, arguments: Any) 
     kernel = builder.inttoptr(address, kernel_type.as_pointer())
     # A kernel cannot raise, so its status is not looked at.
     convention.call_function(builder, kernel, types.none, kinds, arguments)
-
-
-def _copy_past_cache(builder: Any, source: Any, target: Any, n_bytes: Any) -> None:
-    """Copy whole cache lines between aligned addresses with non-temporal stores."""
-    line = ir.VectorType(ir.IntType(64), _LINE // 8)
-    source, target = (builder.bitcast(end, line.as_pointer()) for end in (source, target))
-    hint = builder.module.add_metadata([ir.IntType(32)(1)])
-    with cgutils.for_range(builder, builder.udiv(n_bytes, n_bytes.type(_LINE))) as loop:
-        value = builder.load(builder.gep(source, [loop.index]), align=_LINE)
-        written = builder.store(value, builder.gep(target, [loop.index]), align=_LINE)
-        written.set_metadata("nontemporal", hint)

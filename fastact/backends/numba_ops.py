@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, models, register_model
 
 # LLVM prefers 256-bit registers where the processor has 512. Asked for in each kernel, without
 # touching any setting of the user's; a processor with narrower registers ignores it. Sapphire
@@ -166,6 +166,16 @@ def _in_group(builder: Any, access: Any) -> Any:
     return access
 
 
+class Streamed(types.Array):  # type: ignore[misc]
+    """A contiguous 1-D array that starts a cache line, and whose elements `store` writes past the cache."""
+
+    def __init__(self, dtype: Any) -> None:
+        super().__init__(dtype, 1, "C", name=f"streamed({dtype})")
+
+
+register_model(Streamed)(models.ArrayModel)
+
+
 def _is_vector(array: Any) -> bool:
     return isinstance(array, types.Array) and array.ndim == 1 and array.layout == "C"
 
@@ -191,7 +201,13 @@ def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         address = _element(context, builder, signature.args[0], *args[:2])
-        _in_group(builder, builder.store(args[2], address))
+        written = _in_group(builder, builder.store(args[2], address))
+        if isinstance(array, Streamed):
+            # The alignment of the vectors: LLVM keeps such a store out of them if it is that of an
+            # element, and elements by themselves are stored whatever theirs is.
+            written.align = _VECTOR_BITS // 8
+            hint = builder.module.add_metadata([ir.IntType(32)(1)])
+            written.set_metadata("nontemporal", hint)
         return context.get_dummy_value()
 
     return types.none(array, types.intp, value), codegen
