@@ -21,9 +21,9 @@ from numba.extending import intrinsic, models, register_model
 # touching any setting of the user's; a processor with narrower registers ignores it. Sapphire
 # Rapids, 224-line float32 body: 15.3 ns an element with 256 bits, 9.2 with 512.
 _VECTOR_BITS: Final = 512
-# Two vectors in flight hide the latency of a long chain of fma: the same body 8.2 -> 6.5 ns,
-# float32 silu 0.46 -> 0.33 ns; four vectors gain nothing on silu and double the scalar tail.
-_INTERLEAVE: Final = 2
+# Four vectors in flight hide the latency of a long chain of fma. Against two, on Zen 5: 1.17 times as
+# fast where the cost is "heavy", 1.10 where it is "exp", 1.01 below; compiled for AVX2, 1.09.
+_INTERLEAVE: Final = 4
 #: What such a loop takes at a time, at most; the rest it takes one by one.
 GROUP_BYTES: Final = _INTERLEAVE * _VECTOR_BITS // 8
 
@@ -166,7 +166,7 @@ def _in_group(builder: Any, access: Any) -> Any:
     return access
 
 
-class Streamed(types.Array):  # type: ignore[misc]
+class Streamed(types.Array):
     """A contiguous 1-D array that starts a cache line, and whose elements `store` writes past the cache."""
 
     def __init__(self, dtype: Any) -> None:
@@ -226,6 +226,8 @@ def independent_loops(typingctx: Any) -> Any:
         module, function = builder.module, builder.function
         # llvmlite's list of known attributes has none of the form "name"="value".
         set.add(function.attributes, f'"prefer-vector-width"="{_VECTOR_BITS}"')
+        # 4,096 zeros: 170 ns, and 210 with the C library's memset.
+        set.add(function.attributes, '"no-builtin-memset"')
         group = next(node for node in module.metadata if isinstance(node, _DistinctNode))
         hints = [
             module.add_metadata([ir.MetaDataString(module, name), value])
