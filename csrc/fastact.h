@@ -56,13 +56,11 @@ typedef int (*fastact_entry)(void **result, void **error, ptrdiff_t address,
 typedef struct fastact_code {
     fastact_entry entry;
     ptrdiff_t storing, streaming; /* what the entry calls; streaming may be 0 until it is needed */
-    ptrdiff_t item;    /* bytes of an element */
-    ptrdiff_t group;   /* elements that the code takes at a time; it takes the rest one by one */
+    ptrdiff_t item; /* bytes of an element */
     int n_in, n_out, n_params;
 } fastact_code;
 
-/* code.c: a fastact_loop. Groups have at most so many bytes. */
-#define FASTACT_GROUP_BYTES 256
+/* code.c: a fastact_loop. */
 void fastact_run_code(const fastact_call *call, ptrdiff_t begin, ptrdiff_t end);
 
 /* --- rows ------------------------------------------------------------------------------------------------- */

@@ -40,7 +40,7 @@ class Compiled(Kernel):
         n_params: int,
         cost: str,
         defaults: tuple[float, ...],
-        compile: Callable[[str, bool], tuple[int, int, int]],
+        compile: Callable[[str, bool], tuple[int, int]],
     ) -> None: ...
 
 @final

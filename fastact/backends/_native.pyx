@@ -20,7 +20,6 @@ cdef extern from "fastact.h":
         FASTACT_MAX_INPUTS
         FASTACT_MAX_OUTPUTS
         FASTACT_MAX_PARAMS
-        FASTACT_GROUP_BYTES
     ctypedef struct fastact_call:
         const void *inputs "in"[3]
         void *out[2]
@@ -43,7 +42,6 @@ cdef extern from "fastact.h":
         Py_ssize_t storing
         Py_ssize_t streaming
         Py_ssize_t item
-        Py_ssize_t group
         int n_in
         int n_out
         int n_params

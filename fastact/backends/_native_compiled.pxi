@@ -22,8 +22,8 @@ cdef class Compiled(Kernel):
         The parameters that code of its own is for; empty if there is none.
     compile : callable
         Takes "scalar" (for parameters that are numbers), "plain" (for the defaults) or "array" (for
-        both arrays and numbers), and whether the outputs go round the cache. Returns the address of a
-        fastact_entry, that of the code, and how many bytes of an operand the code takes at a time.
+        both arrays and numbers), and whether the outputs go round the cache. Returns the addresses
+        of a fastact_entry and of the code.
     """
 
     cdef fastact_kernel own
@@ -91,12 +91,9 @@ cdef int find_code(Kernel kernel, fastact_call *call, Py_ssize_t size) except -1
 
 cdef int compile_storing(Compiled self, int form) except -1:
     cdef fastact_code *code = &self.code[form]
-    cdef Py_ssize_t entry, group
-    entry, code.storing, group = self.compile(FORMS[form], False)
-    if not 0 < group <= FASTACT_GROUP_BYTES:
-        raise ValueError(f"{self._name()}: code that takes {group} bytes at a time")
+    cdef Py_ssize_t entry
+    entry, code.storing = self.compile(FORMS[form], False)
     code.item = 4 if self.typenum == cnp.NPY_FLOAT else 8
-    code.group = group // code.item
     code.n_in, code.n_out, code.n_params = self.own.n_in, self.own.n_out, self.own.n_params
     code.entry = <fastact_entry>entry
     return 0

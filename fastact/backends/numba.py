@@ -101,7 +101,7 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
     if (extension := _extension()) is not None:
         key = name, pass_, _BITS[dtype]
 
-        def compile(form: str, streaming: bool) -> tuple[int, int, int]:
+        def compile(form: str, streaming: bool) -> tuple[int, int]:
             return variant(form).for_c(streaming)
 
         made = extension.Compiled(key, arrays, n_params, module.COST, defaults, compile)
@@ -177,12 +177,9 @@ class _Variant:
         if values[0].size < self._large_from or not self._call_large(values):
             self._serial(*values)
 
-    def for_c(self, streaming: bool) -> tuple[int, int, int]:
-        """Return what the extension asks for: a fastact_entry, the code, and the bytes of a group."""
-        from .numba_ops import GROUP_BYTES
-
-        code = self._streaming() if streaming else self._address
-        return _entry(self._groups), code, GROUP_BYTES
+    def for_c(self, streaming: bool) -> tuple[int, int]:
+        """Return the addresses that the extension asks for: of a fastact_entry and of the code."""
+        return _entry(self._groups), self._streaming() if streaming else self._address
 
     def _split(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
         i, a = self._n_inputs, self._n_arrays

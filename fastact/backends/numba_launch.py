@@ -26,8 +26,6 @@ _jitable: Callable[[Callable[..., Any]], Any] = register_jitable
 # Chunks start at multiples of this, so that only the last one has a remainder to do one by one.
 _GRAIN: Final = 128
 _LINE: Final = 64
-# Bytes: a multiple of what any kernel takes at a time
-_GROUP: Final = 256
 
 
 def launch(  # type: ignore[no-untyped-def]
@@ -125,13 +123,10 @@ def stream_slice(  # type: ignore[no-untyped-def]
     storing, streaming, inputs, outputs, params, start, stop
 ):
     """Do as `call_on_slice`, but write past the cache. The outputs are aligned alike."""
-    group = _GROUP // outputs[0].itemsize
     first = min(start + elements_to_line(outputs, start), stop)
-    last = first + (stop - first) // group * group
     call_on_slice(storing, inputs, outputs, params, start, first)
-    call_on_slice(streaming, inputs, outputs, params, first, last)
+    call_on_slice(streaming, inputs, outputs, params, first, stop)
     finish_streams()
-    call_on_slice(storing, inputs, outputs, params, last, stop)
 
 
 @_intrinsic

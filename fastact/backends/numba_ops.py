@@ -24,8 +24,6 @@ _VECTOR_BITS: Final = 512
 # Four vectors in flight hide the latency of a long chain of fma. Against two, on Zen 5: 1.17 times as
 # fast where the cost is "heavy", 1.10 where it is "exp", 1.01 below; compiled for AVX2, 1.09.
 _INTERLEAVE: Final = 4
-#: What such a loop takes at a time, at most; the rest it takes one by one.
-GROUP_BYTES: Final = _INTERLEAVE * _VECTOR_BITS // 8
 
 # What Numba leaves untyped.
 _intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
