@@ -1,8 +1,8 @@
 """The numba backend: kernels emitted by the build, compiled when first needed and cached on disk.
 
 Numba itself is imported with the first kernel, not before. A kernel is compiled for parameters that
-are all floats and, when asked to, for parameters of which some are arrays. Large arrays are handed
-to the same code in slices, by a parallel launcher.
+are all floats and, when asked to, for parameters of which some are arrays. The extension calls it, if
+it is there; else Python does, and a parallel launcher hands it slices of large arrays.
 """
 
 from __future__ import annotations
@@ -266,6 +266,7 @@ def describe() -> dict[str, str]:
     return {
         "version": numba.__version__,
         "processor": numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name(),
+        "threads": "Numba's" if _extension() is None else "the extension's; for rows Numba's",
         "threading layer": _threading_layer(),
         "cache": cache_folder(_any_kernel()) or "none: no folder can be written to",
     }
