@@ -139,7 +139,7 @@ cdef class Kernel:
                 call.param[k] = PyFloat_AsDouble(argument)
         call.row = 0
         call.sums = NULL
-        find_code(self, &call, size)
+        find_code(self, &call, 0)  # however large, a sum does not go round the cache
         for begin in range(0, size, SLICE):
             end = min(begin + SLICE, size)
             with nogil:
