@@ -21,12 +21,13 @@ from numba.extending import intrinsic, models, register_model
 # touching any setting of the user's; a processor with narrower registers ignores it. Sapphire
 # Rapids, 224-line float32 body: 15.3 ns an element with 256 bits, 9.2 with 512.
 _VECTOR_BITS: Final = 512
-# Four vectors in flight hide the latency of a long chain of fma. Against two, on Zen 5: 1.17 times as
-# fast where the cost is "heavy", 1.10 where it is "exp", 1.01 below; compiled for AVX2, 1.09. Past the
-# cache more lines at once are slower to write: softsign, 2**23 float32, 0.11 ns an element with two vectors,
-# 0.13 with four.
-_INTERLEAVE: Final = 4
-_INTERLEAVE_STREAMED: Final = 2
+# Two vectors in flight, and four where a chain of fma has latency to be hidden. Four against two, Zen 5:
+# 1.17 times as fast where the cost is "heavy", 1.10 where it is "exp"; compiled for AVX2, 1.09. Without
+# fma they run out of mask registers (leaky_relu and its derivative: 0.75), and past the cache more lines
+# at once are slower to write (softsign, 2**23 float32: 0.85).
+_INTERLEAVE: Final = 2
+_INTERLEAVE_CHAIN: Final = 4
+_CHAIN: Final = 4  # fma instructions
 
 # What Numba leaves untyped.
 _intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
@@ -251,9 +252,11 @@ def independent_loops(typingctx: Any) -> Any:
 
 
 def _vectors_in_flight(function: Any) -> int:
-    code = (instruction for block in function.blocks for instruction in block.instructions)
-    streamed = any("nontemporal" in instruction.metadata for instruction in code)
-    return _INTERLEAVE_STREAMED if streamed else _INTERLEAVE
+    code = [instruction for block in function.blocks for instruction in block.instructions]
+    calls = (one.callee.name for one in code if isinstance(one, ir.CallInstr))
+    chained = sum(name.startswith("llvm.fma.") for name in calls) >= _CHAIN
+    streamed = any("nontemporal" in one.metadata for one in code)
+    return _INTERLEAVE_CHAIN if chained and not streamed else _INTERLEAVE
 
 
 def _back_edges(function: Any) -> list[Any]:
