@@ -127,7 +127,7 @@ class BuildNative(build_ext):
                 ext.extra_objects += objects
         ext.define_macros += [(f"FASTACT_HAVE_{isa.upper()}", "1") for isa in isas]
         ext.sources = [self._cythonized(ext)]
-        ext.sources += [str(CSRC / f"{name}.c") for name in ("dispatch", "pool", "rows")]
+        ext.sources += [str(CSRC / f"{name}.c") for name in ("code", "dispatch", "pool", "rows")]
         super().build_extension(ext)
 
     def _cythonized(self, ext):

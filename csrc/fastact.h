@@ -14,6 +14,8 @@
 /* Cost classes, in the order of the thresholds in pool.c. */
 enum fastact_cost { fastact_move, fastact_cheap, fastact_exp, fastact_heavy };
 
+struct fastact_code;
+
 /* One elementwise call. Each output is disjoint from every input or exactly the same memory. */
 typedef struct {
     const void *in[FASTACT_MAX_INPUTS];
@@ -26,6 +28,7 @@ typedef struct {
     ptrdiff_t in_step[FASTACT_MAX_INPUTS], out_step[FASTACT_MAX_OUTPUTS];
     ptrdiff_t param_step[FASTACT_MAX_PARAMS];
     double *sums; /* not NULL: the first output is not stored but summed, into one for each chunk */
+    const struct fastact_code *code; /* what fastact_run_code calls; other loops do not look at it */
 } fastact_call;
 
 /* The widest vector, and a cache line. */
@@ -45,6 +48,20 @@ typedef struct {
     fastact_loop loop;
     fastact_sum sum;
 } fastact_kernel;
+
+/* Machine code that another compiler made, and how to call it: result and error are of no interest. */
+typedef int (*fastact_entry)(void **result, void **error, ptrdiff_t address,
+                             const void *const *in, void *const *out, const double *param,
+                             const void *const *param_array, ptrdiff_t count);
+typedef struct fastact_code {
+    fastact_entry entry;
+    ptrdiff_t storing, streaming; /* what the entry calls; streaming may be 0 until it is needed */
+    ptrdiff_t item; /* bytes of an element */
+    int n_in, n_out, n_params;
+} fastact_code;
+
+/* code.c: a fastact_loop. */
+void fastact_run_code(const fastact_call *call, ptrdiff_t begin, ptrdiff_t end);
 
 /* --- rows ------------------------------------------------------------------------------------------------- */
 
@@ -158,7 +175,10 @@ void fastact_set_threads(int threads);
 void fastact_run(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
                  ptrdiff_t end);
 
-/* The same for flat operands whose first output is only summed: the sum. */
+/* Whether so many elements of the call, from an aligned one on, would go round the cache. */
+int fastact_streams(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t size);
+
+/* fastact_run for flat operands whose first output is only summed: the sum. */
 double fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
                        ptrdiff_t end);
 

@@ -360,9 +360,9 @@ void fastact_set_threads(int threads)
 
 /* The outputs of a large call bypass the cache, unless they are written over an input, which is in
    the cache already. */
-static int worth_streaming(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t bytes)
+int fastact_streams(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t size)
 {
-    if (bytes < STREAM_FROM)
+    if (call->sums != NULL || size * item_size(kernel) < STREAM_FROM)
         return 0;
     for (int k = 0; k < kernel->n_out; k++) {
         if (((uintptr_t)call->out[k] - (uintptr_t)call->out[0]) % FASTACT_ALIGNMENT != 0)
@@ -420,8 +420,7 @@ static void run_large(const fastact_kernel *kernel, const fastact_call *call, pt
                       ptrdiff_t end, int wanted)
 {
     elementwise work = {kernel, *call};
-    work.call.stream = call->sums == NULL
-                       && worth_streaming(kernel, call, (end - begin) * item_size(kernel));
+    work.call.stream = fastact_streams(kernel, call, end - begin);
     share_out(run_elementwise, &work, begin, end, chunk_size(kernel), wanted);
 }
 

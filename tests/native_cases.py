@@ -29,6 +29,25 @@ IDS = ["-".join(key) for key in KEYS]
 FLAGS = "-O2 -std=c11 -Wall -Wextra -Werror -fno-math-errno -fno-trapping-math -ffp-contract=off"
 ISA_FLAGS = {"baseline": "", "avx2": "-mavx2 -mfma", "avx512": "-mavx512f", "neon": ""}
 
+# Calls of the kernel of silu, and what they raise.
+_X = np.ones(8, np.float32)
+_READ_ONLY = _X.copy()
+_READ_ONLY.flags.writeable = False
+MISUSE = [
+    ((_X,), TypeError, "silu forward f32 takes 2 arrays and 1 parameters"),
+    ((_X, _X, 1.0, 1.0), TypeError, "takes 2 arrays and 1 parameters"),
+    (([1.0], _X, 1.0), TypeError, "expected an array, not list"),
+    ((_X, None, 1.0), TypeError, "expected an array, not NoneType"),
+    ((_X.astype("f8"), _X, 1.0), TypeError, "the array is float64"),
+    ((_X.astype(">f4"), _X, 1.0), TypeError, "the array is >f4"),
+    ((_X[::2], _X[:4], 1.0), ValueError, "not contiguous"),
+    ((_X, _READ_ONLY, 1.0), ValueError, "writeable"),
+    ((_X, _X[:4], 1.0), ValueError, "sizes 8 and 4 differ"),
+    ((_X, _X, _X[:4]), ValueError, "sizes 8 and 4 differ"),
+    ((_X, _X, "1"), TypeError, "must be real number"),
+    ((np.frombuffer(bytes(33), "f4", 8, 1), _X, 1.0), ValueError, "aligned"),
+]
+
 
 def inputs(name: str, pass_: str, dtype: str, size: int) -> list[np.ndarray]:
     """Return the inputs of a pass: bit patterns, and for a second one the same in another order."""

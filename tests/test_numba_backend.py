@@ -35,9 +35,12 @@ KERNELS = [
 LAYERS = {"workqueue": "workqueue", "omp": "omppool", "tbb": "tbbpool"}
 
 # What the scripts below begin with: `compute` uses serial, array and parallel code of one function,
-# `compiled` counts what was compiled and not loaded.
+# `compiled` counts what was compiled and not loaded. The extension has threads of its own: without it
+# the backend launches Numba's.
 PRELUDE = f"""
 import os, sys, threading
+if "WITHOUT_EXTENSION" in os.environ:
+    sys.modules["fastact.backends._native"] = None
 import numpy as np
 from fastact import threads
 from fastact.activations import TABLE
@@ -75,7 +78,10 @@ with compiled() as events:
 print(len(events.buffer))
 """
 
-Run = Callable[..., str]
+WITHOUT_EXTENSION = {"WITHOUT_EXTENSION": "1"}
+BOTH = pytest.mark.parametrize(
+    "variables", [{}, WITHOUT_EXTENSION], ids=["extension", "no extension"]
+)
 
 
 def kinds_of(name: str, pass_: str, dtype: str, kind: str) -> tuple[FunctionType, list[object]]:
@@ -115,7 +121,8 @@ def copy_package(folder: Path) -> Path:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a copy of the package whose cache a first process has filled."""
     folder = copy_package(tmp_path_factory.mktemp("filled"))
-    assert int(run_in(folder, COUNT)) > 0
+    for variables in ({}, WITHOUT_EXTENSION):
+        assert int(run_in(folder, COUNT, **variables)) > 0
     return folder
 
 
@@ -124,8 +131,9 @@ def cache_files(folder: Path) -> Iterator[Path]:
         yield from folder.rglob(pattern)
 
 
-def test_a_second_process_does_not_compile(filled: Path) -> None:
-    assert int(run_in(filled, COUNT)) == 0
+@BOTH
+def test_a_second_process_does_not_compile(variables: dict[str, str], filled: Path) -> None:
+    assert int(run_in(filled, COUNT, **variables)) == 0
 
 
 def test_an_edited_kernel_is_compiled_again(filled: Path, tmp_path: Path) -> None:
@@ -157,13 +165,14 @@ def test_damaged_cache_files_are_replaced(damage: str, filled: Path, tmp_path: P
     shutil.copytree(filled, tmp_path / "damaged")
     for path in cache_files(tmp_path / "damaged"):
         path.write_bytes(DAMAGES[damage](path.read_bytes()))
-    assert int(run_in(tmp_path / "damaged", COUNT)) > 0
-    assert int(run_in(tmp_path / "damaged", COUNT)) == 0
+    assert int(run_in(tmp_path / "damaged", COUNT, **WITHOUT_EXTENSION)) > 0
+    assert int(run_in(tmp_path / "damaged", COUNT, **WITHOUT_EXTENSION)) == 0
 
 
-def test_processes_fill_a_cold_cache_at_once(tmp_path: Path) -> None:
+@BOTH
+def test_processes_fill_a_cold_cache_at_once(variables: dict[str, str], tmp_path: Path) -> None:
     folder = copy_package(tmp_path)
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    environment = {**os.environ, "PYTHONPATH": str(folder), **variables}
     command = [sys.executable, "-c", PRELUDE + "compute()"]
     running = [
         subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE)
@@ -241,7 +250,7 @@ def layer_environment(layer: str) -> dict[str, str]:
         importlib.import_module(f"numba.np.ufunc.{LAYERS[layer]}")
     except ImportError as error:
         pytest.skip(f"Numba's {layer} layer cannot be loaded: {error}")
-    return {"NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "4"}
+    return {**WITHOUT_EXTENSION, "NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "4"}
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -295,9 +304,16 @@ def test_the_threading_layer_is_not_there(filled: Path) -> None:
         else:
             pytest.skip("TBB is there")
     script = "compute(); print(backend.describe()['threading layer'])"
-    assert run_in(filled, script, NUMBA_THREADING_LAYER="tbb").startswith("none: ")
+    variables = {**WITHOUT_EXTENSION, "NUMBA_THREADING_LAYER": "tbb"}
+    assert run_in(filled, script, **variables).startswith("none: ")
 
 
+@pytest.fixture
+def without_extension(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "_extension", lambda: None)
+
+
+@pytest.mark.usefixtures("without_extension")
 def test_the_pool_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads._state, "count", 2)
     kernel = backend.kernel(WITH_PARAMS[0], "forward", np.dtype(np.float32))
@@ -310,6 +326,7 @@ def test_the_pool_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.array_equal(outs[0], outs[1])
 
 
+@pytest.mark.usefixtures("without_extension")
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("pass_", ["vjp", "value_and_derivative"])
 def test_results_past_the_cache(pass_: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,11 +361,15 @@ def test_results_past_the_cache(pass_: str, count: int, monkeypatch: pytest.Monk
 # --- what is compiled ------------------------------------------------------------------------------
 
 
-def optimised(name: str, pass_: str, dtype: str, kind: str) -> str:
+def optimised(name: str, pass_: str, dtype: str, kind: str, streaming: bool = False) -> str:
     """Return the LLVM code of one emitted function, compiled afresh."""
-    from fastact.backends import numba_compile
+    from fastact.backends import numba_compile, numba_ops
 
     function, arguments = kinds_of(name, pass_, dtype, kind)
+    if streaming:
+        n_inputs, n_outputs = map(len, SIGNATURES[pass_])
+        outputs = slice(n_inputs, n_inputs + n_outputs)
+        arguments[outputs] = [numba_ops.Streamed(array.dtype) for array in arguments[outputs]]
     dispatcher = numba_compile._dispatcher(function, parallel=False)
     dispatcher.compile(tuple(arguments))
     return dispatcher.overloads[tuple(arguments)].library.get_llvm_str()
@@ -358,9 +379,7 @@ def assert_packed(key: str, kind: str) -> None:
     name, pass_, dtype = key.split("-")
     code = optimised(name, pass_, dtype, kind)
     element = {"float32": "float", "float64": "double"}[dtype]
-    # Storing a constant becomes a call of memset.
-    packed = re.search(rf"store <\d+ x {element}>", code) or "llvm.memset" in code
-    assert packed, f"{key}: no packed store"
+    assert re.search(rf"store <\d+ x {element}>", code), f"{key}: no packed store"
     assert "vector.memcheck" not in code, f"{key}: tests whether its arrays overlap"
     if dtype == "float32":
         assert not re.search(r"<\d+ x double>", code), f"{key}: widens to float64"
@@ -369,6 +388,14 @@ def assert_packed(key: str, kind: str) -> None:
 @pytest.mark.parametrize("key", KERNELS[::29])
 def test_kernels_are_packed(key: str) -> None:
     assert_packed(key, "scalar")
+
+
+@pytest.mark.parametrize("pass_", ["vjp", "value_and_derivative"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_outputs_past_the_cache_are_packed(pass_: str, dtype: str) -> None:
+    code = optimised(WITH_PARAMS[0], pass_, dtype, "scalar", streaming=True)
+    stores = re.findall(r"store <.*", code)
+    assert stores and all("!nontemporal" in store for store in stores)
 
 
 @pytest.mark.exhaustive

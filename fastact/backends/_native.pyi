@@ -19,7 +19,6 @@ class Caller:
 def fast_call(cls: _Class) -> _Class:
     """Decorate a class derived from Caller."""
 
-@final
 class Kernel:
     """One pass of one function for one dtype: takes the inputs, the outputs and the parameters."""
 
@@ -31,13 +30,18 @@ class Kernel:
         """Do the same with two-dimensional arrays of one shape, whose rows are contiguous."""
 
 @final
-class Compiled:
-    """A kernel with machine code for calls below a size; `general` takes every call."""
+class Compiled(Kernel):
+    """A kernel of machine code that is asked for when it is first needed."""
 
-    def __init__(self, general: Callable[..., None], defaults: tuple[float, ...]) -> None: ...
-    def __call__(self, *args: npt.NDArray[np.floating] | float) -> None: ...
-    def ready(self, entry: int, address: int, below: int, plain: bool) -> None:
-        """Take the addresses of the entry and of code for any parameters, or for the defaults."""
+    def __init__(
+        self,
+        key: tuple[str, str, str],
+        arrays: str,
+        n_params: int,
+        cost: str,
+        defaults: tuple[float, ...],
+        compile: Callable[[str, bool], tuple[int, int]],
+    ) -> None: ...
 
 @final
 class RowKernel:

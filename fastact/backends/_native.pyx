@@ -17,6 +17,9 @@ cnp.import_array()
 cdef extern from "fastact.h":
     enum:
         FASTACT_MAX_TABLES
+        FASTACT_MAX_INPUTS
+        FASTACT_MAX_OUTPUTS
+        FASTACT_MAX_PARAMS
     ctypedef struct fastact_call:
         const void *inputs "in"[3]
         void *out[2]
@@ -28,6 +31,25 @@ cdef extern from "fastact.h":
         Py_ssize_t out_step[2]
         Py_ssize_t param_step[4]
         double *sums
+        const fastact_code *code
+    ctypedef void (*fastact_loop)(const fastact_call *call, Py_ssize_t begin, Py_ssize_t end) noexcept
+    ctypedef double (*fastact_sum)(const void *elements, Py_ssize_t count) noexcept
+    ctypedef int (*fastact_entry)(void **result, void **error, Py_ssize_t address,
+                                  const void *const *inputs, void *const *out, const double *param,
+                                  const void *const *param_array, Py_ssize_t count)
+    ctypedef struct fastact_code:
+        fastact_entry entry
+        Py_ssize_t storing
+        Py_ssize_t streaming
+        Py_ssize_t item
+        int n_in
+        int n_out
+        int n_params
+    enum fastact_cost:
+        fastact_move
+        fastact_cheap
+        fastact_exp
+        fastact_heavy
     ctypedef struct fastact_kernel:
         const char *name
         const char *pass_ "pass"
@@ -35,6 +57,9 @@ cdef extern from "fastact.h":
         int n_in
         int n_out
         int n_params
+        fastact_cost cost
+        fastact_loop loop
+        fastact_sum sum
     ctypedef struct fastact_row_kernel:
         const char *name
         const char *pass_ "pass"
@@ -53,9 +78,11 @@ cdef extern from "fastact.h":
         int row_count
     int fastact_tables(const fastact_table **tables)
     void fastact_set_threads(int threads)
+    int fastact_streams(const fastact_kernel *kernel, const fastact_call *call, Py_ssize_t size)
     Py_ssize_t fastact_parallel_from(const fastact_kernel *kernel)
     double fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, Py_ssize_t begin,
                            Py_ssize_t end) nogil
+    void fastact_run_code(const fastact_call *call, Py_ssize_t begin, Py_ssize_t end) noexcept
     void fastact_run(const fastact_kernel *kernel, const fastact_call *call, Py_ssize_t begin,
                      Py_ssize_t end) nogil
 
@@ -81,16 +108,10 @@ cdef extern from *:
 cdef Py_ssize_t SLICE = 1 << 24
 
 
-cdef class Runnable:
-    """What a Caller can run without a line of Python."""
-
-    cdef vectorcallfunc vectorcall
-
-
-@cython.final
-cdef class Kernel(Runnable):
+cdef class Kernel:
     """One pass of one function for one dtype: takes the inputs, the outputs and the parameters."""
 
+    cdef vectorcallfunc vectorcall
     cdef const fastact_kernel *row
     cdef int typenum
     cdef Py_ssize_t keep_gil_below
@@ -118,6 +139,7 @@ cdef class Kernel(Runnable):
                 call.param[k] = PyFloat_AsDouble(argument)
         call.row = 0
         call.sums = NULL
+        find_code(self, &call, 0)  # however large, a sum does not go round the cache
         for begin in range(0, size, SLICE):
             end = min(begin + SLICE, size)
             with nogil:
@@ -161,6 +183,7 @@ cdef int run(Kernel self, fastact_call *call, Py_ssize_t size) except -1:
     cdef Py_ssize_t begin, end
     call.stream = 0
     call.sums = NULL
+    find_code(self, call, size)
     if size < self.keep_gil_below:
         fastact_run(self.row, call, 0, size)
         return 0
@@ -240,12 +263,16 @@ cdef void *memory(Kernel self, object argument, bint written, Py_ssize_t *size) 
     return cnp.PyArray_DATA(array)
 
 
-cdef Kernel new_kernel(const fastact_kernel *row):
-    cdef Kernel self = Kernel.__new__(Kernel)
+cdef void bind(Kernel self, const fastact_kernel *row):
     self.vectorcall = call_kernel
     self.row = row
     self.typenum = cnp.NPY_FLOAT if row.dtype[1] == b"3" else cnp.NPY_DOUBLE
     self.keep_gil_below = fastact_parallel_from(row)
+
+
+cdef Kernel new_kernel(const fastact_kernel *row):
+    cdef Kernel self = Kernel.__new__(Kernel)
+    bind(self, row)
     return self
 
 
@@ -302,8 +329,8 @@ cdef class Caller:
     cdef object chosen     # the registry: a context variable, and what holds the process's choice
     cdef object state
     cdef object backend    # the backend that `single` and `double` are of
-    cdef Runnable single
-    cdef Runnable double
+    cdef Kernel single
+    cdef Kernel double
     cdef Binding defaults  # None if a parameter is required
     cdef dict bindings     # what parameters were given -> Binding
     cdef int n_in
@@ -388,7 +415,7 @@ cdef object call_short(Binding binding, arguments args, object out):
     cdef Caller self = binding.target
     cdef fastact_call call
     cdef cnp.ndarray like, array, first = None
-    cdef Runnable kernel
+    cdef Kernel kernel
     cdef int k, j, typenum
     cdef Py_ssize_t size
     if type(<object>args[self.n_in - 1]) is not cnp.ndarray:
@@ -398,7 +425,7 @@ cdef object call_short(Binding binding, arguments args, object out):
     if cnp.PyArray_NDIM(like) == 0 or not (typenum == cnp.NPY_FLOAT or typenum == cnp.NPY_DOUBLE):
         return None
     kernel = native_kernel(self, typenum)
-    if kernel is None or not takes(kernel, binding, cnp.PyArray_SIZE(like)):
+    if kernel is None:
         return None
     for k in range(self.n_in):
         if not is_like(<object>args[k], like, typenum, cnp.NPY_ARRAY_CARRAY_RO):
@@ -425,7 +452,7 @@ cdef object call_short(Binding binding, arguments args, object out):
         call.param_array[k] = NULL
         call.param[k] = binding.params[k]
     call.row = 0
-    run_any(kernel, &call, size)
+    run(kernel, &call, size)
     if out is not None:
         return out
     return first if self.n_out == 1 else (first, array)
@@ -435,7 +462,7 @@ cdef object call_scalar(Binding binding, object x):
     """The same for one number, which NumPy's scalars and Python's floats are: 0.3 us, not 10."""
     cdef Caller self = binding.target
     cdef fastact_call call
-    cdef Runnable kernel
+    cdef Kernel kernel
     cdef int k
     cdef double wide, wides[2]
     cdef float narrow, narrows[2]
@@ -443,7 +470,7 @@ cdef object call_scalar(Binding binding, object x):
     if not double and type(x) is not float32:
         return None
     kernel = native_kernel(self, cnp.NPY_DOUBLE if double else cnp.NPY_FLOAT)
-    if kernel is None or not takes(kernel, binding, 1):
+    if kernel is None:
         return None
     wide = x
     narrow = <float>wide
@@ -454,7 +481,7 @@ cdef object call_scalar(Binding binding, object x):
         call.param_array[k] = NULL
         call.param[k] = binding.params[k]
     call.row = 0
-    run_any(kernel, &call, 1)
+    run(kernel, &call, 1)
     if double:
         return float64(wides[0]) if self.n_out == 1 else (float64(wides[0]), float64(wides[1]))
     return float32(narrows[0]) if self.n_out == 1 else (float32(narrows[0]), float32(narrows[1]))
@@ -482,18 +509,7 @@ cdef bint overlap(const void *a, const void *b, Py_ssize_t length, bint same_is_
     return <const char *>a < <const char *>b + length and <const char *>b < <const char *>a + length
 
 
-cdef bint takes(Runnable kernel, Binding binding, Py_ssize_t size):
-    """Tell whether a call of that size, with those parameters, can be run from here."""
-    return type(kernel) is Kernel or choose(<Compiled>kernel, binding.params, size) != 0
-
-
-cdef int run_any(Runnable kernel, fastact_call *call, Py_ssize_t size) except -1:
-    if type(kernel) is Kernel:
-        return run(<Kernel>kernel, call, size)
-    return run_compiled(<Compiled>kernel, call, size)
-
-
-cdef Runnable native_kernel(Caller self, int typenum):
+cdef Kernel native_kernel(Caller self, int typenum):
     """Return the kernel of the backend in force, or None if Python has to call it."""
     cdef PyObject *found = NULL
     PyContextVar_Get(self.chosen, NULL, &found)
@@ -507,7 +523,7 @@ cdef Runnable native_kernel(Caller self, int typenum):
     if backend is not self.backend:
         bound = self.table[backend]
         single, double = bound[single_dtype], bound[double_dtype]
-        known = isinstance(single, Runnable) and isinstance(double, Runnable)
+        known = isinstance(single, Kernel) and isinstance(double, Kernel)
         self.single, self.double = (single, double) if known else (None, None)
         self.backend = backend
     return self.single if typenum == cnp.NPY_FLOAT else self.double

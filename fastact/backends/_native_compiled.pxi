@@ -1,74 +1,102 @@
 # Kernels that another compiler made, called by their address. Included by _native.pyx.
 
-# What numba_launch.enter is compiled to. The first two are where Numba leaves a result and an error;
-# there is neither.
-ctypedef int (*compiled_entry)(void **result, void **error, Py_ssize_t address, const void **inputs,
-                               void **outputs, const double *params, Py_ssize_t size) nogil
+cdef tuple COSTS = ("move", "cheap", "exp", "heavy")  # as enum fastact_cost has them
+cdef tuple FORMS = ("scalar", "plain", "array")
 
 
 @cython.final
-cdef class Compiled(Runnable):
-    """A kernel with machine code for calls below a size; `general` takes every call.
+cdef class Compiled(Kernel):
+    """A kernel of machine code that is asked for when it is first needed.
 
     Parameters
     ----------
-    general : callable
-        Called with what this is called with.
+    key : tuple of str
+        The function, the pass, and "f32" or "f64".
+    arrays : str
+        "i" for each input, then "o" for each output.
+    n_params : int
+        How many parameters the function has.
+    cost : str
+        Its cost class.
     defaults : tuple of float
         The parameters that code of its own is for; empty if there is none.
+    compile : callable
+        Takes "scalar" (for parameters that are numbers), "plain" (for the defaults) or "array" (for
+        both arrays and numbers), and whether the outputs go round the cache. Returns the addresses
+        of a fastact_entry and of the code.
     """
 
-    cdef object general
-    cdef compiled_entry entry
-    cdef Py_ssize_t address, plain_address, below
+    cdef fastact_kernel own
+    cdef fastact_code code[3]
     cdef double defaults[4]
     cdef int n_defaults
+    cdef tuple names
+    cdef object compile
 
-    def __init__(self, general, tuple defaults):
-        self.vectorcall = call_compiled
-        self.general = general
+    def __init__(self, tuple key, str arrays, int n_params, str cost, tuple defaults, compile):
+        cdef int k
+        self.names = tuple([word.encode() for word in key])
+        self.own.name, self.own.pass_, self.own.dtype = self.names
+        self.own.n_in, self.own.n_out, self.own.n_params = arrays.count("i"), arrays.count("o"), n_params
+        if (self.own.n_in > FASTACT_MAX_INPUTS or self.own.n_out > FASTACT_MAX_OUTPUTS
+                or n_params > FASTACT_MAX_PARAMS or len(defaults) not in (0, n_params)):
+            raise ValueError(f"{key}: too many operands, or not as many defaults as parameters")
+        self.own.cost = <fastact_cost>COSTS.index(cost)
+        self.own.loop = fastact_run_code
+        self.own.sum = sum_of(self.names[2])
         self.n_defaults = len(defaults)
-        for k, value in enumerate(defaults):
-            self.defaults[k] = value
-
-    def ready(self, Py_ssize_t entry, Py_ssize_t address, Py_ssize_t below, bint plain):
-        """Take the addresses of the entry and of code for any parameters, or for the defaults."""
-        self.entry = <compiled_entry>entry
-        self.below = below
-        if plain:
-            self.plain_address = address
-        else:
-            self.address = address
+        for k in range(self.n_defaults):
+            self.defaults[k] = defaults[k]
+        self.compile = compile
+        bind(self, &self.own)
 
     def __repr__(self):
-        return f"<compiled kernel {self.general!r}>"
+        return f"<compiled kernel {self._name()}>"
 
 
-cdef Py_ssize_t choose(Compiled self, const double *params, Py_ssize_t size):
-    """Return the address of the code for such a call, or 0 if Python has to make it."""
+cdef fastact_sum sum_of(bytes dtype) except NULL:
+    """Return what sums up elements: any table's, for they all give the same bits."""
+    cdef const fastact_table *tables[FASTACT_MAX_TABLES]
     cdef int k
-    if size >= self.below:
+    fastact_tables(tables)
+    for k in range(tables[0].count):
+        if tables[0].kernels[k].dtype == dtype:
+            return tables[0].kernels[k].sum
+    raise ValueError(f"no kernels of {dtype.decode()}")
+
+
+cdef int find_code(Kernel kernel, fastact_call *call, Py_ssize_t size) except -1:
+    """Give the call the code for its parameters; compile what is not there yet."""
+    cdef Compiled self
+    cdef fastact_code *code
+    cdef int k, form
+    if type(kernel) is not Compiled:
         return 0
-    if self.n_defaults == 0:
-        return self.address
-    for k in range(self.n_defaults):
-        if params[k] != self.defaults[k]:
-            return self.address
-    return self.plain_address
-
-
-cdef int run_compiled(Compiled self, fastact_call *call, Py_ssize_t size) except -1:
-    cdef void *result = NULL
-    cdef void *error = NULL
-    self.entry(&result, &error, choose(self, call.param, size), call.inputs, call.out, call.param,
-               size)
+    self = <Compiled>kernel
+    form = 1 if self.n_defaults > 0 else 0
+    for k in range(self.own.n_params):
+        if call.param_array[k] != NULL:
+            form = 2
+            break
+        if form == 1 and call.param[k] != self.defaults[k]:
+            form = 0
+    code = &self.code[form]
+    if code.entry == NULL:
+        compile_storing(self, form)
+    if code.streaming == 0 and fastact_streams(&self.own, call, size):
+        code.streaming = self.compile(FORMS[form], True)[1]
+    call.code = code
     return 0
 
 
-cdef object call_compiled(object callable, arguments args, size_t nargsf, PyObject *names):
-    cdef Py_ssize_t k
-    return (<Compiled>callable).general(
-        *[<object>args[k] for k in range(PyVectorcall_NARGS(nargsf))])
+cdef int compile_storing(Compiled self, int form) except -1:
+    cdef fastact_code *code = &self.code[form]
+    cdef Py_ssize_t entry
+    entry, code.storing = self.compile(FORMS[form], False)
+    code.item = 4 if self.typenum == cnp.NPY_FLOAT else 8
+    code.n_in, code.n_out, code.n_params = self.own.n_in, self.own.n_out, self.own.n_params
+    code.entry = <fastact_entry>entry
+    return 0
 
 
 cdef Compiled _a_compiled = Compiled.__new__(Compiled)

@@ -1,8 +1,8 @@
 """The numba backend: kernels emitted by the build, compiled when first needed and cached on disk.
 
 Numba itself is imported with the first kernel, not before. A kernel is compiled for parameters that
-are all floats and, when asked to, for parameters of which some are arrays. Large arrays are handed
-to the same code in slices, by a parallel launcher.
+are all floats and, when asked to, for parameters of which some are arrays. The extension calls it, if
+it is there; else Python does, and a parallel launcher hands it slices of large arrays.
 """
 
 from __future__ import annotations
@@ -96,10 +96,16 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
     def variant(form: str) -> _Variant:
         function = getattr(module, f"{stem}_{form}")
         kinds = arrays + ("afb" if form == "array" else "f") * n_params
-        made = _Variant(function, dtype, kinds, module.COST)
-        if short is not None and form != "array":
-            short.ready(made.entry(), made.address, made.large_from, form == "plain")
-        return made
+        return _Variant(function, dtype, kinds, module.COST)
+
+    if (extension := _extension()) is not None:
+        key = name, pass_, _BITS[dtype]
+
+        def compile(form: str, streaming: bool) -> tuple[int, int]:
+            return variant(form).for_c(streaming)
+
+        made = extension.Compiled(key, arrays, n_params, module.COST, defaults, compile)
+        return cast(Callable[..., None], made)
 
     def call(*values: Any) -> None:
         params = values[n_arrays:]
@@ -108,17 +114,18 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
                 return variant("array")(*values[:n_arrays], *_triples(params, values[0]))
         return variant("plain" if params and params == defaults else "scalar")(*values)
 
-    short = _compiled_class() and _compiled_class()(call, defaults)
-    return short or call
+    return call
 
 
 @cache
-def _compiled_class() -> Any:
-    """Return what calls small kernels without Python, if the extension is there: 0.3 us, not 1.5."""
+def _extension() -> Any:
+    """Return the extension, if it is there: it calls kernels without Python, on threads of its own."""
     try:
-        return import_module("._native", __package__).Compiled
+        extension = import_module("._native", __package__)
     except ImportError:
         return None
+    threads.on_change(extension.set_threads)
+    return extension
 
 
 def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
@@ -150,25 +157,29 @@ class _Variant:
         from numba import types
 
         from .numba_compile import address, compiled
+        from .numba_ops import Streamed
 
-        array = (types.float32 if dtype.itemsize == 4 else types.float64)[::1]
+        element = types.float32 if dtype.itemsize == 4 else types.float64
+        array = element[::1]
         types_of = {"i": array, "o": array, "a": array, "f": types.float64, "b": types.boolean}
         signature = tuple(types_of[kind] for kind in kinds)
+        streaming = tuple(Streamed(element) if kind == "o" else types_of[kind] for kind in kinds)
         result = compiled(function, signature)
         self._serial = cast(Callable[..., None], result.entry_point)
-        self.address = address(result)
+        self._address = address(result)
+        self._streaming = cache(lambda: address(compiled(function, streaming)))
         self._n_inputs, self._n_arrays = kinds.count("i"), kinds.count("i") + kinds.count("o")
         self._groups = tuple(types.Tuple(group) for group in self._split(signature))
-        self.large_from = _LARGE_FROM[cost] * 4 // dtype.itemsize
+        self._large_from = _LARGE_FROM[cost] * 4 // dtype.itemsize
 
     def __call__(self, *values: Any) -> None:
         """Compute; the values are the arguments of the function."""
-        if values[0].size < self.large_from or not self._call_large(values):
+        if values[0].size < self._large_from or not self._call_large(values):
             self._serial(*values)
 
-    def entry(self) -> int:
-        """Return the address of what C can call kernels of this signature by."""
-        return _entry(self._groups)
+    def for_c(self, streaming: bool) -> tuple[int, int]:
+        """Return the addresses that the extension asks for: of a fastact_entry and of the code."""
+        return _entry(self._groups), self._streaming() if streaming else self._address
 
     def _split(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
         i, a = self._n_inputs, self._n_arrays
@@ -177,7 +188,7 @@ class _Variant:
     def _call_large(self, values: tuple[Any, ...]) -> bool:
         """Run on all threads, past the cache, or both; False if neither can be done now."""
         groups, size = self._split(values), values[0].size
-        streamed = _worth_streaming(*groups[:2])
+        streaming = self._streaming() if _worth_streaming(*groups[:2]) else 0
         chunks = threads.get_num_threads()
         # In a forked child Numba's omp layer kills the process and its workqueue layer waits for
         # threads that are not there.
@@ -185,13 +196,13 @@ class _Variant:
             try:
                 launch = _launcher(self._groups)
                 if launch is not None:
-                    launch(self.address, *groups, size, chunks, streamed)
+                    launch(self._address, streaming, *groups, size, chunks)
                     return True
             finally:
                 _launching.release()
-        if streamed:
-            _streamer(self._groups)(self.address, *groups, size)
-        return streamed
+        if streaming:
+            _streamer(self._groups)(self._address, streaming, *groups, size)
+        return streaming != 0
 
 
 def _worth_streaming(inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> bool:
@@ -212,7 +223,7 @@ def _launcher(groups: tuple[Any, ...]) -> Callable[..., None] | None:
 
     if _threads.trouble:
         return None
-    arguments = (types.intp, *groups, types.intp, types.intp, types.boolean)
+    arguments = (types.intp, types.intp, *groups, types.intp, types.intp)
     try:
         return cast(Callable[..., None], compiled(launch, arguments, parallel=True).entry_point)
     except Exception as error:  # the threading layer that the user's settings ask for is not there
@@ -228,7 +239,7 @@ def _streamer(groups: tuple[Any, ...]) -> Callable[..., None]:
     from .numba_compile import compiled
     from .numba_launch import stream
 
-    arguments = (types.intp, *groups, types.intp)
+    arguments = (types.intp, types.intp, *groups, types.intp)
     return cast(Callable[..., None], compiled(stream, arguments).entry_point)
 
 
@@ -240,10 +251,9 @@ def _entry(groups: tuple[Any, ...]) -> int:
     from .numba_compile import address, compiled
     from .numba_launch import enter
 
-    *arrays, params = groups
-    pointers = (types.Tuple([types.CPointer(kind.dtype) for kind in group]) for group in arrays)
-    rows = (types.CPointer(group) for group in (*pointers, params))
-    return address(compiled(enter, (types.intp, *rows, types.intp)))
+    inputs, outputs, params = (types.CPointer(group) for group in groups)
+    numbers = types.CPointer(types.float64)
+    return address(compiled(enter, (types.intp, inputs, outputs, numbers, params, types.intp)))
 
 
 def describe() -> dict[str, str]:
@@ -256,6 +266,7 @@ def describe() -> dict[str, str]:
     return {
         "version": numba.__version__,
         "processor": numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name(),
+        "threads": "Numba's" if _extension() is None else "the extension's; for rows Numba's",
         "threading layer": _threading_layer(),
         "cache": cache_folder(_any_kernel()) or "none: no folder can be written to",
     }

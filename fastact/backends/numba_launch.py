@@ -25,84 +25,108 @@ _jitable: Callable[[Callable[..., Any]], Any] = register_jitable
 
 # Chunks start at multiples of this, so that only the last one has a remainder to do one by one.
 _GRAIN: Final = 128
-# A result that does not go to the cache is computed in blocks of this many bytes, which stay in the
-# first-level cache, and written out from there a cache line at a time.
-_BLOCK: Final = 8192
 _LINE: Final = 64
 
 
-def launch(address, inputs, outputs, params, size, chunks, streamed):  # type: ignore[no-untyped-def]
-    """Call the kernel at `address` on `chunks` slices of the arrays, in parallel."""
+def launch(  # type: ignore[no-untyped-def]
+    storing, streaming, inputs, outputs, params, size, chunks
+):
+    """Call the kernel at two addresses on `chunks` slices of the arrays, in parallel."""
     step = (size + chunks * _GRAIN - 1) // (chunks * _GRAIN) * _GRAIN
     for chunk in prange(chunks):
         start = min(chunk * step, size)
         stop = min(start + step, size)
-        if streamed:
-            stream_slice(address, inputs, outputs, params, start, stop)
+        if streaming:
+            stream_slice(storing, streaming, inputs, outputs, params, start, stop)
         else:
-            call_on_slice(address, inputs, outputs, params, start, stop)
+            call_on_slice(storing, inputs, outputs, params, start, stop)
 
 
-def stream(address, inputs, outputs, params, size):  # type: ignore[no-untyped-def]
-    """Call the kernel at `address` on the whole arrays and write the outputs past the cache."""
-    stream_slice(address, inputs, outputs, params, 0, size)
+def stream(storing, streaming, inputs, outputs, params, size):  # type: ignore[no-untyped-def]
+    """Call the kernel at two addresses on the whole arrays and write the outputs past the cache."""
+    stream_slice(storing, streaming, inputs, outputs, params, 0, size)
 
 
-def enter(address, inputs, outputs, params, size):  # type: ignore[no-untyped-def]
-    """Call the kernel at `address` on arrays given by pointers to tuples of pointers, as C can."""
-    call_on_pointers(address, inputs, outputs, params, size)
+def enter(address, inputs, outputs, params, param_arrays, size):  # type: ignore[no-untyped-def]
+    """Call the kernel at `address` on arrays given by pointers to rows of pointers, as C can."""
+    call_on_pointers(address, inputs, outputs, params, param_arrays, size)
 
 
 @_intrinsic
 def call_on_pointers(
-    typingctx: Any, address: Any, inputs: Any, outputs: Any, params: Any, size: Any
+    typingctx: Any, address: Any, inputs: Any, outputs: Any, params: Any, arrays: Any, size: Any
 ) -> Any:
-    """Do as `call_on_slice` for whole arrays, each group behind a pointer to a tuple of its types."""
+    """Do as `call_on_slice` for whole arrays, each group behind a pointer to a tuple of its types.
+
+    `params` points to numbers and `arrays` to as many pointers, which are null where the number
+    counts; its tuple has the types that the kernel takes parameters in.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kinds, arguments = [], []
-        for group, pointer in zip(signature.args[1:4], values[1:4], strict=True):
-            for k, kind in enumerate(group.dtype.types):
-                value = _item(context, builder, pointer, k, kind)
-                if kind != types.float64:
-                    kind, value = _array(context, builder, kind.dtype, value, values[4])
-                kinds.append(kind)
-                arguments.append(value)
-        _call(context, builder, values[0], kinds, arguments)
+        address, *groups, numbers, pointers, size = values
+        inputs, outputs, params = (signature.args[k].dtype.types for k in (1, 2, 4))
+        kinds = [*inputs, *outputs, *params]
+        arguments = [
+            _array(context, builder, kind, _item(builder, group, k, kind), size)
+            for group, types_of in zip(groups, (inputs, outputs), strict=True)
+            for k, kind in enumerate(types_of)
+        ]
+        stand_in = _item(builder, groups[0], 0, inputs[0])
+        arguments += _parameters(context, builder, params, (numbers, pointers), stand_in, size)
+        _call(context, builder, address, kinds, arguments)
         return context.get_dummy_value()
 
-    return types.none(address, inputs, outputs, params, size), codegen
+    return types.none(address, inputs, outputs, params, arrays, size), codegen
 
 
-def _item(context: Any, builder: Any, pointer: Any, k: int, kind: Any) -> Any:
-    """Return the k-th of what stands in a row behind a pointer."""
-    row = builder.bitcast(pointer, context.get_value_type(kind).as_pointer())
+def _parameters(
+    context: Any, builder: Any, kinds: Any, rows: tuple[Any, Any], stand_in: Any, size: Any
+) -> list[Any]:
+    """Return the arguments for parameters: numbers, or triples of which one type is an array's."""
+    numbers, pointers = rows
+    if types.float64 in kinds[:1]:
+        return [_number(builder, numbers, k) for k in range(len(kinds))]
+    arguments = []
+    for k, kind in enumerate(kinds[::3]):
+        given = _item(builder, pointers, k, kind)
+        is_array = builder.icmp_unsigned("!=", given, given.type(None))
+        data = builder.select(is_array, given, stand_in)
+        array = _array(context, builder, kind, data, size)
+        arguments += [array, _number(builder, numbers, k), is_array]
+    return arguments
+
+
+def _number(builder: Any, numbers: Any, k: int) -> Any:
+    """Return the k-th of the numbers behind a pointer."""
+    return builder.load(builder.gep(numbers, [ir.IntType(64)(k)]))
+
+
+def _item(builder: Any, pointers: Any, k: int, kind: Any) -> Any:
+    """Return the k-th of the pointers in a row, as one to elements of an array type."""
+    element = ir.FloatType() if kind.dtype == types.float32 else ir.DoubleType()
+    row = builder.bitcast(pointers, element.as_pointer().as_pointer())
     return builder.load(builder.gep(row, [ir.IntType(64)(k)]))
 
 
-def _array(context: Any, builder: Any, dtype: Any, data: Any, size: Any) -> tuple[Any, Any]:
-    """Return the type and the value of a contiguous 1-D array of memory that belongs to others."""
-    kind = types.Array(dtype, 1, "C")
+def _array(context: Any, builder: Any, kind: Any, data: Any, size: Any) -> Any:
+    """Return a contiguous 1-D array of memory that belongs to others."""
     array = context.make_array(kind)(context, builder)
-    itemsize = size.type(context.get_abi_sizeof(context.get_data_type(dtype)))
+    itemsize = size.type(context.get_abi_sizeof(context.get_data_type(kind.dtype)))
     populate_array(
         array, data=data, shape=[size], strides=[itemsize], itemsize=itemsize, meminfo=None
     )
-    return kind, array._getvalue()
+    return array._getvalue()
 
 
 @_jitable
-def stream_slice(address, inputs, outputs, params, start, stop):  # type: ignore[no-untyped-def]
+def stream_slice(  # type: ignore[no-untyped-def]
+    storing, streaming, inputs, outputs, params, start, stop
+):
     """Do as `call_on_slice`, but write past the cache. The outputs are aligned alike."""
-    line = _LINE // outputs[0].itemsize
     first = min(start + elements_to_line(outputs, start), stop)
-    last = first + (stop - first) // line * line
-    call_on_slice(address, inputs, outputs, params, start, first)
-    block = _BLOCK // outputs[0].itemsize
-    for begin in range(first, last, block):
-        stream_block(address, inputs, outputs, params, begin, min(begin + block, last))
+    call_on_slice(storing, inputs, outputs, params, start, first)
+    call_on_slice(streaming, inputs, outputs, params, first, stop)
     finish_streams()
-    call_on_slice(address, inputs, outputs, params, last, stop)
 
 
 @_intrinsic
@@ -114,36 +138,6 @@ def call_on_slice(
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         kinds, arguments = _arguments(context, builder, signature, values)
         _call(context, builder, values[0], kinds, arguments)
-        return context.get_dummy_value()
-
-    return types.none(address, inputs, outputs, params, start, stop), codegen
-
-
-@_intrinsic
-def stream_block(
-    typingctx: Any, address: Any, inputs: Any, outputs: Any, params: Any, start: Any, stop: Any
-) -> Any:
-    """Do as `call_on_slice` for whole cache lines, at most a block, written past the cache."""
-
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kinds, arguments = _arguments(context, builder, signature, values)
-        n_inputs, n_outputs = len(signature.args[1].types), len(signature.args[2].types)
-        results = range(n_inputs, n_inputs + n_outputs)
-        targets = [context.make_array(kinds[k])(context, builder, arguments[k]) for k in results]
-        blocks = []
-        for k in results:
-            # cgutils.alloca_once would fill it with zeros, and LLVM take seconds over those.
-            with builder.goto_entry_block():
-                block = builder.alloca(ir.ArrayType(ir.IntType(8), _BLOCK))
-            block.align = _LINE
-            blocks.append(block)
-            local = context.make_array(kinds[k])(context, builder, arguments[k])
-            local.data = builder.bitcast(block, local.data.type)
-            arguments[k] = local._getvalue()
-        _call(context, builder, values[0], kinds, arguments)
-        for block, target in zip(blocks, targets, strict=True):
-            n_bytes = builder.mul(target.nitems, target.itemsize)
-            _copy_past_cache(builder, block, target.data, n_bytes)
         return context.get_dummy_value()
 
     return types.none(address, inputs, outputs, params, start, stop), codegen
@@ -204,14 +198,3 @@ def _call(context: Any, builder: Any, address: Any, kinds: Any, arguments: Any) 
     kernel = builder.inttoptr(address, kernel_type.as_pointer())
     # A kernel cannot raise, so its status is not looked at.
     convention.call_function(builder, kernel, types.none, kinds, arguments)
-
-
-def _copy_past_cache(builder: Any, source: Any, target: Any, n_bytes: Any) -> None:
-    """Copy whole cache lines between aligned addresses with non-temporal stores."""
-    line = ir.VectorType(ir.IntType(64), _LINE // 8)
-    source, target = (builder.bitcast(end, line.as_pointer()) for end in (source, target))
-    hint = builder.module.add_metadata([ir.IntType(32)(1)])
-    with cgutils.for_range(builder, builder.udiv(n_bytes, n_bytes.type(_LINE))) as loop:
-        value = builder.load(builder.gep(source, [loop.index]), align=_LINE)
-        written = builder.store(value, builder.gep(target, [loop.index]), align=_LINE)
-        written.set_metadata("nontemporal", hint)
