@@ -2,6 +2,10 @@
 
 typedef void (*T(body))(const T(v) *in, const T(v) *p, const T(v) *p_lo, T(v) *out);
 
+/* The same for two vectors; NULL if there is none. */
+typedef void (*T(pair_body))(const T(v) *in_a, const T(v) *in_b, const T(v) *p, const T(v) *p_lo,
+                             T(v) *out_a, T(v) *out_b);
+
 typedef struct {
     int stream;
     const T(t) *in[FASTACT_MAX_INPUTS];
@@ -15,6 +19,16 @@ LANE T(t) T(low_part)(double number)
     return isfinite(high) ? (T(t))(number - (double)high) : 0;
 }
 
+LANE void T(put)(const T(data) *d, int n_out, ptrdiff_t i, const T(v) *out)
+{
+#pragma GCC unroll 2
+    for (int k = 0; k < n_out; k++)
+        if (d->stream)
+            T(stream)(d->out[k] + i, out[k]);
+        else
+            T(store)(d->out[k] + i, out[k]);
+}
+
 /* One vector at i, of which the first n lanes are there. */
 LANE void T(step)(T(body) body, int n_in, int n_out, const T(data) *d, ptrdiff_t i, ptrdiff_t n,
                   const T(v) *p, const T(v) *p_lo)
@@ -24,14 +38,8 @@ LANE void T(step)(T(body) body, int n_in, int n_out, const T(data) *d, ptrdiff_t
     for (int k = 0; k < n_in; k++)
         in[k] = n >= T(WIDTH) ? T(load)(d->in[k] + i) : T(load_part)(d->in[k] + i, n);
     body(in, p, p_lo, out);
-    if (n >= T(WIDTH) && d->stream) {
-        T(stream)(d->out[0] + i, out[0]);
-        if (n_out > 1)
-            T(stream)(d->out[1] + i, out[1]);
-    } else if (n >= T(WIDTH)) {
-        T(store)(d->out[0] + i, out[0]);
-        if (n_out > 1)
-            T(store)(d->out[1] + i, out[1]);
+    if (n >= T(WIDTH)) {
+        T(put)(d, n_out, i, out);
     } else {
         T(store_part)(d->out[0] + i, n, out[0]);
         if (n_out > 1)
@@ -39,9 +47,24 @@ LANE void T(step)(T(body) body, int n_in, int n_out, const T(data) *d, ptrdiff_t
     }
 }
 
+/* Two whole vectors at i. */
+LANE void T(pair_step)(T(pair_body) body, int n_in, int n_out, const T(data) *d, ptrdiff_t i,
+                       const T(v) *p, const T(v) *p_lo)
+{
+    T(v) in[2][FASTACT_MAX_INPUTS], out[2][FASTACT_MAX_OUTPUTS];
+#pragma GCC unroll 3
+    for (int k = 0; k < n_in; k++) {
+        in[0][k] = T(load)(d->in[k] + i);
+        in[1][k] = T(load)(d->in[k] + i + T(WIDTH));
+    }
+    body(in[0], in[1], p, p_lo, out[0], out[1]);
+    T(put)(d, n_out, i, out[0]);
+    T(put)(d, n_out, i + T(WIDTH), out[1]);
+}
+
 /* Every parameter one number: broadcast before the loop, so that what is computed from parameters
    alone leaves it too. */
-LANE void T(scalar_loop)(T(body) body, int n_in, int n_out, int n_params, int unroll,
+LANE void T(scalar_loop)(T(body) body, T(pair_body) pair, int n_in, int n_out, int n_params,
                          const fastact_call *call, const T(data) *d, ptrdiff_t begin, ptrdiff_t end)
 {
     T(v) p[FASTACT_MAX_PARAMS], p_lo[FASTACT_MAX_PARAMS];
@@ -50,7 +73,10 @@ LANE void T(scalar_loop)(T(body) body, int n_in, int n_out, int n_params, int un
         p_lo[k] = T(set)(T(low_part)(call->param[k]));
     }
     ptrdiff_t i = begin;
-    if (unroll && !d->stream)
+    if (pair != NULL)
+        for (; end - i >= 2 * T(WIDTH); i += 2 * T(WIDTH))
+            T(pair_step)(pair, n_in, n_out, d, i, p, p_lo);
+    else if (!d->stream)
         for (; end - i >= 4 * T(WIDTH); i += 4 * T(WIDTH))
 #pragma GCC unroll 4
             for (int k = 0; k < 4; k++)

@@ -10,17 +10,17 @@
 #include "loop.h"
 #undef T
 
-/* Unrolled four times, 2,048 float32 in cache take 0.6 (AVX2) and 0.75 (AVX-512) of the time in
-   relu, 0.8 and 0.9 in hard_swish. From sigmoid up it changes nothing and makes compilation three
-   times as long: those bodies fill the reorder buffer by themselves. */
-#define FASTACT_UNROLL_move 1
-#define FASTACT_UNROLL_cheap 1
-#define FASTACT_UNROLL_exp 0
-#define FASTACT_UNROLL_heavy 0
+/* What is cheap is unrolled four times: 2,048 float32 in cache take 0.6 (AVX2) and 0.75 (AVX-512) of
+   the time in relu, 0.8 and 0.9 in hard_swish. What is not is computed two vectors at a time; so is
+   said in emit_c.py. */
+#define FASTACT_PAIR_move(body) NULL
+#define FASTACT_PAIR_cheap(body) NULL
+#define FASTACT_PAIR_exp(body) body##_pair
+#define FASTACT_PAIR_heavy(body) body##_pair
 
 /* What is compiled for the default parameters: a body of its own, or none. */
-#define FASTACT_PLAIN_0(body) body
-#define FASTACT_PLAIN_1(body) body##_plain
+#define FASTACT_PLAIN_0(name, cost) name, FASTACT_PAIR_##cost(name)
+#define FASTACT_PLAIN_1(name, cost) name##_plain, FASTACT_PAIR_##cost(name##_plain)
 
 LANE int are_defaults(const double *params, const double *defaults, int count)
 {
@@ -45,10 +45,10 @@ LANE int are_defaults(const double *params, const double *defaults, int count)
         if (n_params > 0 && arrays)                                                                \
             T##_array_loop(name##_##pass##_##T, n_in, n_out, n_params, call, &data, begin, end);   \
         else if (plain && are_defaults(call->param, name##_defaults, n_params))                    \
-            T##_scalar_loop(FASTACT_PLAIN_##plain(name##_##pass##_##T), n_in, n_out, n_params,     \
-                            FASTACT_UNROLL_##cost, call, &data, begin, end);                       \
+            T##_scalar_loop(FASTACT_PLAIN_##plain(name##_##pass##_##T, cost), n_in, n_out,         \
+                            n_params, call, &data, begin, end);                                    \
         else                                                                                       \
-            T##_scalar_loop(name##_##pass##_##T, n_in, n_out, n_params, FASTACT_UNROLL_##cost,     \
+            T##_scalar_loop(FASTACT_PLAIN_0(name##_##pass##_##T, cost), n_in, n_out, n_params,     \
                             call, &data, begin, end);                                              \
     }
 #include "kernels.def"
