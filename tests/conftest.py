@@ -188,9 +188,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 WORST: dict[str, str] = {}
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what a worker process measured to the one that prints it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["worst"] = WORST
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a worker process measured: of two errors of one name the larger, with which each begins."""
+    for label, worst in getattr(node, "workeroutput", {}).get("worst", {}).items():
+        WORST[label] = max(worst, WORST.get(label, worst), key=lambda text: float(text.split()[0]))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the worst errors that the tests found, whether they passed or not."""
     if WORST:
         terminalreporter.section("worst errors")
-        for label, worst in WORST.items():
+        for label, worst in sorted(WORST.items()):
             terminalreporter.write_line(f"{label:50s} {worst}")

@@ -13,6 +13,9 @@ import pytest
 
 from conftest import ROOT
 
+# One build of the package with the activation serves all.
+pytestmark = pytest.mark.xdist_group("two edits")
+
 DECLARATION = '''
 
 @elementwise(aliases=("hump",), formula="bend*x*abs(x)", source="nowhere")
