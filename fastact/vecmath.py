@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .coefficients import EXPM1, LOG1P, MILLS, MILLS_CENTRE, MILLS_END, TANH_SHRINK
+from .coefficients import EXPM1, LOG1P, MILLS, MILLS_CENTRE, MILLS_END, SHRINK_BOTTOM, SHRINK_TOP
 from .dialect.primitives import (
     absent,
     copysign,
@@ -229,19 +229,26 @@ def halves(z: Any) -> Any:
     return fma(r * r, polynomial(r, EXPM1), r), scale(1.0, t)
 
 
-# Where tanh |x| is subtracted from |x| without loss, and up to where the fit holds.
-SHRINK_SPLIT = per_type(f32=1.21875, f64=1.21875)
+# Above, x - tanh x is (x - 1) + 2/(e^2x + 1) without a loss; up to it the fit holds.
+SHRINK_SPLIT = per_type(f32=1.0625, f64=1.0625)
+THIRD = exact("0.33333333333333333333333333333333333333333333333333333333333333333333333333333333")
 
 
 def tanh_shrink(x: Any) -> Any:
-    """x - tanh x; +0 at -0, as -0 - (-0) is."""
-    y, y_low = tanh_parts(x)
+    """x - tanh x; +0 at -0, as -0 - (-0) is. Near 0 it is x³·(1/3 - x²·quotient)."""
+    a = abs(x)
+    near = a < SHRINK_SPLIT
     square = x * x
+    q, power = reduced(min(2.0 * a, SATURATED), absent, ROUNDER)
+    top = polynomial(square, SHRINK_TOP) if near else 2.0
+    bottom = polynomial(square, SHRINK_BOTTOM) if near else fma(power, q, power + 1.0)
+    quotient = top / bottom
+    ratio = fma(-square, quotient, THIRD)
+    ratio_low = fma(-square, quotient, THIRD - ratio) + low(THIRD)
     cube = x * square
-    cube_low = fma(x, square, -cube) + x * fma(x, x, -square)
-    ratio, ratio_low = polynomial_parts(square - 0.5, TANH_SHRINK)
-    near = fma(cube, ratio, fma(cube, ratio_low, cube_low * ratio))
-    return near if abs(x) < SHRINK_SPLIT else copysign((abs(x) - y) - y_low, x)
+    cube_low = fma(x, fma(x, x, -square), fma(x, square, -cube))
+    below = fma(cube, ratio, fma(cube, ratio_low, cube_low * ratio))
+    return below if near else copysign((a - 1.0) + quotient, x)
 
 
 def mills_parts(x: Any) -> Any:

@@ -134,42 +134,40 @@ def mills_rise_problem(largest: float, dtype: str) -> Problem:
     )
 
 
-def tanh_shrink_rest(v: Real) -> Real:
-    """(x − tanh x) / x³ at x² = v + ½."""
-    s = v + HALF
+# Lambert's continued fraction of tanh x, cut off after its fifth and its ninth term: the denominators, in x².
+LAMBERT = {"f32": (945, 420, 15), "f64": (34459425, 16216200, 945945, 13860, 45)}
+
+
+def lambert(dtype: str) -> list[Real]:
+    """The denominator over its constant term, rounded to `dtype`."""
+    first = LAMBERT[dtype][0]
+    return [rounded(mp.mpf(c) / first, dtype) for c in LAMBERT[dtype]]
+
+
+def tanh_shrink_ratio(s: Real) -> Real:
+    """(x − tanh x) / x³ at x² = s."""
     x = mp.sqrt(s)
-    return (x - mp.tanh(x)) / x**3 if s > mp.mpf(10) ** -20 else mp.mpf(1) / 3 - 2 * s / 15
+    return (x - mp.tanh(x)) / x**3 if s > mp.mpf(10) ** -14 else mp.mpf(1) / 3 - 2 * s / 15
+
+
+def shrink_problem(degree: int, dtype: str) -> Problem:
+    """What is fitted is the numerator; x² times the quotient is subtracted from a third."""
+    bottom = lambert(dtype)[::-1]
+
+    def top(s: Real) -> Real:
+        rest = (mp.mpf(1) / 3 - tanh_shrink_ratio(s)) / s if s > mp.mpf(10) ** -8 else None
+        return (mp.mpf(2) / 15 - 17 * s / 315 if rest is None else rest) * mp.polyval(bottom, s)
+
+    def weight(s: Real) -> Real:
+        return (s + mp.mpf("0.02")) / tanh_shrink_ratio(s) / mp.polyval(bottom, s)
+
+    return Problem("SHRINK_TOP", top, weight, (mp.mpf(0), mp.mpf(9) / 8), {dtype: degree})
 
 
 def mills_problem(centre: Real, largest: float, degree: dict[str, int]) -> Problem:
     function = mills(centre)
     interval = (-centre, largest / (largest + mp.mpf(4)) - centre)
     return Problem("MILLS", function, lambda v: 1 / function(v), interval, degree)
-
-
-PROBLEMS = [
-    Problem(
-        "EXPM1",
-        expm1_rest,
-        lambda r: abs(r) + mp.mpf(10) ** -3,
-        (-HALF_LN2, HALF_LN2),
-        {"f32": 4, "f64": 9},
-    ),
-    Problem(
-        "LOG1P", log1p_ratio, lambda v: 1 / log1p_ratio(v), (-HALF, HALF), {"f32": 9, "f64": 20}
-    ),
-    mills_problem(mp.mpf(95) / 256, 15.0, {"f32": 10}),
-    mills_problem(HALF, 39.0, {"f64": 22}),
-    mills_rise_problem(15.0, "f32"),
-    mills_rise_problem(39.0, "f64"),
-    Problem(
-        "TANH_SHRINK",
-        tanh_shrink_rest,
-        lambda v: 1 / tanh_shrink_rest(v),
-        (-HALF, mp.mpf("1.0") + HALF),
-        {"f32": 9, "f64": 20},
-    ),
-]
 
 
 def hexadecimal(value: Real, dtype: str) -> str:
@@ -231,6 +229,26 @@ def fitted(problem: Problem, dtype: str) -> tuple[list[str], float]:
     return table, float(mp.log(worst, 2))
 
 
+PROBLEMS = [
+    Problem(
+        "EXPM1",
+        expm1_rest,
+        lambda r: abs(r) + mp.mpf(10) ** -3,
+        (-HALF_LN2, HALF_LN2),
+        {"f32": 4, "f64": 9},
+    ),
+    Problem(
+        "LOG1P", log1p_ratio, lambda v: 1 / log1p_ratio(v), (-HALF, HALF), {"f32": 9, "f64": 20}
+    ),
+    mills_problem(mp.mpf(95) / 256, 15.0, {"f32": 10}),
+    mills_problem(HALF, 39.0, {"f64": 22}),
+    mills_rise_problem(15.0, "f32"),
+    mills_rise_problem(39.0, "f64"),
+    shrink_problem(2, "f32"),
+    shrink_problem(3, "f64"),
+]
+
+
 def main() -> int:
     """Print every table, or say which of them coefficients.py does not hold."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -252,6 +270,11 @@ def main() -> int:
             )
             if not check:
                 print("    " + ", ".join(f'"{text}"' for text in table), "rest", rest)
+    for dtype in LAMBERT:
+        table = [hexadecimal(c, dtype) for c in lambert(dtype)]
+        absent = [text for text in table if f'"{text}"' not in source] if check else []
+        missing += bool(absent)
+        print(f"SHRINK_BOTTOM {dtype}:", *(absent if check else table))
     return missing > 0
 
 
