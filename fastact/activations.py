@@ -791,7 +791,7 @@ DENSITY = exact(
 
 
 def gelu_slope_tail(x: Any) -> Any:
-    """(|x|·φ(x) - Φ(-|x|))/UNIT."""
+    """(|x|·φ(x) - Φ(-|x|))·4/UNIT."""
     a, t, left, mills, mills_low = mills_parts(x)
     q, q_low, power = gaussian_parts(a)
     # a·φ(a) - Φ(-a) over exp(-a²/2)/4; Φ(-a) is mills·(1 - t)/4, and the products are carried to twice the precision.
@@ -799,17 +799,15 @@ def gelu_slope_tail(x: Any) -> Any:
     other_low = (1.0 - other) - t
     cdf = mills * other
     # Near the zero of the derivative cdf falls in t with a slope of about -4.25, and t is off by left·(1 - t)/4.
-    rest = fma(-1.0625 * left, other, mills * other_low + mills_low * other)
-    cdf_low = fma(mills, other, -cdf) + rest
-    density = a * DENSITY
-    density_low = fma(a, DENSITY, -density) + a * low(DENSITY)
-    d = (density - cdf) + (density_low - cdf_low)
-    return (d + fma(d, q, d * q_low)) * power * 0.25
+    mills_low = fma(left, -1.0625, mills_low)
+    rest = fma(mills_low, other, fma(mills, other_low, a * -low(DENSITY)))
+    d = fma(a, DENSITY, -cdf) - (fma(mills, other, -cdf) + rest)
+    return fma(d, q + q_low, d) * power
 
 
 @gelu.derivative
 def gelu_slope(x: Any) -> Any:
-    tail = gelu_slope_tail(x) * UNIT
+    tail = gelu_slope_tail(x) * (0.25 * UNIT)
     return 1.0 + tail if x > 0.0 else -tail
 
 

@@ -123,7 +123,7 @@ def gelu_parts(x: Any) -> Any:
 
 
 def gelu_slope_parts(x: Any) -> Any:
-    tail, rising = gelu_slope_tail(x), x >= 0.0
+    tail, rising = 0.25 * gelu_slope_tail(x), x >= 0.0
     below = 0.0 if x < -MILLS_END else -tail
     return 1.0 + tail * UNIT if rising else below, 1.0 if rising else UNIT
 
