@@ -27,13 +27,13 @@ from .dialect.primitives import (
 )
 from .vecmath import (
     BOTTOM,
-    FAR,
     FARTHEST,
     LIFTED,
     LOWEST,
     ONE,
     ROUNDER,
     SATURATED,
+    THIRD,
     UNIT,
     bell_parts,
     exp,
@@ -41,6 +41,7 @@ from .vecmath import (
     exp_negative,
     expm1,
     expm1_parts,
+    facing,
     gaussian_parts,
     logistic_parts,
     mills_parts,
@@ -49,6 +50,7 @@ from .vecmath import (
     scaled,
     softplus_parts,
     tanh_parts,
+    tanh_share,
 )
 from .vecmath import sigmoid as sigmoid_
 from .vecmath import tanh as tanh_
@@ -63,11 +65,35 @@ def above(x: Any, t: Any) -> Any:
     return x > t or (x == t and low(t) < 0.0)
 
 
+# A divisor whose reciprocal may not be a normal number is multiplied, and x with it, by a power of two.
+RAISE = per_type(f32=2.0**64, f64=2.0**512)
+LITTLE = per_type(f32=2.0**-60, f64=2.0**-500)
+# What rounding z left behind, for any z that is not far beyond FAR; 0·inf and the like are not less than it.
+ROUNDING = per_type(f32=2.0**-16, f64=2.0**-42)
+
+
 def quotient(x: Any, divisor: Any) -> Any:
     """x/divisor and what rounding it left behind, both for use as the argument of exp."""
+    return divided(x, divisor) if known(divisor) else by_reciprocal(x, divisor)
+
+
+def divided(x: Any, divisor: Any) -> Any:
     z = x / divisor
-    rest = (fma(-z, divisor, x) - z * low(divisor)) * (1.0 / divisor)
-    return z, rest if abs(z) < -FAR else 0.0
+    return z, (fma(-z, divisor, x) - z * low(divisor)) * (1.0 / divisor)
+
+
+def by_reciprocal(x: Any, divisor: Any) -> Any:
+    """The same: the reciprocal is computed once, in two parts, and an element takes no division."""
+    size = abs(divisor)
+    factor = RAISE if size < LITTLE else (1.0 / RAISE if size > 1.0 / LITTLE else 1.0)
+    x = x * factor
+    divisor_low = low(divisor) * factor
+    divisor = divisor * factor
+    inverse = 1.0 / divisor
+    inverse_low = (fma(-inverse, divisor, 1.0) - inverse * divisor_low) * inverse
+    z = x * inverse
+    z_low = fma(x, inverse_low, fma(x, inverse, -z))
+    return z, z_low if abs(z_low) < ROUNDING else 0.0
 
 
 def inside(mask: Any, x: Any, slope: Any) -> Any:
@@ -516,17 +542,16 @@ def tanh_shrink_slope(x: Any) -> Any:
     return fma(y, y, 2.0 * (y * y_low))
 
 
-# Below this tanh z is z to the last bit: z²/3 is under a quarter of an ulp.
-LINEAR = per_type(f32=2.0**-13, f64=2.0**-27)
-
-
 @elementwise(formula="cap*tanh(x/cap)", source="Gemma Team 2024, arXiv:2408.00118")
 def softcap(x: Any, cap: float) -> Any:
     """`cap`·tanh(x/`cap`). The derivative is sech²(x/`cap`)."""
     z, z_low = quotient(x, cap)
-    y, y_low = tanh_parts(z)
-    y_low = y_low + copysign(z_low, z_low * z) * fma(-y, y, 1.0)
-    return x if abs(z) < LINEAR else copysign(fma(abs(cap), y, abs(cap) * y_low), x)
+    square = fma(z, z, 2.0 * z * z_low)
+    share, near = tanh_share(abs(z), -facing(z, z_low), square)
+    # x·(1 - what is missing of tanh z in z) near 0, ±cap·(1 - what is missing of tanh |z| in 1) elsewhere.
+    whole = x if near else copysign(cap, x)
+    missing = square * fma(-square, share, THIRD) if near else share
+    return copysign(fma(-whole, missing, whole), x)
 
 
 @softcap.derivative

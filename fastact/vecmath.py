@@ -234,21 +234,28 @@ SHRINK_SPLIT = per_type(f32=1.0625, f64=1.0625)
 THIRD = exact("0.33333333333333333333333333333333333333333333333333333333333333333333333333333333")
 
 
-def tanh_shrink(x: Any) -> Any:
-    """x - tanh x; +0 at -0, as -0 - (-0) is. Near 0 it is x³·(1/3 - x²·quotient)."""
-    a = abs(x)
+def tanh_share(a: Any, a_low: Any, square: Any) -> Any:
+    """For a + a_low ≥ 0, whose square is given, a quotient and whether a is near 0.
+
+    There tanh a is a·(1 - a²·(1/3 - a²·quotient)), elsewhere 1 - quotient.
+    """
     near = a < SHRINK_SPLIT
-    square = x * x
-    q, power = reduced(min(2.0 * a, SATURATED), absent, ROUNDER)
+    q, power = reduced(min(2.0 * a, SATURATED), 2.0 * a_low, ROUNDER)
     top = polynomial(square, SHRINK_TOP) if near else 2.0
     bottom = polynomial(square, SHRINK_BOTTOM) if near else fma(power, q, power + 1.0)
-    quotient = top / bottom
-    ratio = fma(-square, quotient, THIRD)
-    ratio_low = fma(-square, quotient, THIRD - ratio) + low(THIRD)
+    return top / bottom, near
+
+
+def tanh_shrink(x: Any) -> Any:
+    """x - tanh x; +0 at -0, as -0 - (-0) is. Near 0 it is x³·(1/3 - x²·quotient)."""
+    square = x * x
+    share, near = tanh_share(abs(x), absent, square)
+    ratio = fma(-square, share, THIRD)
+    ratio_low = fma(-square, share, THIRD - ratio) + low(THIRD)
     cube = x * square
     cube_low = fma(x, fma(x, x, -square), fma(x, square, -cube))
     below = fma(cube, ratio, fma(cube, ratio_low, cube_low * ratio))
-    return below if near else copysign((a - 1.0) + quotient, x)
+    return below if near else copysign((abs(x) - 1.0) + share, x)
 
 
 def mills_parts(x: Any) -> Any:
