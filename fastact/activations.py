@@ -164,21 +164,32 @@ def hard_sigmoid(x: Any, slope: float = 1 / 6, offset: float = 0.5) -> Any:
 @hard_sigmoid.derivative
 def hard_sigmoid_slope(x: Any, slope: float, offset: float) -> Any:
     y = ramp(x, slope, offset)
-    return inside(y > 0.0 and y < 1.0, x, slope)
+    # The largest x below the upper end gives a y that is rounded to 1.
+    left = 1.0 - offset
+    end, end_low = ratio(left, ((1.0 - left) - offset) - low(offset), slope)
+    rest = ((end - x) + end_low) * slope if abs(end) < FAR_END else 1.0 - y
+    return inside(y > 0.0 and rest > 0.0, x, slope)
 
 
 # 1 in float32. In float64 the quotient of two parameters counts as exact; a float32 one has a low part, of which
 # less than 2^-40 is noise.
 SINGLE = per_type(f32=1.0, f64=absent)
 NOISE = 2.0**-40
+# Ends of the slope beyond this are not looked for.
+FAR_END = per_type(f32=1e30, f64=1e30)
+
+
+def ratio(number: Any, number_low: Any, divisor: Any) -> Any:
+    """The quotient of parameters in two parts."""
+    q = number / divisor
+    left = (fma(-q, divisor, number) + (number_low - q * low(divisor))) / divisor * SINGLE
+    return q, left if abs(left) > NOISE * abs(q) else absent
 
 
 def ramp(x: Any, slope: Any, offset: Any) -> Any:
     """slope·x + offset, as (x + offset/slope)·slope: the zero lies where a slope such as 1/6 means it to lie."""
-    shift = offset / slope
-    left = (fma(-shift, slope, offset) + (low(offset) - shift * low(slope))) / slope * SINGLE
-    shift_low = left if abs(left) > NOISE * abs(shift) else absent
-    return ((x + shift) + shift_low) * slope if abs(shift) < 1e30 else fma(slope, x, offset)
+    shift, shift_low = ratio(offset, low(offset), slope)
+    return ((x + shift) + shift_low) * slope if abs(shift) < FAR_END else fma(slope, x, offset)
 
 
 @elementwise(formula="where(x > 0, x, 0)", source="Nair, Hinton 2010, ICML")
