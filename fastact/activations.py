@@ -13,7 +13,6 @@ from math import inf
 from typing import Any
 
 from . import declare
-from .coefficients import MILLS_RISE
 from .dialect.primitives import (
     absent,
     copysign,
@@ -22,16 +21,15 @@ from .dialect.primitives import (
     known,
     low,
     per_type,
-    polynomial,
     sqrt,
 )
+from .gaussian import DENSITY, gelu_slope_tail, gelu_tail
+from .sigmoid_weighted import plain_slope, swish, swish_of_any, swish_slope
 from .vecmath import (
     BOTTOM,
-    FARTHEST,
+    LARGEST,
     LIFTED,
     LOWEST,
-    ONE,
-    ROUNDER,
     SATURATED,
     THIRD,
     UNIT,
@@ -42,10 +40,6 @@ from .vecmath import (
     expm1,
     expm1_parts,
     facing,
-    gaussian_parts,
-    logistic_parts,
-    mills_parts,
-    one_plus_exp,
     reduced,
     scaled,
     softplus_parts,
@@ -375,7 +369,6 @@ def softsign_slope(x: Any) -> Any:
 # Above this x² + b is x² to the last bit for every b that is not itself enormous, and x² nears overflow.
 BIG = per_type(f32=1e18, f64=1e150)
 LEAST = per_type(f32=2.0**-126, f64=2.0**-1022)
-LARGEST = per_type(f32=float.fromhex("0x1.fffffep127"), f64=float.fromhex("0x1.fffffffffffffp1023"))
 
 
 def squareplus_parts(x: Any, b: Any) -> Any:
@@ -615,65 +608,6 @@ def softplus_slope_from_output(y: Any, beta: float, threshold: float) -> Any:
     return 1.0 if z > threshold else -expm1(-z)
 
 
-def swish_parts(x: Any, z: Any, z_low: Any, exp_of: Any, lowest: Any) -> Any:
-    """x·σ(z + z_low) as (p, p_low, unit), to be read as (p + p_low)·unit; 0 where σ is nothing beside any x."""
-    s, s_low, unit, _ = logistic_parts(z, z_low, exp_of)
-    bounded = x if z > lowest else -0.0
-    rest = x * s_low if abs(z) < -lowest else -0.0
-    p = fma(bounded, s, rest)
-    return p, fma(bounded, s, -p) + rest if abs(z) < -lowest else 0.0, unit
-
-
-def swish(x: Any, z: Any, z_low: Any) -> Any:
-    """x·σ(z + z_low) for z from BOTTOM to SATURATED. The quotient of a large x is infinite, the result x."""
-    return min(x / one_plus_exp(z, z_low) * ONE, max(x, 0.0))
-
-
-def swish_slope_parts(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
-    """σ·(1 + rise·(1 - σ)), the derivative of x·σ(z) for rise = x·dz/dx; 1 - σ and rise to twice the precision.
-
-    As (significand, unit).
-    """
-    s, s_low, unit, small = logistic_parts(z, z_low, exp_negative)
-    plain = s * unit
-    other = 1.0 - plain
-    other_low = ((1.0 - other) - plain) - s_low * unit
-    other = other if z < 0.0 else small * s
-    other_low = other_low if z < 0.0 else 0.0
-    bounded = min(max(rise, -SLOPE_END), SLOPE_END)
-    factor = fma(bounded, other, 1.0) + (bounded * other_low + rise_low * other)
-    return fma(s, factor, s_low * factor), unit
-
-
-def swish_slope(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
-    """The same, rounded."""
-    p, unit = swish_slope_parts(z, z_low, rise, rise_low)
-    return p * unit
-
-
-# Larger factors of 1 - σ make no difference any more, and would be infinite in the end.
-SLOPE_END = per_type(f32=1e6, f64=1e6)
-
-
-# For x·σ(z) with any factor x: below DEPTH alone e⁻ᶻ is computed lower and x with it, by so much that the quotient is
-# finite for the largest x and right for the smallest result.
-DEPTH = per_type(f32=-70.0, f64=-700.0)
-FAR_BELOW = per_type(f32=12582912.0 - 152.0, f64=6755399441055744.0 - 1080.0)
-FAR_TOP = per_type(f32=2.0**-64, f64=2.0**-512)
-FAR_DOWN = per_type(f32=2.0**-88, f64=2.0**-568)
-
-
-def swish_of_any(x: Any, z: Any, z_low: Any) -> Any:
-    """x·σ(z + z_low) for any x and z."""
-    deep = z < DEPTH
-    z = min(max(z, FARTHEST), SATURATED)
-    q, power = reduced(-z, -z_low, FAR_BELOW if deep else ROUNDER)
-    d = fma(power, q, 0.0 if deep else 1.0) + power
-    return (
-        (min(max(x, -LARGEST), LARGEST) * FAR_TOP if deep else x) / d * (FAR_DOWN if deep else 1.0)
-    )
-
-
 @elementwise(
     aliases=("swish",),
     formula="x*sigma(beta*x)",
@@ -686,29 +620,10 @@ def silu(x: Any, beta: float = 1.0) -> Any:
     return swish(x, min(x, SATURATED), z_low) if known(beta) else swish_of_any(x, z, z_low)
 
 
-# Products with e⁻ˣ, too, are finite with this many powers of two less.
-DEEP = per_type(f32=12582912.0 - 40.0, f64=6755399441055744.0 - 140.0)
-DEEP_ONE = per_type(f32=2.0**-40, f64=2.0**-140)
-
-
 @silu.derivative
 def silu_slope(x: Any, beta: float) -> Any:
     z, z_low = scaled(x, beta)
-    return sigmoid_rise(x) if known(beta) else swish_slope(z, z_low, z, z_low)
-
-
-def sigmoid_rise(x: Any) -> Any:
-    """σ·(1 + x·(1 - σ)) as (1 + e·(1 + x))/(1 + e)², e = exp(-x), in half the operations of `swish_slope`.
-
-    The divisors have 1 + e rounded and what that lost, twice: their product is (1 + e)², but for one rounding. With the
-    same divisor twice: 4.2 ulp in float32.
-    """
-    x = min(max(x, BOTTOM), SATURATED)
-    q, power = reduced(-x, absent, DEEP)
-    e = fma(power, q, power)
-    first = e + DEEP_ONE
-    second = e + (2.0 * DEEP_ONE - (first - e))
-    return fma(e, 1.0 + x, DEEP_ONE) / first / second * DEEP_ONE
+    return plain_slope(x) if known(beta) else swish_slope(z, z_low, z, z_low)
 
 
 QUICK = exact("1.702")
@@ -799,17 +714,6 @@ GELU_CHOICES: dict[str, dict[object, str]] = {
 }
 
 
-def gelu_tail(x: Any) -> Any:
-    """|x|·Φ(-|x|)/UNIT in two parts; Φ(-a) is Mills' ratio times exp(-a²/2)."""
-    a, t, left, mills, mills_low = mills_parts(x)
-    q, q_low, power = gaussian_parts(a)
-    tail = t * mills
-    tail_low = fma(left, polynomial(t, MILLS_RISE), fma(t, mills_low, fma(t, mills, -tail)))
-    rest = fma(tail, q, fma(tail, q_low, tail_low))
-    total = tail + rest
-    return total * power, (rest - (total - tail)) * power
-
-
 @elementwise(
     formula="x*Phi(x)", source="Hendrycks, Gimpel 2016, arXiv:1606.08415", choices=GELU_CHOICES
 )
@@ -818,27 +722,6 @@ def gelu(x: Any) -> Any:
     # max(x, 0) - |x|·Φ(-|x|) has no cancellation.
     tail, _ = gelu_tail(x)
     return fma(tail, -UNIT, max(x, 0.0))
-
-
-# 4·φ(0), which is 2·√(2/π).
-DENSITY = exact(
-    "1.5957691216057307117597842397375274739034345246597386306637033186826317035972073540050093356292"
-)
-
-
-def gelu_slope_tail(x: Any) -> Any:
-    """(|x|·φ(x) - Φ(-|x|))·4/UNIT."""
-    a, t, left, mills, mills_low = mills_parts(x)
-    q, q_low, power = gaussian_parts(a)
-    # a·φ(a) - Φ(-a) over exp(-a²/2)/4; Φ(-a) is mills·(1 - t)/4, and the products are carried to twice the precision.
-    other = 1.0 - t
-    other_low = (1.0 - other) - t
-    cdf = mills * other
-    # Near the zero of the derivative cdf falls in t with a slope of about -4.25, and t is off by left·(1 - t)/4.
-    mills_low = fma(left, -1.0625, mills_low)
-    rest = fma(mills_low, other, fma(mills, other_low, a * -low(DENSITY)))
-    d = fma(a, DENSITY, -cdf) - (fma(mills, other, -cdf) + rest)
-    return fma(d, q + q_low, d) * power
 
 
 @gelu.derivative

@@ -10,17 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from . import declare
-from .activations import (
-    LARGEST,
-    gelu_slope_tail,
-    gelu_tail,
-    inside,
-    swish_parts,
-    swish_slope_parts,
-)
+from .activations import inside
 from .coefficients import MILLS_END
 from .dialect.primitives import absent, fma, per_type
-from .vecmath import LOWEST, UNIT, bell_parts, exp_negative, logistic_parts, softplus_parts
+from .gaussian import gelu_slope_tail, gelu_tail
+from .sigmoid_weighted import swish_parts, swish_slope_parts
+from .vecmath import LARGEST, LOWEST, UNIT, bell_parts, logistic_parts, softplus_parts
 
 FUSED = declare.FusedTable()
 
@@ -58,7 +53,7 @@ def product(p: Any, p_low: Any, unit: Any, factor: Any) -> Any:
 
 
 def sigmoid_parts(x: Any) -> Any:
-    s, s_low, unit, _ = logistic_parts(x, absent, exp_negative)
+    s, s_low, unit, _ = logistic_parts(x, absent)
     return s, s_low, 0.0 if x < LOWEST else unit
 
 
@@ -84,7 +79,7 @@ def glu_vjp(g: Any, gate: Any, value: Any) -> Any:
 def silu_parts(x: Any) -> Any:
     # x·σ(x) for 0 ≤ x < 1 is lifted, too: it is subnormal where x is.
     small = x >= 0.0 and x < 1.0
-    p, p_low, unit = swish_parts(x * LIFT if small else x, x, absent, exp_negative, LOWEST)
+    p, p_low, unit = swish_parts(x * LIFT if small else x, x, absent)
     return p, p_low, UNIT if small else unit
 
 
@@ -214,7 +209,7 @@ def bce_value(x: Any, target: Any, pos_weight: Any) -> Any:
 def bce_slope(x: Any, target: Any, pos_weight: Any) -> Any:
     """(1 - t)·σ(x) - `pos_weight`·t·σ(-x)."""
     positive, negative, _ = bce_shares(target, pos_weight)
-    s, s_low, unit, e = logistic_parts(-abs(x), absent, exp_negative)
+    s, s_low, unit, e = logistic_parts(-abs(x), absent)
     small = (s + s_low) * unit
     large = 1.0 / (1.0 + e)
     below = x < 0.0

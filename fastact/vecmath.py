@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .coefficients import EXPM1, LOG1P, MILLS, MILLS_CENTRE, MILLS_END, SHRINK_BOTTOM, SHRINK_TOP
+from .coefficients import EXPM1, LOG1P, SHRINK_BOTTOM, SHRINK_TOP
 from .dialect.primitives import (
     absent,
     copysign,
@@ -28,6 +28,8 @@ LN2 = exact(
 LOG2E = exact(
     "1.442695040888963407359924681001892137426645954152985934135449406931109219181185079885526622893"
 )
+
+LARGEST = per_type(f32=float.fromhex("0x1.fffffep127"), f64=float.fromhex("0x1.fffffffffffffp1023"))
 
 # 1.5 · 2^(bits of the significand): adding it leaves the sum rounded to an integer in the low bits.
 ROUNDER = per_type(f32=12582912.0, f64=6755399441055744.0)
@@ -129,13 +131,13 @@ def facing(z: Any, z_low: Any) -> Any:
     return z_low if z < 0.0 else -z_low
 
 
-def logistic_parts(z: Any, z_low: Any, exp_of: Any) -> Any:
+def logistic_parts(z: Any, z_low: Any) -> Any:
     """σ(z + z_low) as (s, s_low, unit, e): σ = (s + s_low) · unit, and e = exp(-|z|).
 
-    `s_low` undoes the rounding of 1 + e and of the quotient. `exp_of` is `exp_negative` or `exp_far`.
+    `s_low` undoes the rounding of 1 + e and of the quotient.
     """
     negative = z < 0.0
-    e, unit = exp_of(-abs(z), facing(z, z_low))
+    e, unit = exp_negative(-abs(z), facing(z, z_low))
     small = e * unit
     top = e if negative else 1.0
     s, left, inverse = over_one_plus(top, small)
@@ -256,23 +258,3 @@ def tanh_shrink(x: Any) -> Any:
     cube_low = fma(x, fma(x, x, -square), fma(x, square, -cube))
     below = fma(cube, ratio, fma(cube, ratio_low, cube_low * ratio))
     return below if near else copysign((abs(x) - 1.0) + share, x)
-
-
-def mills_parts(x: Any) -> Any:
-    """For a = |x| ≤ MILLS_END: a; t = a / (a + 4) and (a + 4) times its error; (a + 4)·Φ(-a)·exp(a²/2) in two parts."""
-    a = min(abs(x), MILLS_END)
-    s = a + 4.0
-    t = a / s
-    left = fma(-t, a - (s - 4.0), fma(-t, s, a))
-    v = t - MILLS_CENTRE
-    mills, mills_low = polynomial_parts(v, MILLS)
-    # Rounding v matters for small t alone, where the function falls with a slope of about -4.
-    return a, t, left, mills, fma(-4.0, t - (v + MILLS_CENTRE), mills_low)
-
-
-def gaussian_parts(a: Any) -> Any:
-    """exp(-a²/2) for a ≤ MILLS_END as (q, q_low, power): (1 + q + q_low) · power · UNIT; a² in two parts."""
-    half = 0.5 * a
-    square = half * a
-    r, power = reduction(-square, -fma(half, a, -square), LIFTED)
-    return r, r * r * polynomial(r, EXPM1), power
