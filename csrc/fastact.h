@@ -87,6 +87,8 @@ typedef struct {
     ptrdiff_t columns, steps, last; /* steps: vectors in a column; last: lanes of the last one */
     ptrdiff_t rows;
     int along, fold;
+    int across;       /* of the columns of unmasked rows, each begins where the one before it ends: */
+    ptrdiff_t stride; /* from step to step of them */
     int fresh; /* nothing is known yet */
     const double *param;
     void *values; /* [FASTACT_ROW_SLOTS + FASTACT_MAX_ROW_OUTPUTS][FASTACT_MAX_ROWS] */

@@ -6,12 +6,12 @@
 
 typedef void (*T(piece))(const T(v) *in, const T(v) *row, const T(v) *p, const T(v) *p_lo, T(v) *out);
 
-enum { T(GROUP) = 4 };
+enum { T(GROUP) = 4, T(BLOCK) = 16 };
 
-/* What is known of a column: the largest key of each lane, and sums of terms, each as hi + lo, that are
-   relative to the maximum `at`. */
+/* What is known of a column: the largest key of each lane, and sums of terms that are relative to the
+   maximum `at`. Terms are added up plainly within a block of steps, `part`, blocks as hi + lo. */
 typedef struct {
-    T(v) best, at, hi[FASTACT_MAX_SUMS], lo[FASTACT_MAX_SUMS];
+    T(v) best, at, hi[FASTACT_MAX_SUMS], lo[FASTACT_MAX_SUMS], part[FASTACT_MAX_SUMS];
 } T(statistic);
 
 typedef struct {
@@ -125,13 +125,30 @@ LANE void T(max_loop)(T(piece) key, int n_params, const fastact_block *b)
     }
 }
 
-/* The second sum that goes with a maximum counts elements: whole numbers are added up as they are. */
-LANE void T(add_sum)(T(v) *hi, T(v) *lo, T(v) v, int counts)
+LANE void T(clear_sums)(T(statistic) *known)
 {
-    if (counts)
-        *hi = T(add)(*hi, v);
-    else
-        T(add_exactly)(hi, lo, v);
+    for (int s = 0; s < FASTACT_MAX_SUMS; s++)
+        known->hi[s] = known->lo[s] = known->part[s] = T(set)(0);
+}
+
+LANE int T(ends_block)(const fastact_block *b, ptrdiff_t i)
+{
+    return (i + T(GROUP)) % T(BLOCK) == 0 || i + T(GROUP) >= b->steps;
+}
+
+/* The second sum that goes with a maximum counts elements: whole numbers are added up as they are. */
+LANE void T(add_group)(T(statistic) *known, int n_sums, int counted, T(v) (*t)[FASTACT_MAX_SUMS],
+                       int ends_block)
+{
+    for (int s = 0; s < n_sums; s++) {
+        const T(v) sum = T(add)(T(add)(t[0][s], t[1][s]), T(add)(t[2][s], t[3][s]));
+        const T(v) part = T(add)(known->part[s], sum);
+        known->part[s] = ends_block ? T(set)(0) : part;
+        if (ends_block && counted && s == 1)
+            known->hi[s] = T(add)(known->hi[s], part);
+        else if (ends_block)
+            T(add_exactly)(&known->hi[s], &known->lo[s], part);
+    }
 }
 
 LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int counted, int n_params,
@@ -143,11 +160,11 @@ LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int counted, int n_p
         const T(t) *first = (const T(t) *)b->in[0] + c * b->in_step;
         const T(t) *second = n_in > 1 ? (const T(t) *)b->in[1] + c * b->in_step : first;
         T(t) *kept = b->terms == NULL ? NULL : (T(t) *)b->terms + c * b->terms_step;
-        T(statistic) *known = (T(statistic) *)b->known + c;
-        T(v) row[ROW_SLOTS], hi[FASTACT_MAX_SUMS], lo[FASTACT_MAX_SUMS], in[2];
+        T(statistic) *known = (T(statistic) *)b->known + c, sums = *known;
+        T(v) row[ROW_SLOTS], in[2];
         T(load_row)(b, c, row);
-        for (int s = 0; s < n_sums; s++)
-            hi[s] = lo[s] = T(set)(0);
+        if (b->fresh)
+            T(clear_sums)(&sums);
         ptrdiff_t i = 0;
         for (; i < plain; i += T(GROUP)) {
             T(v) t[T(GROUP)][FASTACT_MAX_SUMS];
@@ -160,15 +177,13 @@ LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int counted, int n_p
                 if (kept != NULL)
                     T(store)(kept + (i + j) * T(WIDTH), t[j][0]);
             }
-            for (int s = 0; s < n_sums; s++)
-                T(add_sum)(&hi[s], &lo[s], T(add)(T(add)(t[0][s], t[1][s]), T(add)(t[2][s], t[3][s])),
-                           counted && s == 1);
+            T(add_group)(&sums, n_sums, counted, t, T(ends_block)(b, i));
         }
         for (; i < b->steps; i += T(GROUP)) {
-            T(v) t[FASTACT_MAX_SUMS][T(GROUP)], one[FASTACT_MAX_SUMS];
-            for (int s = 0; s < n_sums; s++)
-                for (int j = 0; j < T(GROUP); j++)
-                    t[s][j] = T(set)(0);
+            T(v) t[T(GROUP)][FASTACT_MAX_SUMS], one[FASTACT_MAX_SUMS];
+            for (int j = 0; j < T(GROUP); j++)
+                for (int s = 0; s < n_sums; s++)
+                    t[j][s] = T(set)(0);
             for (int j = 0; j < T(GROUP) && i + j < b->steps; j++) {
                 const ptrdiff_t n = T(lanes_at)(b, i + j), at = (i + j) * T(WIDTH);
                 const T(m) counts = T(present)(T(mask_at)(b, c, i + j), n);
@@ -177,19 +192,15 @@ LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int counted, int n_p
                     in[1] = T(load_some)(second + at, n);
                 terms(in, row, given.p, given.p_lo, one);
                 for (int s = 0; s < n_sums; s++)
-                    t[s][j] = T(select)(counts, one[s], T(set)(0));
+                    t[j][s] = T(select)(counts, one[s], T(set)(0));
                 if (kept != NULL)
                     T(store_some)(kept + at, n, one[0]);
             }
-            for (int s = 0; s < n_sums; s++)
-                T(add_sum)(&hi[s], &lo[s], T(add)(T(add)(t[s][0], t[s][1]), T(add)(t[s][2], t[s][3])),
-                           counted && s == 1);
+            T(add_group)(&sums, n_sums, counted, t, T(ends_block)(b, i));
         }
         for (int s = 0; s < n_sums; s++) {
-            T(v) whole = b->fresh ? T(set)(0) : known->hi[s], rest = b->fresh ? T(set)(0) : known->lo[s];
-            T(add_exactly)(&whole, &rest, hi[s]);
-            known->hi[s] = whole;
-            known->lo[s] = T(add)(rest, lo[s]);
+            known->hi[s] = sums.hi[s];
+            known->lo[s] = sums.lo[s];
         }
         known->at = row[ROW_MAX];
     }

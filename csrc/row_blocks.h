@@ -12,7 +12,7 @@ enum {
     MAX_PACKED_COLUMNS = 8, /* of a packed tile */
     PACKED_BYTES = 1 << 18, /* a tile that is larger is packed chunk by chunk */
     FOLD_FROM = 16,         /* vectors; few rows this long do not get a lane each */
-    MAX_KNOWN = 6 * 64,     /* bytes of what is known of a column, at most */
+    MAX_KNOWN = 8 * 64,     /* bytes of what is known of a column, at most */
     MAX_ITEM = 8,
     ITEM_ELEMENTS = 1 << 12,  /* that a worker takes at a time */
     SLICE_ELEMENTS = 1 << 24, /* between looks for Ctrl-C */
@@ -49,6 +49,7 @@ typedef struct {
 typedef struct {
     const plan *plan;
     ptrdiff_t first, rows, columns;
+    int across;   /* its rows lie side by side, and fill vectors: they are not packed */
     char *packed; /* the elements if they are packed once, and then shared; or NULL */
     fastact_runs runs, mask_runs;
     row_values values;
@@ -146,6 +147,19 @@ static void place_packed(tile *t, fastact_block *b, char *packed, ptrdiff_t begi
         b->last = p->last;
 }
 
+/* The block of steps [begin, end) of a tile whose rows lie side by side. */
+static void place_across(tile *t, fastact_block *b, ptrdiff_t begin)
+{
+    const fastact_row_call *call = t->plan->call;
+    const ptrdiff_t at = (t->runs.run[0].offset + begin * call->inner) * t->plan->kernel->lanes->item;
+    for (int k = 0; k < t->plan->kernel->n_in; k++)
+        b->in[k] = (const char *)call->in[k] + at;
+    if (call->out != NULL)
+        b->out = (char *)call->out + at;
+    b->across = 1;
+    b->stride = call->inner;
+}
+
 /* The block of steps [begin, end), for reading. */
 static fastact_block block(tile *t, int worker, ptrdiff_t begin, ptrdiff_t end)
 {
@@ -154,6 +168,8 @@ static fastact_block block(tile *t, int worker, ptrdiff_t begin, ptrdiff_t end)
     b.steps = end - begin;
     if (p->along) {
         place_along(t, &b, begin);
+    } else if (t->across) {
+        place_across(t, &b, begin);
     } else if (t->packed != NULL) {
         place_packed(t, &b, t->packed, begin, 0);
     } else {

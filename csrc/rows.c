@@ -44,6 +44,12 @@ static void max_of_slab(tile *t, int worker, ptrdiff_t slab)
     }
 }
 
+static int keeps_terms(const tile *t)
+{
+    const plan *p = t->plan;
+    return p->loops->map_stored != NULL && !p->online && (p->along || t->across || t->packed != NULL);
+}
+
 /* Terms are kept where the output will be. */
 static void sum_of_slab(tile *t, int worker, ptrdiff_t slab)
 {
@@ -53,7 +59,7 @@ static void sum_of_slab(tile *t, int worker, ptrdiff_t slab)
         fastact_block b = block(t, worker, begin, end);
         b.known = known_of(t, slab);
         b.fresh = begin == slab * p->slab;
-        if (p->loops->map_stored != NULL && (p->along || t->packed != NULL))
+        if (keeps_terms(t))
             b.terms = b.out;
         p->loops->sum(&b);
     }
@@ -93,13 +99,13 @@ static void map_of_slab(tile *t, int worker, ptrdiff_t slab)
     EACH_CHUNK(p, slab, begin, end)
     {
         fastact_block b = block(t, worker, begin, end);
-        if (p->loops->map_stored != NULL && !p->online && (p->along || t->packed != NULL)) {
+        if (keeps_terms(t)) {
             b.terms = b.out;
             p->loops->map_stored(&b);
         } else {
             p->loops->map(&b);
         }
-        if (!p->along)
+        if (!p->along && !t->across)
             lanes->unpack(&t->runs, b.out, p->call->out, begin, end, b.out_step);
     }
 }
@@ -252,6 +258,13 @@ static void find_runs(const tile *t, fastact_runs *runs, ptrdiff_t outer_step)
     }
 }
 
+static int lie_side_by_side(const tile *t)
+{
+    const ptrdiff_t inner = t->plan->call->inner;
+    return t->runs.whole && t->plan->call->mask == NULL
+           && t->first / inner == (t->first + t->rows - 1) / inner;
+}
+
 static void run_tile(const plan *p, ptrdiff_t number, int worker)
 {
     tile t;
@@ -262,11 +275,13 @@ static void run_tile(const plan *p, ptrdiff_t number, int worker)
     t.rows = smaller(p->tile_rows, p->rows - t.first);
     t.columns = p->along ? t.rows : ratio_up(t.rows, width);
     t.packed = NULL;
+    t.across = 0;
     if (!p->along) {
         find_runs(&t, &t.runs, call->axis * call->inner);
         if (call->mask != NULL)
             find_runs(&t, &t.mask_runs, call->mask_is_shared ? 0 : call->axis * call->inner);
-        if (p->packed == p->steps)
+        t.across = lie_side_by_side(&t);
+        if (p->packed == p->steps && !t.across)
             t.packed = p->memory + larger(worker, 0) * p->scratch;
     }
     compute(&t, worker);

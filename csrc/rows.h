@@ -19,10 +19,12 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
 
 #define T(name) f32_##name
 #include "row.h"
+#include "row_across.h"
 #include "row_lanes.h"
 #undef T
 #define T(name) f64_##name
 #include "row.h"
+#include "row_across.h"
 #include "row_lanes.h"
 #undef T
 
@@ -39,10 +41,19 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
 
 /* The loops of one kernel K, of the pieces whose names begin with it. */
 #define FASTACT_LOOPS(K, T, n_in, n_row_out, n_sums, counted, n_derived, n_params, excluded)       \
-    LOOP void K##_max_loop(const fastact_block *b) { T##_max_loop(K##_key, n_params, b); }         \
+    LOOP void K##_max_loop(const fastact_block *b)                                                 \
+    {                                                                                              \
+        if (b->across)                                                                             \
+            T##_max_across(K##_key, n_params, b);                                                  \
+        else                                                                                       \
+            T##_max_loop(K##_key, n_params, b);                                                    \
+    }                                                                                              \
     LOOP void K##_sum_loop(const fastact_block *b)                                                 \
     {                                                                                              \
-        T##_sum_loop(K##_terms, n_in, n_sums, counted, n_params, b);                               \
+        if (b->across)                                                                             \
+            T##_sum_across(K##_terms, n_in, n_sums, counted, n_params, b);                         \
+        else                                                                                       \
+            T##_sum_loop(K##_terms, n_in, n_sums, counted, n_params, b);                           \
     }                                                                                              \
     LOOP void K##_prepare_loop(const fastact_block *b)                                             \
     {                                                                                              \
@@ -60,11 +71,17 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
     }                                                                                              \
     LOOP void K##_map_loop(const fastact_block *b)                                                 \
     {                                                                                              \
-        T##_map_loop(K##_map, n_in, n_params, excluded, b->in[0], b->in_step, b);                  \
+        if (b->across)                                                                             \
+            T##_map_across(K##_map, n_in, n_params, b->in[0], b);                                  \
+        else                                                                                       \
+            T##_map_loop(K##_map, n_in, n_params, excluded, b->in[0], b->in_step, b);              \
     }                                                                                              \
     LOOP void K##_stored_loop(const fastact_block *b)                                              \
     {                                                                                              \
-        T##_map_loop(K##_stored, 1, n_params, excluded, b->terms, b->terms_step, b);               \
+        if (b->across)                                                                             \
+            T##_map_across(K##_stored, 1, n_params, b->terms, b);                                  \
+        else                                                                                       \
+            T##_map_loop(K##_stored, 1, n_params, excluded, b->terms, b->terms_step, b);           \
     }
 
 #define FASTACT_ROW_KERNEL(name, pass, T, statistic, n_in, n_row_in, n_out, n_row_out, n_sums,     \
