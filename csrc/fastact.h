@@ -86,6 +86,7 @@ typedef struct {
     ptrdiff_t in_step, out_step, terms_step, mask_step; /* from column to column */
     ptrdiff_t columns, steps, last; /* steps: vectors in a column; last: lanes of the last one */
     ptrdiff_t rows;
+    ptrdiff_t ahead;  /* elements from here to the next tile, if it should be fetched */
     int along, fold;
     int across;       /* of the columns of unmasked rows, each begins where the one before it ends: */
     ptrdiff_t stride; /* from step to step of them */

@@ -1,3 +1,7 @@
+#ifndef LOC
+#define LOC 3
+#define PFW 0
+#endif
 /* Loops over blocks of rows, for the element type whose prefix T() adds: f32 or f64. Included by rows.h.
 
    A loop takes the pieces of one kernel and is inlined into functions of that kernel. The full vectors of
@@ -152,14 +156,16 @@ LANE void T(add_group)(T(statistic) *known, int n_sums, int counted, T(v) (*t)[F
 }
 
 LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int counted, int n_params,
-                      const fastact_block *b)
+                      const fastact_block *block)
 {
+    const fastact_block local = *block, *b = &local; /* that stores of vectors may not change */
     const T(parameters) given = T(broadcast)(b, n_params);
     const ptrdiff_t plain = T(plain_steps)(b, T(GROUP));
     for (ptrdiff_t c = 0; c < b->columns; c++) {
         const T(t) *first = (const T(t) *)b->in[0] + c * b->in_step;
         const T(t) *second = n_in > 1 ? (const T(t) *)b->in[1] + c * b->in_step : first;
         T(t) *kept = b->terms == NULL ? NULL : (T(t) *)b->terms + c * b->terms_step;
+        const T(t) *result = b->ahead > 0 ? (const T(t) *)b->out + c * b->out_step : NULL;
         T(statistic) *known = (T(statistic) *)b->known + c, sums = *known;
         T(v) row[ROW_SLOTS], in[2];
         T(load_row)(b, c, row);
@@ -176,6 +182,8 @@ LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int counted, int n_p
                 terms(in, row, given.p, given.p_lo, t[j]);
                 if (kept != NULL)
                     T(store)(kept + (i + j) * T(WIDTH), t[j][0]);
+                else if (PFW && result != NULL)
+                    __builtin_prefetch(result + (i + j) * T(WIDTH), 1, LOC);
             }
             T(add_group)(&sums, n_sums, counted, t, T(ends_block)(b, i));
         }
@@ -201,20 +209,23 @@ LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int counted, int n_p
         for (int s = 0; s < n_sums; s++) {
             known->hi[s] = sums.hi[s];
             known->lo[s] = sums.lo[s];
+            known->part[s] = sums.part[s];
         }
         known->at = row[ROW_MAX];
     }
 }
 
 LANE void T(map_loop)(T(piece) map, int n_in, int n_params, double excluded, const void *from,
-                      ptrdiff_t from_step, const fastact_block *b)
+                      ptrdiff_t from_step, const fastact_block *block)
 {
+    const fastact_block local = *block, *b = &local;
     const T(parameters) given = T(broadcast)(b, n_params);
     const ptrdiff_t plain = T(plain_steps)(b, 1);
     for (ptrdiff_t c = 0; c < b->columns; c++) {
         const T(t) *first = (const T(t) *)from + c * from_step;
         const T(t) *second = n_in > 1 ? (const T(t) *)b->in[1] + c * b->in_step : first;
         T(t) *out = (T(t) *)b->out + c * b->out_step;
+        const T(t) *next[2] = {(const T(t) *)b->in[0] + c * b->in_step + b->ahead, second + b->ahead};
         T(v) row[ROW_SLOTS], in[2], y;
         T(load_row)(b, c, row);
         ptrdiff_t i = 0;
@@ -222,6 +233,10 @@ LANE void T(map_loop)(T(piece) map, int n_in, int n_params, double excluded, con
             in[0] = T(load)(first + i * T(WIDTH));
             if (n_in > 1)
                 in[1] = T(load)(second + i * T(WIDTH));
+            if (b->ahead > 0)
+#pragma GCC unroll 2
+                for (int k = 0; k < n_in; k++)
+                    __builtin_prefetch(next[k] + i * T(WIDTH), 0, LOC);
             map(in, row, given.p, given.p_lo, &y);
             T(store)(out + i * T(WIDTH), y);
         }

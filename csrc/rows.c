@@ -138,7 +138,7 @@ static void each_slab(tile *t, int worker, slab_task task)
 static fastact_block total(tile *t)
 {
     const fastact_row_lanes *lanes = t->plan->kernel->lanes;
-    fastact_block b = empty_block(t);
+    fastact_block b = t->block;
     b.known = known_of(t, 0);
     if (t->plan->slabs == 1)
         return b;
@@ -179,7 +179,7 @@ static void find_online(tile *t, int worker)
 
 static void solve(tile *t, int worker)
 {
-    fastact_block b = empty_block(t);
+    fastact_block b = t->block;
     t->plan->loops->start(&b);
     for (int round = 0; round < MAX_ROUNDS && !b.settle; round++) {
         find_sums(t, worker);
@@ -199,7 +199,7 @@ static void compute(tile *t, int worker)
     const plan *p = t->plan;
     const fastact_row_kernel *kernel = p->kernel;
     const ptrdiff_t item = kernel->lanes->item, bytes = t->rows * item;
-    const fastact_block b = empty_block(t);
+    const fastact_block b = t->block;
     for (int k = 0; k < kernel->n_row_in; k++) {
         memcpy(values_of(t, k), (const char *)p->call->row_in[k] + t->first * item, (size_t)bytes);
         for (ptrdiff_t lane = p->fold; p->fold && lane < kernel->lanes->width; lane++)
@@ -284,6 +284,7 @@ static void run_tile(const plan *p, ptrdiff_t number, int worker)
         if (p->packed == p->steps && !t.across)
             t.packed = p->memory + larger(worker, 0) * p->scratch;
     }
+    t.block = empty_block(&t);
     compute(&t, worker);
 }
 
