@@ -86,7 +86,6 @@ typedef struct {
     ptrdiff_t in_step, out_step, terms_step, mask_step; /* from column to column */
     ptrdiff_t columns, steps, last; /* steps: vectors in a column; last: lanes of the last one */
     ptrdiff_t rows;
-    ptrdiff_t ahead;  /* elements from here to the next tile, if it should be fetched */
     int along, fold;
     int across;       /* of the columns of unmasked rows, each begins where the one before it ends: */
     ptrdiff_t stride; /* from step to step of them */
@@ -102,6 +101,7 @@ typedef struct {
     void (*max)(const fastact_block *b);
     void (*prepare)(const fastact_block *b); /* once the maximum is a row value, before sums */
     void (*sum)(const fastact_block *b);
+    void (*row)(const fastact_block *b); /* sum, finish and map of whole rows */
     void (*move)(const fastact_block *b); /* the sums become relative to the maximum of the row values */
     void (*start)(const fastact_block *b);
     int (*next)(const fastact_block *b); /* whether the value of any row has grown */

@@ -14,7 +14,6 @@ enum {
     FOLD_FROM = 16,         /* vectors; few rows this long do not get a lane each */
     MAX_KNOWN = 8 * 64,     /* bytes of what is known of a column, at most */
     MAX_ITEM = 8,
-    FETCHED_BYTES = 1 << 17, /* a larger tile does not leave room for the next one in the cache */
     ITEM_ELEMENTS = 1 << 12,  /* that a worker takes at a time */
     SLICE_ELEMENTS = 1 << 24, /* between looks for Ctrl-C */
     MAX_ROUNDS = 64, /* of a solution, which takes 5 to 10 */
@@ -92,7 +91,6 @@ static void place_along(tile *t, fastact_block *b, ptrdiff_t begin)
     for (int k = 0; k < p->kernel->n_in; k++)
         b->in[k] = (const char *)call->in[k] + at * item;
     b->in_step = b->out_step = b->terms_step = axis;
-    b->ahead = t->rows * axis * item * p->kernel->n_in <= FETCHED_BYTES ? t->rows * axis : 0;
     if (call->out != NULL)
         b->out = (char *)call->out + at * item;
     if (call->mask != NULL) {

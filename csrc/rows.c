@@ -205,6 +205,11 @@ static void compute(tile *t, int worker)
         for (ptrdiff_t lane = p->fold; p->fold && lane < kernel->lanes->width; lane++)
             memcpy(values_of(t, k) + lane * item, values_of(t, k) + lane % p->fold * item, (size_t)item);
     }
+    if (p->along && p->loops->row != NULL && p->steps <= p->chunk) {
+        const fastact_block whole = block(t, worker, 0, p->steps);
+        p->loops->row(&whole);
+        return;
+    }
     if (t->packed != NULL)
         each_slab(t, worker, pack_slab);
     if (p->online) {

@@ -30,7 +30,7 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
 
 /* Which loops a statistic needs; the others are never referred to, and the compiler drops them. */
 #define FASTACT_LOOPS_none(K) .max = NULL
-#define FASTACT_LOOPS_sums(K) .sum = K##_sum_loop
+#define FASTACT_LOOPS_sums(K) .sum = K##_sum_loop, .row = K##_row_loop
 #define FASTACT_LOOPS_exp_sum(K)                                                                   \
     .max = K##_max_loop, .prepare = K##_prepare_loop, .sum = K##_sum_loop, .move = K##_move_loop
 #define FASTACT_LOOPS_solve(K)                                                                     \
@@ -68,6 +68,10 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
     LOOP void K##_finish_loop(const fastact_block *b)                                              \
     {                                                                                              \
         T##_finish_loop(K##_finish, K##_rows, n_derived, n_row_out, n_params, b);                  \
+    }                                                                                              \
+    LOOP void K##_row_loop(const fastact_block *b)                                                 \
+    {                                                                                              \
+        T##_row_loop(K##_terms, K##_finish, K##_map, n_in, n_sums, n_derived, n_params, excluded, b); \
     }                                                                                              \
     LOOP void K##_map_loop(const fastact_block *b)                                                 \
     {                                                                                              \
