@@ -13,6 +13,7 @@ enum {
     PACKED_BYTES = 1 << 18, /* a tile that is larger is packed chunk by chunk */
     FOLD_FROM = 16,         /* vectors; few rows this long do not get a lane each */
     MAX_KNOWN = 8 * 64,     /* bytes of what is known of a column, at most */
+    ROW_BYTES = 1 << 15,    /* a longer row is cut into slabs */
     MAX_ITEM = 8,
     ITEM_ELEMENTS = 1 << 12,  /* that a worker takes at a time */
     SLICE_ELEMENTS = 1 << 24, /* between looks for Ctrl-C */

@@ -189,6 +189,12 @@ static void solve(tile *t, int worker)
         t->plan->loops->next(&b);
 }
 
+/* Whole rows by one worker, however many there are: the order of the sums is another. */
+static int takes_rows(const plan *p)
+{
+    return p->along && p->loops->row != NULL && p->steps * p->kernel->lanes->width * p->kernel->lanes->item <= ROW_BYTES;
+}
+
 static char *values_of(tile *t, int slot)
 {
     return t->values.bytes + slot * FASTACT_MAX_ROWS * t->plan->kernel->lanes->item;
@@ -205,7 +211,7 @@ static void compute(tile *t, int worker)
         for (ptrdiff_t lane = p->fold; p->fold && lane < kernel->lanes->width; lane++)
             memcpy(values_of(t, k) + lane * item, values_of(t, k) + lane % p->fold * item, (size_t)item);
     }
-    if (p->along && p->loops->row != NULL && p->steps <= p->chunk) {
+    if (takes_rows(p)) {
         const fastact_block whole = block(t, worker, 0, p->steps);
         p->loops->row(&whole);
         return;
@@ -354,7 +360,7 @@ static ptrdiff_t tiles_at_a_time(const plan *p)
 static int run_all(plan *p, int (*stop)(void))
 {
     const ptrdiff_t size = p->rows * p->call->axis;
-    const int shared = p->tiles < 4 * fastact_threads() && p->slabs > 1;
+    const int shared = !takes_rows(p) && p->tiles < 4 * fastact_threads() && p->slabs > 1;
     if (size < FASTACT_ROWS_LARGE) {
         run_tiles(p, 0, 0, p->tiles);
         return FASTACT_ROWS_DONE;
