@@ -69,7 +69,7 @@ void fastact_run_code(const fastact_call *call, ptrdiff_t begin, ptrdiff_t end);
 #define FASTACT_MAX_ROW_OUTPUTS 2
 #define FASTACT_MAX_SUMS 2
 #define FASTACT_ROW_SLOTS 16  /* values that a row may have */
-#define FASTACT_MAX_ROWS 128  /* in a block; a multiple of every width */
+#define FASTACT_MAX_ROWS 256  /* in a block; a multiple of every width */
 #define FASTACT_MAX_WIDTH 16  /* lanes of the widest vector */
 
 /* How a row is summed up before its elements are computed. */

@@ -342,6 +342,8 @@ static void cut_tiles(plan *p)
         const ptrdiff_t columns = p->online ? 0 : smaller(MAX_PACKED_COLUMNS, PACKED_BYTES / column);
         p->packed = columns > 0 ? p->steps : p->chunk;
         p->tile_lanes = (columns > 0 ? columns : MAX_PACKED_COLUMNS) * lanes->width;
+        if (p->call->mask == NULL && p->slabs == 1 && p->call->inner >= FASTACT_MAX_ROWS)
+            p->tile_lanes = smaller(MAX_COLUMNS * lanes->width, FASTACT_MAX_ROWS);
         if (p->fold)
             p->tile_lanes = lanes->width;
         p->tile_rows = p->fold ? p->fold : p->tile_lanes;
