@@ -13,9 +13,9 @@ LANE const T(t) *T(input)(const fastact_block *b, int k, ptrdiff_t i)
     return (const T(t) *)b->in[k] + i * b->stride;
 }
 
-LANE void T(max_across)(T(piece) key, int n_params, const fastact_block *given_block)
+LANE void T(max_across)(T(piece) key, int n_params, const fastact_block *block)
 {
-    const fastact_block known_block = *given_block, *b = &known_block;
+    const fastact_block local = *block, *b = &local;
     const T(parameters) given = T(broadcast)(b, n_params);
     T(statistic) *known = b->known;
     for (ptrdiff_t c = 0; c < b->columns && b->fresh; c++)
@@ -59,9 +59,9 @@ LANE void T(sum_group_across)(T(piece) terms, int n_in, int n_sums, int counted,
 }
 
 LANE void T(sum_across)(T(piece) terms, int n_in, int n_sums, int counted, int n_params,
-                        const fastact_block *given_block)
+                        const fastact_block *block)
 {
-    const fastact_block known_block = *given_block, *b = &known_block;
+    const fastact_block local = *block, *b = &local;
     const T(parameters) given = T(broadcast)(b, n_params);
     T(statistic) *known = b->known;
     for (ptrdiff_t c = 0; c < b->columns; c++) {
@@ -78,9 +78,9 @@ LANE void T(sum_across)(T(piece) terms, int n_in, int n_sums, int counted, int n
 }
 
 LANE void T(map_across)(T(piece) map, int n_in, int n_params, const void *from,
-                        const fastact_block *given_block)
+                        const fastact_block *block)
 {
-    const fastact_block known_block = *given_block, *b = &known_block;
+    const fastact_block local = *block, *b = &local;
     const T(parameters) given = T(broadcast)(b, n_params);
     for (ptrdiff_t i = 0; i < b->steps; i++) {
         const T(t) *first = (const T(t) *)from + i * b->stride;

@@ -1,8 +1,8 @@
 /* Rows, from a call to the loops of its kernel.
 
    The rows of a call fall into tiles. A tile that runs along its rows (inner == 1) is read where it is; any
-   other has a lane for each row, or several lanes for each of a few long rows. Its rows, which need not lie
-   side by side, are packed into columns of vectors. Both are then the same: a block of columns.
+   other has a lane for each row, or several lanes for each of a few long rows. If its rows lie side by side
+   it is walked across them, where it is; else they are packed into columns of vectors.
 
    A row is cut into slabs and those into chunks, at places that depend on nothing but its length. Chunks
    are summed up one by one into their slab, and slabs in order into the row. So the result is the same
@@ -192,7 +192,8 @@ static void solve(tile *t, int worker)
 /* Whole rows by one worker, however many there are: the order of the sums is another. */
 static int takes_rows(const plan *p)
 {
-    return p->along && p->loops->row != NULL && p->steps * p->kernel->lanes->width * p->kernel->lanes->item <= ROW_BYTES;
+    const fastact_row_lanes *lanes = p->kernel->lanes;
+    return p->along && p->loops->row != NULL && p->steps * lanes->width * lanes->item <= ROW_BYTES;
 }
 
 static char *values_of(tile *t, int slot)
@@ -342,7 +343,9 @@ static void cut_tiles(plan *p)
         const ptrdiff_t columns = p->online ? 0 : smaller(MAX_PACKED_COLUMNS, PACKED_BYTES / column);
         p->packed = columns > 0 ? p->steps : p->chunk;
         p->tile_lanes = (columns > 0 ? columns : MAX_PACKED_COLUMNS) * lanes->width;
-        if (p->call->mask == NULL && p->slabs == 1 && p->call->inner >= FASTACT_MAX_ROWS)
+        /* Walked across, and the wider the better; what is known of slabs has no room for more columns. */
+        if (p->call->mask == NULL && p->slabs == 1
+            && (p->call->outer == 1 ? p->call->inner >= FASTACT_MAX_ROWS : p->call->inner % FASTACT_MAX_ROWS == 0))
             p->tile_lanes = smaller(MAX_COLUMNS * lanes->width, FASTACT_MAX_ROWS);
         if (p->fold)
             p->tile_lanes = lanes->width;

@@ -19,11 +19,13 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
 
 #define T(name) f32_##name
 #include "row.h"
+#include "row_values.h"
 #include "row_across.h"
 #include "row_lanes.h"
 #undef T
 #define T(name) f64_##name
 #include "row.h"
+#include "row_values.h"
 #include "row_across.h"
 #include "row_lanes.h"
 #undef T
@@ -71,7 +73,7 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
     }                                                                                              \
     LOOP void K##_row_loop(const fastact_block *b)                                                 \
     {                                                                                              \
-        T##_row_loop(K##_terms, K##_finish, K##_map, n_in, n_sums, n_derived, n_params, excluded, b); \
+        T##_row_loop(K##_terms, K##_finish, K##_map, n_in, n_sums, n_params, excluded, b);         \
     }                                                                                              \
     LOOP void K##_map_loop(const fastact_block *b)                                                 \
     {                                                                                              \
@@ -92,7 +94,9 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
                            n_derived, n_params, stored, plain)                                     \
     _Static_assert(n_in <= FASTACT_MAX_INPUTS && n_row_in <= FASTACT_MAX_ROW_INPUTS && n_out <= 1  \
                    && n_row_out <= FASTACT_MAX_ROW_OUTPUTS && n_sums <= FASTACT_MAX_SUMS           \
-                   && n_params == 1 && plain == 1, "not foreseen: " #name);                        \
+                   && n_params == 1 && plain == 1                                                  \
+                   && (fastact_##statistic != fastact_sums || (n_out == 1 && n_row_out == 0)),     \
+                   "not foreseen: " #name);                                                        \
     FASTACT_LOOPS(row_##name##_##pass##_##T, T, n_in, n_row_out, n_sums,                           \
                   fastact_##statistic == fastact_exp_sum, n_derived, n_params,                     \
                   row_##name##_##pass##_##T##_excluded)                                            \
