@@ -125,12 +125,6 @@ LANE void T(max_loop)(T(piece) key, int n_params, const fastact_block *b)
     }
 }
 
-/* Where hi has overflowed, lo is a NaN that does not count. */
-LANE T(v) T(whole)(T(v) hi, T(v) lo)
-{
-    return T(select)(T(eq)(lo, lo), T(add)(hi, lo), hi);
-}
-
 LANE void T(clear_sums)(T(statistic) *known)
 {
     for (int s = 0; s < FASTACT_MAX_SUMS; s++)
@@ -261,16 +255,15 @@ LANE void T(map_loop)(T(piece) map, int n_in, int n_params, double excluded, con
     }
 }
 
-/* The sum of all lanes, in each. */
+/* The sum of all lanes, in each; plainly, which is as good as a block. Where hi has overflowed, lo is a NaN
+   that does not count. */
 LANE T(v) T(fold_column)(T(v) hi, T(v) lo)
 {
+    T(v) sum = T(select)(T(eq)(lo, lo), T(add)(hi, lo), hi);
 #pragma GCC unroll 4
-    for (int distance = T(WIDTH) / 2; distance > 0; distance /= 2) {
-        const T(v) other = T(flip)(hi, distance);
-        lo = T(add)(lo, T(flip)(lo, distance));
-        T(add_exactly)(&hi, &lo, other);
-    }
-    return T(whole)(hi, lo);
+    for (int distance = T(WIDTH) / 2; distance > 0; distance /= 2)
+        sum = T(add)(sum, T(flip)(sum, distance));
+    return sum;
 }
 
 /* Sums and map of one row after the other: while one is written the next is read. By tiles, the product of

@@ -110,43 +110,31 @@ static void T(give_max)(const fastact_block *b)
     }
 }
 
-/* Of the columns from c on, as many as a vector has lanes. */
-LANE T(v) T(sums_along)(const fastact_block *b, ptrdiff_t c, int s)
-{
-    const T(statistic) *known = b->known;
-    T(v) hi[T(WIDTH)], lo[T(WIDTH)];
-    for (int k = 0; k < T(WIDTH); k++) {
-        const T(statistic) *column = &known[c + k < b->columns ? c + k : c];
-        hi[k] = column->hi[s];
-        lo[k] = column->lo[s];
-    }
-    FASTACT_FOLD_ALL(T(fold_sum), hi, lo)
-    return T(whole)(hi[0], lo[0]);
-}
-
-LANE T(v) T(sum_of_column)(const fastact_block *b, ptrdiff_t c, int s)
-{
-    T(v) hi = ((const T(statistic) *)b->known)[c].hi[s], lo = ((const T(statistic) *)b->known)[c].lo[s];
-    if (b->along)
-        return T(fold_column)(hi, lo);
-    if (b->fold)
-        T(fold_lanes_sum)(&hi, &lo, b->fold);
-    return T(whole)(hi, lo);
-}
-
-/* The sums likewise. */
+/* The sums likewise. Where hi has overflowed, lo is a NaN that does not count. */
 static void T(give_sums)(const fastact_block *b, int n_sums)
 {
-    const int few = b->columns < 4;
-    for (int s = 0; s < n_sums; s++) {
-        T(t) *to = T(values)(b, ROW_SUMS + s);
-        if (b->along && !few)
-            for (ptrdiff_t c = 0; c < b->columns; c += T(WIDTH))
-                T(store)(to + c, T(sums_along)(b, c, s));
-        else
-            for (ptrdiff_t c = 0; c < b->columns; c++)
-                T(store)(to + (b->along ? c : c * T(WIDTH)), T(sum_of_column)(b, c, s));
-    }
+    const T(statistic) *known = b->known;
+    const ptrdiff_t step = b->along ? T(WIDTH) : 1;
+    for (ptrdiff_t c = 0; c < b->columns; c += step)
+        for (int s = 0; s < n_sums; s++) {
+            T(v) hi[T(WIDTH)], lo[T(WIDTH)];
+            const ptrdiff_t at = b->along ? c : c * T(WIDTH);
+            if (b->along) {
+                for (int k = 0; k < T(WIDTH); k++) {
+                    const T(statistic) *column = &known[c + k < b->columns ? c + k : c];
+                    hi[k] = column->hi[s];
+                    lo[k] = column->lo[s];
+                }
+                FASTACT_FOLD_ALL(T(fold_sum), hi, lo)
+            } else {
+                hi[0] = known[c].hi[s];
+                lo[0] = known[c].lo[s];
+                if (b->fold)
+                    T(fold_lanes_sum)(&hi[0], &lo[0], b->fold);
+            }
+            T(store)(T(values)(b, ROW_SUMS + s) + at,
+                     T(select)(T(eq)(lo[0], lo[0]), T(add)(hi[0], lo[0]), hi[0]));
+        }
 }
 
 /* Element j of row k becomes element k of row j, of as many rows as a vector has lanes. */

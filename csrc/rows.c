@@ -9,6 +9,13 @@
    whether one thread takes a whole tile or several share its slabs. */
 #include "row_blocks.h"
 
+/* Whole rows by one worker, however many there are: the order of the sums is another. */
+static int takes_rows(const plan *p)
+{
+    const fastact_row_lanes *lanes = p->kernel->lanes;
+    return p->along && p->loops->row != NULL && p->steps * lanes->width * lanes->item <= ROW_BYTES;
+}
+
 /* --- what is done to one slab ------------------------------------------------------------------------------ */
 
 typedef void (*slab_task)(tile *t, int worker, ptrdiff_t slab);
@@ -189,13 +196,6 @@ static void solve(tile *t, int worker)
         t->plan->loops->next(&b);
 }
 
-/* Whole rows by one worker, however many there are: the order of the sums is another. */
-static int takes_rows(const plan *p)
-{
-    const fastact_row_lanes *lanes = p->kernel->lanes;
-    return p->along && p->loops->row != NULL && p->steps * lanes->width * lanes->item <= ROW_BYTES;
-}
-
 static char *values_of(tile *t, int slot)
 {
     return t->values.bytes + slot * FASTACT_MAX_ROWS * t->plan->kernel->lanes->item;
@@ -337,7 +337,8 @@ static void cut_tiles(plan *p)
     const ptrdiff_t vector = lanes->width * lanes->item;
     if (p->along) {
         const ptrdiff_t rows = larger(1, TILE_BYTES / (p->steps * vector));
-        p->tile_rows = smaller(MAX_COLUMNS, rows);
+        p->tile_rows = takes_rows(p) ? smaller(FASTACT_MAX_ROWS, larger(1, 2 * ITEM_ELEMENTS / p->call->axis))
+                                     : smaller(MAX_COLUMNS, rows);
     } else {
         const ptrdiff_t column = larger(1, p->steps * vector * p->kernel->n_in);
         const ptrdiff_t columns = p->online ? 0 : smaller(MAX_PACKED_COLUMNS, PACKED_BYTES / column);
