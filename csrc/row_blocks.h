@@ -7,7 +7,7 @@
 enum {
     CHUNK_BYTES = 1 << 14,  /* of a column; what is read twice is in the first-level cache still */
     MAX_SLABS = 16,         /* of a row */
-    TILE_BYTES = 1 << 13,   /* of several rows along the lanes */
+    TILE_BYTES = 1 << 14,   /* of several rows along the lanes */
     MAX_COLUMNS = 32,       /* of a tile */
     MAX_PACKED_COLUMNS = 8, /* of a packed tile */
     PACKED_BYTES = 1 << 18, /* a tile that is larger is packed chunk by chunk */
