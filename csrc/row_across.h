@@ -55,7 +55,7 @@ LANE void T(sum_group_across)(T(piece) terms, int n_in, int n_sums, int counted,
         if (b->terms != NULL)
             T(store)((T(t) *)b->terms + (i + j) * b->stride + c * T(WIDTH), t[j][0]);
     }
-    T(add_group)((T(statistic) *)b->known + c, n_sums, counted, t, T(ends_block)(b, i));
+    T(add_group)((T(statistic) *)b->known + c, n_sums, counted, t, counted || T(ends_block)(b, i));
 }
 
 LANE void T(sum_across)(T(piece) terms, int n_in, int n_sums, int counted, int n_params,
