@@ -69,7 +69,7 @@ void fastact_run_code(const fastact_call *call, ptrdiff_t begin, ptrdiff_t end);
 #define FASTACT_MAX_ROW_OUTPUTS 2
 #define FASTACT_MAX_SUMS 2
 #define FASTACT_ROW_SLOTS 16  /* values that a row may have */
-#define FASTACT_MAX_ROWS 128  /* in a block; a multiple of every width */
+#define FASTACT_MAX_ROWS 256  /* in a block; a multiple of every width */
 #define FASTACT_MAX_WIDTH 16  /* lanes of the widest vector */
 
 /* How a row is summed up before its elements are computed. */
@@ -87,6 +87,8 @@ typedef struct {
     ptrdiff_t columns, steps, last; /* steps: vectors in a column; last: lanes of the last one */
     ptrdiff_t rows;
     int along, fold;
+    int across;       /* of the columns of unmasked rows, each begins where the one before it ends: */
+    ptrdiff_t stride; /* from step to step of them */
     int fresh; /* nothing is known yet */
     const double *param;
     void *values; /* [FASTACT_ROW_SLOTS + FASTACT_MAX_ROW_OUTPUTS][FASTACT_MAX_ROWS] */
@@ -99,6 +101,7 @@ typedef struct {
     void (*max)(const fastact_block *b);
     void (*prepare)(const fastact_block *b); /* once the maximum is a row value, before sums */
     void (*sum)(const fastact_block *b);
+    void (*row)(const fastact_block *b); /* sum, finish and map of whole rows */
     void (*move)(const fastact_block *b); /* the sums become relative to the maximum of the row values */
     void (*start)(const fastact_block *b);
     int (*next)(const fastact_block *b); /* whether the value of any row has grown */

@@ -1,13 +1,20 @@
 /* Rows, from a call to the loops of its kernel.
 
    The rows of a call fall into tiles. A tile that runs along its rows (inner == 1) is read where it is; any
-   other has a lane for each row, or several lanes for each of a few long rows. Its rows, which need not lie
-   side by side, are packed into columns of vectors. Both are then the same: a block of columns.
+   other has a lane for each row, or several lanes for each of a few long rows. If its rows lie side by side
+   it is walked across them, where it is; else they are packed into columns of vectors.
 
    A row is cut into slabs and those into chunks, at places that depend on nothing but its length. Chunks
    are summed up one by one into their slab, and slabs in order into the row. So the result is the same
    whether one thread takes a whole tile or several share its slabs. */
 #include "row_blocks.h"
+
+/* Whole rows by one worker, however many there are: the order of the sums is another. */
+static int takes_rows(const plan *p)
+{
+    const fastact_row_lanes *lanes = p->kernel->lanes;
+    return p->along && p->loops->row != NULL && p->steps * lanes->width * lanes->item <= ROW_BYTES;
+}
 
 /* --- what is done to one slab ------------------------------------------------------------------------------ */
 
@@ -44,6 +51,12 @@ static void max_of_slab(tile *t, int worker, ptrdiff_t slab)
     }
 }
 
+static int keeps_terms(const tile *t)
+{
+    const plan *p = t->plan;
+    return p->loops->map_stored != NULL && !p->online && (p->along || t->across || t->packed != NULL);
+}
+
 /* Terms are kept where the output will be. */
 static void sum_of_slab(tile *t, int worker, ptrdiff_t slab)
 {
@@ -53,7 +66,7 @@ static void sum_of_slab(tile *t, int worker, ptrdiff_t slab)
         fastact_block b = block(t, worker, begin, end);
         b.known = known_of(t, slab);
         b.fresh = begin == slab * p->slab;
-        if (p->loops->map_stored != NULL && (p->along || t->packed != NULL))
+        if (keeps_terms(t))
             b.terms = b.out;
         p->loops->sum(&b);
     }
@@ -93,13 +106,13 @@ static void map_of_slab(tile *t, int worker, ptrdiff_t slab)
     EACH_CHUNK(p, slab, begin, end)
     {
         fastact_block b = block(t, worker, begin, end);
-        if (p->loops->map_stored != NULL && !p->online && (p->along || t->packed != NULL)) {
+        if (keeps_terms(t)) {
             b.terms = b.out;
             p->loops->map_stored(&b);
         } else {
             p->loops->map(&b);
         }
-        if (!p->along)
+        if (!p->along && !t->across)
             lanes->unpack(&t->runs, b.out, p->call->out, begin, end, b.out_step);
     }
 }
@@ -132,7 +145,7 @@ static void each_slab(tile *t, int worker, slab_task task)
 static fastact_block total(tile *t)
 {
     const fastact_row_lanes *lanes = t->plan->kernel->lanes;
-    fastact_block b = empty_block(t);
+    fastact_block b = t->block;
     b.known = known_of(t, 0);
     if (t->plan->slabs == 1)
         return b;
@@ -173,7 +186,7 @@ static void find_online(tile *t, int worker)
 
 static void solve(tile *t, int worker)
 {
-    fastact_block b = empty_block(t);
+    fastact_block b = t->block;
     t->plan->loops->start(&b);
     for (int round = 0; round < MAX_ROUNDS && !b.settle; round++) {
         find_sums(t, worker);
@@ -193,11 +206,16 @@ static void compute(tile *t, int worker)
     const plan *p = t->plan;
     const fastact_row_kernel *kernel = p->kernel;
     const ptrdiff_t item = kernel->lanes->item, bytes = t->rows * item;
-    const fastact_block b = empty_block(t);
+    const fastact_block b = t->block;
     for (int k = 0; k < kernel->n_row_in; k++) {
         memcpy(values_of(t, k), (const char *)p->call->row_in[k] + t->first * item, (size_t)bytes);
         for (ptrdiff_t lane = p->fold; p->fold && lane < kernel->lanes->width; lane++)
             memcpy(values_of(t, k) + lane * item, values_of(t, k) + lane % p->fold * item, (size_t)item);
+    }
+    if (takes_rows(p)) {
+        const fastact_block whole = block(t, worker, 0, p->steps);
+        p->loops->row(&whole);
+        return;
     }
     if (t->packed != NULL)
         each_slab(t, worker, pack_slab);
@@ -252,6 +270,13 @@ static void find_runs(const tile *t, fastact_runs *runs, ptrdiff_t outer_step)
     }
 }
 
+static int lie_side_by_side(const tile *t)
+{
+    const ptrdiff_t inner = t->plan->call->inner;
+    return t->runs.whole && t->plan->call->mask == NULL
+           && t->first / inner == (t->first + t->rows - 1) / inner;
+}
+
 static void run_tile(const plan *p, ptrdiff_t number, int worker)
 {
     tile t;
@@ -262,13 +287,16 @@ static void run_tile(const plan *p, ptrdiff_t number, int worker)
     t.rows = smaller(p->tile_rows, p->rows - t.first);
     t.columns = p->along ? t.rows : ratio_up(t.rows, width);
     t.packed = NULL;
+    t.across = 0;
     if (!p->along) {
         find_runs(&t, &t.runs, call->axis * call->inner);
         if (call->mask != NULL)
             find_runs(&t, &t.mask_runs, call->mask_is_shared ? 0 : call->axis * call->inner);
-        if (p->packed == p->steps)
+        t.across = lie_side_by_side(&t);
+        if (p->packed == p->steps && !t.across)
             t.packed = p->memory + larger(worker, 0) * p->scratch;
     }
+    t.block = empty_block(&t);
     compute(&t, worker);
 }
 
@@ -309,12 +337,17 @@ static void cut_tiles(plan *p)
     const ptrdiff_t vector = lanes->width * lanes->item;
     if (p->along) {
         const ptrdiff_t rows = larger(1, TILE_BYTES / (p->steps * vector));
-        p->tile_rows = smaller(MAX_COLUMNS, rows);
+        p->tile_rows = takes_rows(p) ? smaller(FASTACT_MAX_ROWS, larger(1, 2 * ITEM_ELEMENTS / p->call->axis))
+                                     : smaller(MAX_COLUMNS, rows);
     } else {
         const ptrdiff_t column = larger(1, p->steps * vector * p->kernel->n_in);
         const ptrdiff_t columns = p->online ? 0 : smaller(MAX_PACKED_COLUMNS, PACKED_BYTES / column);
         p->packed = columns > 0 ? p->steps : p->chunk;
         p->tile_lanes = (columns > 0 ? columns : MAX_PACKED_COLUMNS) * lanes->width;
+        /* Walked across, and the wider the better; what is known of slabs has no room for more columns. */
+        if (p->call->mask == NULL && p->slabs == 1
+            && (p->call->outer == 1 ? p->call->inner >= FASTACT_MAX_ROWS : p->call->inner % FASTACT_MAX_ROWS == 0))
+            p->tile_lanes = smaller(MAX_COLUMNS * lanes->width, FASTACT_MAX_ROWS);
         if (p->fold)
             p->tile_lanes = lanes->width;
         p->tile_rows = p->fold ? p->fold : p->tile_lanes;
@@ -333,7 +366,7 @@ static ptrdiff_t tiles_at_a_time(const plan *p)
 static int run_all(plan *p, int (*stop)(void))
 {
     const ptrdiff_t size = p->rows * p->call->axis;
-    const int shared = p->tiles < 4 * fastact_threads() && p->slabs > 1;
+    const int shared = !takes_rows(p) && p->tiles < 4 * fastact_threads() && p->slabs > 1;
     if (size < FASTACT_ROWS_LARGE) {
         run_tiles(p, 0, 0, p->tiles);
         return FASTACT_ROWS_DONE;

@@ -19,16 +19,20 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
 
 #define T(name) f32_##name
 #include "row.h"
+#include "row_values.h"
+#include "row_across.h"
 #include "row_lanes.h"
 #undef T
 #define T(name) f64_##name
 #include "row.h"
+#include "row_values.h"
+#include "row_across.h"
 #include "row_lanes.h"
 #undef T
 
 /* Which loops a statistic needs; the others are never referred to, and the compiler drops them. */
 #define FASTACT_LOOPS_none(K) .max = NULL
-#define FASTACT_LOOPS_sums(K) .sum = K##_sum_loop
+#define FASTACT_LOOPS_sums(K) .sum = K##_sum_loop, .row = K##_row_loop
 #define FASTACT_LOOPS_exp_sum(K)                                                                   \
     .max = K##_max_loop, .prepare = K##_prepare_loop, .sum = K##_sum_loop, .move = K##_move_loop
 #define FASTACT_LOOPS_solve(K)                                                                     \
@@ -39,10 +43,19 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
 
 /* The loops of one kernel K, of the pieces whose names begin with it. */
 #define FASTACT_LOOPS(K, T, n_in, n_row_out, n_sums, counted, n_derived, n_params, excluded)       \
-    LOOP void K##_max_loop(const fastact_block *b) { T##_max_loop(K##_key, n_params, b); }         \
+    LOOP void K##_max_loop(const fastact_block *b)                                                 \
+    {                                                                                              \
+        if (b->across)                                                                             \
+            T##_max_across(K##_key, n_params, b);                                                  \
+        else                                                                                       \
+            T##_max_loop(K##_key, n_params, b);                                                    \
+    }                                                                                              \
     LOOP void K##_sum_loop(const fastact_block *b)                                                 \
     {                                                                                              \
-        T##_sum_loop(K##_terms, n_in, n_sums, counted, n_params, b);                               \
+        if (b->across)                                                                             \
+            T##_sum_across(K##_terms, n_in, n_sums, counted, n_params, b);                         \
+        else                                                                                       \
+            T##_sum_loop(K##_terms, n_in, n_sums, counted, n_params, b);                           \
     }                                                                                              \
     LOOP void K##_prepare_loop(const fastact_block *b)                                             \
     {                                                                                              \
@@ -58,20 +71,32 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
     {                                                                                              \
         T##_finish_loop(K##_finish, K##_rows, n_derived, n_row_out, n_params, b);                  \
     }                                                                                              \
+    LOOP void K##_row_loop(const fastact_block *b)                                                 \
+    {                                                                                              \
+        T##_row_loop(K##_terms, K##_finish, K##_map, n_in, n_sums, n_params, excluded, b);         \
+    }                                                                                              \
     LOOP void K##_map_loop(const fastact_block *b)                                                 \
     {                                                                                              \
-        T##_map_loop(K##_map, n_in, n_params, excluded, b->in[0], b->in_step, b);                  \
+        if (b->across)                                                                             \
+            T##_map_across(K##_map, n_in, n_params, b->in[0], b);                                  \
+        else                                                                                       \
+            T##_map_loop(K##_map, n_in, n_params, excluded, b->in[0], b->in_step, b);              \
     }                                                                                              \
     LOOP void K##_stored_loop(const fastact_block *b)                                              \
     {                                                                                              \
-        T##_map_loop(K##_stored, 1, n_params, excluded, b->terms, b->terms_step, b);               \
+        if (b->across)                                                                             \
+            T##_map_across(K##_stored, 1, n_params, b->terms, b);                                  \
+        else                                                                                       \
+            T##_map_loop(K##_stored, 1, n_params, excluded, b->terms, b->terms_step, b);           \
     }
 
 #define FASTACT_ROW_KERNEL(name, pass, T, statistic, n_in, n_row_in, n_out, n_row_out, n_sums,     \
                            n_derived, n_params, stored, plain)                                     \
     _Static_assert(n_in <= FASTACT_MAX_INPUTS && n_row_in <= FASTACT_MAX_ROW_INPUTS && n_out <= 1  \
                    && n_row_out <= FASTACT_MAX_ROW_OUTPUTS && n_sums <= FASTACT_MAX_SUMS           \
-                   && n_params == 1 && plain == 1, "not foreseen: " #name);                        \
+                   && n_params == 1 && plain == 1                                                  \
+                   && (fastact_##statistic != fastact_sums || (n_out == 1 && n_row_out == 0)),     \
+                   "not foreseen: " #name);                                                        \
     FASTACT_LOOPS(row_##name##_##pass##_##T, T, n_in, n_row_out, n_sums,                           \
                   fastact_##statistic == fastact_exp_sum, n_derived, n_params,                     \
                   row_##name##_##pass##_##T##_excluded)                                            \
