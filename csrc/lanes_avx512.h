@@ -13,7 +13,14 @@ enum { f32_WIDTH = 16 };
 LANE f32_m f32_first(ptrdiff_t n) { return (f32_m)((1u << n) - 1u); }
 LANE __m512i f32_bits(f32_v a) { return _mm512_castps_si512(a); }
 LANE f32_v f32_set(float s) { return _mm512_set1_ps(s); }
-LANE f32_v f32_load(const float *p) { return _mm512_loadu_ps(p); }
+/* Into a register, whole: the compiler would let a selection read what it selects from memory, lane by lane, and such reads
+   start no prefetching (Zen 5; vjp of relu, 2**23 float32: 0.174 ns an element, 0.09 so). */
+LANE f32_v f32_load(const float *p)
+{
+    f32_v v = _mm512_loadu_ps(p);
+    __asm__("" : "+v"(v));
+    return v;
+}
 LANE void f32_store(float *p, f32_v v) { _mm512_storeu_ps(p, v); }
 LANE void f32_stream(float *p, f32_v v) { _mm512_stream_ps(p, v); }
 LANE f32_v f32_load_part(const float *p, ptrdiff_t n)
@@ -82,7 +89,12 @@ enum { f64_WIDTH = 8 };
 LANE f64_m f64_first(ptrdiff_t n) { return (f64_m)((1u << n) - 1u); }
 LANE __m512i f64_bits(f64_v a) { return _mm512_castpd_si512(a); }
 LANE f64_v f64_set(double s) { return _mm512_set1_pd(s); }
-LANE f64_v f64_load(const double *p) { return _mm512_loadu_pd(p); }
+LANE f64_v f64_load(const double *p)
+{
+    f64_v v = _mm512_loadu_pd(p);
+    __asm__("" : "+v"(v));
+    return v;
+}
 LANE void f64_store(double *p, f64_v v) { _mm512_storeu_pd(p, v); }
 LANE void f64_stream(double *p, f64_v v) { _mm512_stream_pd(p, v); }
 LANE f64_v f64_load_part(const double *p, ptrdiff_t n)
