@@ -141,7 +141,7 @@ def low_part(typingctx: Any, value: Any) -> Any:
     return types.float32(value), codegen
 
 
-class _DistinctNode(ir.values.MDValue):  # type: ignore[misc]
+class _DistinctNode(ir.values.MDValue):
     """A metadata node that LLVM does not merge with its equals, as loop and group nodes must be."""
 
     def __init__(self, module: Any) -> None:
