@@ -622,8 +622,14 @@ def silu(x: Any, beta: float = 1.0) -> Any:
 
 @silu.derivative
 def silu_slope(x: Any, beta: float) -> Any:
+    return plain_slope(x) if known(beta) else silu_slope_for(x, beta)
+
+
+def silu_slope_for(x: Any, beta: Any) -> Any:
+    # A beta of 1 among others, or in an array, gives the bits of the default.
     z, z_low = scaled(x, beta)
-    return plain_slope(x) if known(beta) else swish_slope(z, z_low, z, z_low)
+    plain = beta == 1.0 and low(beta) == 0.0
+    return plain_slope(x) if plain else swish_slope(z, z_low, z, z_low)
 
 
 QUICK = exact("1.702")

@@ -152,24 +152,15 @@ EXACT_DEFAULTS = [
 @pytest.mark.parametrize("backend", COMPILED)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", EXACT_DEFAULTS)
-def test_default_parameters_give_the_value_of_the_general_kernel(
+def test_default_parameters_give_the_bits_of_the_general_kernel(
     name: str, dtype: str, backend: str
 ) -> None:
-    """Bit for bit; a derivative may be computed in another way for the defaults, within the bound of both."""
     x = accuracy.bit_patterns(dtype, 1 << 14)
     for pass_ in TABLE[name].passes:
-        inputs = [np.ones_like(x), x][-len(SIGNATURES[pass_][0]) :]
+        inputs = [x, np.roll(x, 77)][-len(SIGNATURES[pass_][0]) :]
         as_arrays = [np.full(x.shape, value, dtype) for value in TABLE[name].defaults]
         results = []
         for params in (TABLE[name].defaults, as_arrays):
             results.append(outputs(name, pass_, f"f{8 * x.itemsize}", x.size))
             kernel(backend, name, pass_, dtype)(*inputs, *results[-1], *params)
-        if pass_ in ("forward", "vjp_from_output"):
-            assert_same_bits(*results)
-            continue
-        for plain, general in zip(*results, strict=True):
-            with np.errstate(invalid="ignore", over="ignore"):
-                apart = np.abs(plain - general)
-                # The unit near a zero: 2^-28 in float32
-                unit = np.maximum(np.spacing(np.abs(general)), np.finfo(dtype).eps / 32)
-            assert not (apart > MOST["derivative"] * unit).any(), x[apart > 4 * unit][:5]
+        assert_same_bits(*results)
