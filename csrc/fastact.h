@@ -181,20 +181,23 @@ void fastact_run(const fastact_kernel *kernel, const fastact_call *call, ptrdiff
 /* Whether so many elements of the call, from an aligned one on, would go round the cache. */
 int fastact_streams(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t size);
 
-/* fastact_run for flat operands whose first output is only summed: the sum. */
-double fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
-                       ptrdiff_t end);
+/* How a call ended that may need memory of its own, or may be told to stop. */
+enum { FASTACT_DONE, FASTACT_STOPPED, FASTACT_NO_MEMORY };
+
+/* fastact_run for flat operands whose first output is only summed: adds the sum to `total`. */
+int fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
+                    ptrdiff_t end, double *total);
 
 /* Calls of fewer elements stay on the calling thread. */
 ptrdiff_t fastact_parallel_from(const fastact_kernel *kernel);
 
-/* pool.c: the same for any work that falls into items. Worker numbers are below fastact_threads(). */
+/* pool.c: any work that falls into items, on so many threads at most; the numbers of workers are below that.
+   fastact_threads() may change at any moment: what is sized by it and what runs on it take one answer. */
 typedef void (*fastact_task)(void *context, int worker, ptrdiff_t begin, ptrdiff_t end);
 int fastact_threads(void);
-void fastact_parallel(fastact_task task, void *context, ptrdiff_t items, ptrdiff_t chunk);
+void fastact_parallel(fastact_task task, void *context, ptrdiff_t items, ptrdiff_t chunk, int threads);
 
 /* rows.c: `stop`, if given, is asked from time to time whether to give up, on the calling thread. */
-enum { FASTACT_ROWS_DONE, FASTACT_ROWS_STOPPED, FASTACT_ROWS_NO_MEMORY };
 #define FASTACT_ROWS_LARGE (1 << 15) /* elements from which threads are used */
 int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *call, int (*stop)(void));
 

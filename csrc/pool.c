@@ -14,8 +14,15 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <sys/types.h>
 #include <time.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
+#include "environment.h"
 #include "fastact.h"
 
 /* state: generation (32 bits) | participants (15) | open (1) | workers inside (16). A worker may
@@ -66,7 +73,8 @@ static struct {
     ptrdiff_t begin, end, chunk;
 } job;
 
-static atomic_int caller_cpu; /* where the last job came from */
+static atomic_int caller_cpu; /* where the last job came from, and from which thread */
+static atomic_int caller_thread;
 
 static participant participants[FASTACT_MAX_THREADS]; /* 0 is the caller */
 static _Alignas(128) _Atomic uint64_t state;
@@ -113,6 +121,15 @@ static int this_cpu(void)
 #endif
 }
 
+static int this_thread(void)
+{
+#ifdef __linux__
+    return (int)syscall(SYS_gettid);
+#else
+    return 0;
+#endif
+}
+
 static int64_t nanoseconds(void)
 {
     struct timespec now;
@@ -142,11 +159,10 @@ static void run_row(const fastact_kernel *kernel, fastact_call *call, int stream
     kernel->loop(call, begin, end);
 }
 
-/* One chunk at most: its first output goes to memory that is used again, and is summed there. */
-static void run_summed(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
-                       ptrdiff_t end)
+/* One chunk at most: its first output goes to `memory`, which is used again, and is summed there. */
+static void run_summed(const fastact_kernel *kernel, const fastact_call *call, char *memory,
+                       ptrdiff_t begin, ptrdiff_t end)
 {
-    _Alignas(FASTACT_ALIGNMENT) char memory[CHUNK_BYTES];
     const ptrdiff_t item = item_size(kernel);
     fastact_call one = *call;
     for (int k = 0; k < kernel->n_in; k++)
@@ -166,10 +182,6 @@ static void run_summed(const fastact_kernel *kernel, const fastact_call *call, p
 static void run_part(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
                      ptrdiff_t end)
 {
-    if (call->sums != NULL) {
-        run_summed(kernel, call, begin, end);
-        return;
-    }
     if (call->row == 0) {
         kernel->loop(call, begin, end);
         return;
@@ -216,24 +228,32 @@ static void wake_next(unsigned self, unsigned count)
         }
 }
 
-/* Leave the caller's processor for any other that this thread may use, and stay away from it: the
-   system likes to wake a worker where its waker runs, where it can only be in the way (relu, 262,144
-   float32, two processors: 0.17 ns an element, as if alone; 0.07 with this). */
+/* Leave the caller's processor for any other that the caller may use, and stay away from it: the system
+   likes to wake a worker where its waker runs, where it can only be in the way (relu, 262,144 float32,
+   two processors: 0.17 ns an element, as if alone; 0.07 with this). Where somebody else has placed this
+   worker (taskset), it stays. */
 static int leave(int cpu)
 {
 #ifdef __linux__
-    static _Thread_local cpu_set_t allowed;
-    static _Thread_local int known;
-    if (!known)
-        known = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? 1 : -1;
-    if (known == 1 && cpu < CPU_SETSIZE) {
-        cpu_set_t others = allowed;
-        CPU_CLR(cpu, &others);
-        return CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0;
-    }
-#endif
+    static _Thread_local cpu_set_t chosen;
+    static _Thread_local int has_chosen;
+    cpu_set_t now, others;
+    const int caller = atomic_load_explicit(&caller_thread, memory_order_relaxed);
+    if (cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof now, &now) != 0
+        || sched_getaffinity(caller, sizeof others, &others) != 0)
+        return 0;
+    if (!CPU_EQUAL(&now, &others) && !(has_chosen && CPU_EQUAL(&now, &chosen)))
+        return 0;
+    CPU_CLR(cpu, &others);
+    if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0)
+        return 0;
+    chosen = others;
+    has_chosen = 1;
+    return 1;
+#else
     (void)cpu;
     return 0;
+#endif
 }
 
 /* Wait for a generation other than the one seen: first spinning, then asleep. */
@@ -267,6 +287,7 @@ static void *worker(void *index)
 {
     const unsigned self = (unsigned)(uintptr_t)index;
     uint32_t seen = 0;
+    (void)fastact_enter(); /* a thread begins with the environment of the one that made it */
     for (;;) {
         uint64_t now = next_state(&participants[self], seen);
         seen = GENERATION(now);
@@ -331,6 +352,7 @@ static void run_on(unsigned count)
         participants[k].last = chunks * (k + 1) / count;
     }
     atomic_store_explicit(&caller_cpu, this_cpu(), memory_order_relaxed);
+    atomic_store_explicit(&caller_thread, this_thread(), memory_order_relaxed);
     const uint64_t generation = GENERATION(atomic_load(&state)) + UINT64_C(1);
     atomic_store(&state, generation << 32 | (uint64_t)count << 17 | OPEN);
     wake_next(0, count);
@@ -376,15 +398,6 @@ int fastact_streams(const fastact_kernel *kernel, const fastact_call *call, ptrd
     return 1;
 }
 
-/* Sums are of chunks, also where one thread does all. */
-static void run_chunks(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
-                         ptrdiff_t end)
-{
-    const ptrdiff_t step = call->sums == NULL ? end - begin : chunk_size(kernel);
-    for (; begin < end; begin += step)
-        run_part(kernel, call, begin, end - begin < step ? end : begin + step);
-}
-
 /* On `wanted` threads, if the pool is free. */
 static void share_out(fastact_task task, void *context, ptrdiff_t begin, ptrdiff_t end,
                       ptrdiff_t chunk, int wanted)
@@ -407,21 +420,21 @@ static void share_out(fastact_task task, void *context, ptrdiff_t begin, ptrdiff
 typedef struct {
     const fastact_kernel *kernel;
     fastact_call call;
+    char *memory; /* of a call that sums: CHUNK_BYTES for each worker */
 } elementwise;
 
+/* Sums are of chunks, also where one thread does all. */
 static void run_elementwise(void *context, int worker, ptrdiff_t begin, ptrdiff_t end)
 {
     const elementwise *work = context;
-    (void)worker;
-    run_chunks(work->kernel, &work->call, begin, end);
-}
-
-static void run_large(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
-                      ptrdiff_t end, int wanted)
-{
-    elementwise work = {kernel, *call};
-    work.call.stream = fastact_streams(kernel, call, end - begin);
-    share_out(run_elementwise, &work, begin, end, chunk_size(kernel), wanted);
+    if (work->call.sums == NULL) {
+        run_part(work->kernel, &work->call, begin, end);
+        return;
+    }
+    const ptrdiff_t chunk = chunk_size(work->kernel);
+    for (; begin < end; begin += chunk)
+        run_summed(work->kernel, &work->call, work->memory + (ptrdiff_t)worker * CHUNK_BYTES, begin,
+                   end - begin < chunk ? end : begin + chunk);
 }
 
 int fastact_threads(void)
@@ -429,15 +442,15 @@ int fastact_threads(void)
     return atomic_load_explicit(&threads_allowed, memory_order_relaxed);
 }
 
-void fastact_parallel(fastact_task task, void *context, ptrdiff_t items, ptrdiff_t chunk)
+void fastact_parallel(fastact_task task, void *context, ptrdiff_t items, ptrdiff_t chunk,
+                      int threads)
 {
     const ptrdiff_t chunks = (items + chunk - 1) / chunk;
-    const int allowed = fastact_threads();
-    share_out(task, context, 0, items, chunk, chunks < allowed ? (int)chunks : allowed);
+    share_out(task, context, 0, items, chunk, chunks < threads ? (int)chunks : threads);
 }
 
-void fastact_run(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
-                 ptrdiff_t end)
+static void run_plain(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
+                      ptrdiff_t end)
 {
     const ptrdiff_t size = end - begin, least = fastact_parallel_from(kernel);
     if (size >= ALIGN_FROM && call->row == 0) {
@@ -452,27 +465,53 @@ void fastact_run(const fastact_kernel *kernel, const fastact_call *call, ptrdiff
     }
     const ptrdiff_t useful = size / least + 1;
     const int allowed = fastact_threads();
-    run_large(kernel, call, begin, end, useful < allowed ? (int)useful : allowed);
+    elementwise work = {kernel, *call, NULL};
+    work.call.stream = fastact_streams(kernel, call, end - begin);
+    share_out(run_elementwise, &work, begin, end, chunk_size(kernel),
+              useful < allowed ? (int)useful : allowed);
 }
 
-double fastact_run_sum(const fastact_kernel *kernel, const fastact_call *given, ptrdiff_t begin,
-                       ptrdiff_t end)
+void fastact_run(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
+                 ptrdiff_t end)
 {
-    double sums[MAX_CHUNKS], total = 0;
-    const ptrdiff_t chunk = chunk_size(kernel), least = fastact_parallel_from(kernel);
-    const int allowed = fastact_threads();
+    const fastact_environment given = fastact_enter();
+    run_plain(kernel, call, begin, end);
+    fastact_leave(given);
+}
+
+/* `sums` has room for as many chunks as go at a time. */
+static double run_sum(elementwise *work, double *sums, int threads, ptrdiff_t begin, ptrdiff_t end)
+{
+    const ptrdiff_t chunk = chunk_size(work->kernel), least = fastact_parallel_from(work->kernel);
+    double total = 0;
     for (ptrdiff_t from = begin; from < end; from += MAX_CHUNKS * chunk) {
         const ptrdiff_t left = end - from;
         const ptrdiff_t size = left < MAX_CHUNKS * chunk ? left : MAX_CHUNKS * chunk;
         const ptrdiff_t count = (size + chunk - 1) / chunk;
-        fastact_call call = *given;
-        call.sums = sums - from / chunk;
-        if (size >= least)
-            run_large(kernel, &call, from, from + size, allowed);
-        else
-            run_chunks(kernel, &call, from, from + size);
+        work->call.sums = sums - from / chunk;
+        share_out(run_elementwise, work, from, from + size, chunk, size < least ? 1 : threads);
         for (ptrdiff_t k = 0; k < count; k++)
             total += sums[k];
     }
     return total;
+}
+
+int fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
+                    ptrdiff_t end, double *total)
+{
+    const ptrdiff_t chunk = chunk_size(kernel), size = end - begin, count = (size + chunk - 1) / chunk;
+    const int threads = size < fastact_parallel_from(kernel) ? 1 : fastact_threads();
+    const size_t numbers = sizeof(double) * (size_t)(count < MAX_CHUNKS ? count : MAX_CHUNKS);
+    const size_t one = size < chunk ? (size_t)(size * item_size(kernel)) : CHUNK_BYTES;
+    /* Not on the stack: a thread may have as little as 128 KiB of it. */
+    double *sums = malloc(numbers + one * (size_t)threads + FASTACT_ALIGNMENT);
+    if (sums == NULL)
+        return FASTACT_NO_MEMORY;
+    elementwise work = {kernel, *call, (char *)sums + numbers};
+    work.memory += -(uintptr_t)work.memory % FASTACT_ALIGNMENT;
+    const fastact_environment given = fastact_enter();
+    *total += run_sum(&work, sums, threads, begin, end);
+    fastact_leave(given);
+    free(sums);
+    return FASTACT_DONE;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "environment.h"
 #include "fastact.h"
 
 enum {
@@ -12,9 +13,7 @@ enum {
     MAX_PACKED_COLUMNS = 8, /* of a packed tile */
     PACKED_BYTES = 1 << 18, /* a tile that is larger is packed chunk by chunk */
     FOLD_FROM = 16,         /* vectors; few rows this long do not get a lane each */
-    MAX_KNOWN = 8 * 64,     /* bytes of what is known of a column, at most */
     ROW_BYTES = 1 << 15,    /* a longer row is cut into slabs */
-    MAX_ITEM = 8,
     ITEM_ELEMENTS = 1 << 12,  /* that a worker takes at a time */
     SLICE_ELEMENTS = 1 << 24, /* between looks for Ctrl-C */
     MAX_ROUNDS = 64, /* of a solution, which takes 5 to 10 */
@@ -37,33 +36,37 @@ typedef struct {
     ptrdiff_t steps, last;            /* vectors of a row, and lanes of the last one */
     ptrdiff_t chunk, slab, slabs;     /* in steps */
     ptrdiff_t packed;                 /* steps that a packed tile holds at a time */
-    ptrdiff_t scratch;                /* bytes of a worker's share of `memory` */
+    int threads;                      /* as many as there are shares */
+    struct {
+        ptrdiff_t values, online_values, total, known, runs, mask_runs, packed, bytes;
+    } share; /* where what a worker keeps of a tile lies in its share of `memory`, and the size of a share */
     char *memory;
+    int (*stop)(void);
+    int stopped; /* what `stop` has answered; asked when no worker is at work */
+    fastact_environment given;
 } plan;
 
+/* A tile and what is known of it. What it points to is in the share of memory of the worker that has the tile: a
+   thread may have as little as 128 KiB of stack. */
 typedef struct {
-    _Alignas(FASTACT_ALIGNMENT) char
-        bytes[(FASTACT_ROW_SLOTS + FASTACT_MAX_ROW_OUTPUTS) * FASTACT_MAX_ROWS * MAX_ITEM];
-} row_values;
-
-/* A tile and what is known of it. */
-typedef struct {
-    const plan *plan;
+    plan *plan;
     ptrdiff_t first, rows, columns;
     int across;   /* its rows lie side by side, and fill vectors: they are not packed */
     char *packed; /* the elements if they are packed once, and then shared; or NULL */
-    fastact_block block; /* without elements */
-    fastact_runs runs, mask_runs;
-    row_values values;
-    _Alignas(FASTACT_ALIGNMENT) char total[MAX_COLUMNS * MAX_KNOWN];
-    _Alignas(FASTACT_ALIGNMENT) char known[MAX_SLABS * MAX_PACKED_COLUMNS * MAX_KNOWN];
+    char *values, *total, *known;
+    fastact_runs *runs, *mask_runs; /* of rows that are not along */
+    fastact_block block;            /* without elements */
 } tile;
-
-_Static_assert(sizeof(((tile *)0)->known) >= MAX_COLUMNS * MAX_KNOWN, "a slab of short rows");
 
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static ptrdiff_t larger(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 static ptrdiff_t ratio_up(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
+
+/* The share of a worker; -1 is the calling one, with all the others to help it. */
+static char *share_of(const plan *p, int worker)
+{
+    return p->memory + larger(worker, 0) * p->share.bytes;
+}
 
 /* --- blocks --------------------------------------------------------------------------------------------- */
 
@@ -77,7 +80,7 @@ static fastact_block empty_block(const tile *t)
     b.along = p->along;
     b.fold = (int)p->fold;
     b.param = p->call->param;
-    b.values = (void *)t->values.bytes;
+    b.values = t->values;
     b.last = p->kernel->lanes->width;
     return b;
 }
@@ -112,12 +115,12 @@ static void pack_mask(const tile *t, unsigned char *to, ptrdiff_t begin, ptrdiff
 {
     const plan *p = t->plan;
     const ptrdiff_t width = p->kernel->lanes->width;
-    for (ptrdiff_t r = 0; r < t->mask_runs.count; r++) {
-        const fastact_run_of_rows *run = &t->mask_runs.run[r];
+    for (ptrdiff_t r = 0; r < t->mask_runs->count; r++) {
+        const fastact_run_of_rows *run = &t->mask_runs->run[r];
         unsigned char *at = to + run->row / width * p->packed * width + run->row % width;
-        const unsigned char *from = p->call->mask + run->offset + begin * t->mask_runs.stride;
-        for (ptrdiff_t j = begin; j < end; j++, at += width, from += t->mask_runs.stride)
-            for (ptrdiff_t k = 0; k < (j == t->mask_runs.cut ? t->mask_runs.cut_length : run->length); k++)
+        const unsigned char *from = p->call->mask + run->offset + begin * t->mask_runs->stride;
+        for (ptrdiff_t j = begin; j < end; j++, at += width, from += t->mask_runs->stride)
+            for (ptrdiff_t k = 0; k < (j == t->mask_runs->cut ? t->mask_runs->cut_length : run->length); k++)
                 at[k] = from[k];
     }
 }
@@ -128,7 +131,7 @@ static void pack(const tile *t, char *packed, ptrdiff_t begin, ptrdiff_t end, pt
     const fastact_row_lanes *lanes = p->kernel->lanes;
     const ptrdiff_t at = (begin - origin) * lanes->width;
     for (int k = 0; k < p->kernel->n_in; k++)
-        lanes->pack(&t->runs, p->call->in[k], packed_part(p, packed, k) + at * lanes->item, begin, end,
+        lanes->pack(t->runs, p->call->in[k], packed_part(p, packed, k) + at * lanes->item, begin, end,
                     p->packed * lanes->width);
     if (p->call->mask != NULL)
         pack_mask(t, (unsigned char *)packed_part(p, packed, p->kernel->n_in) + at, begin, end);
@@ -154,7 +157,7 @@ static void place_packed(tile *t, fastact_block *b, char *packed, ptrdiff_t begi
 static void place_across(tile *t, fastact_block *b, ptrdiff_t begin)
 {
     const fastact_row_call *call = t->plan->call;
-    const ptrdiff_t at = (t->runs.run[0].offset + begin * call->inner) * t->plan->kernel->lanes->item;
+    const ptrdiff_t at = (t->runs->run[0].offset + begin * call->inner) * t->plan->kernel->lanes->item;
     for (int k = 0; k < t->plan->kernel->n_in; k++)
         b->in[k] = (const char *)call->in[k] + at;
     if (call->out != NULL)
@@ -176,7 +179,7 @@ static fastact_block block(tile *t, int worker, ptrdiff_t begin, ptrdiff_t end)
     } else if (t->packed != NULL) {
         place_packed(t, &b, t->packed, begin, 0);
     } else {
-        char *packed = p->memory + worker * p->scratch;
+        char *packed = share_of(p, worker) + p->share.packed;
         pack(t, packed, begin, end, begin);
         place_packed(t, &b, packed, begin, begin);
     }

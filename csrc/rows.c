@@ -83,13 +83,13 @@ static void give_max(const plan *p, const fastact_block *b)
 static void online_of_slab(tile *t, int worker, ptrdiff_t slab)
 {
     const plan *p = t->plan;
-    row_values values; /* the maximum so far is this slab's own affair */
-    memcpy(values.bytes, t->values.bytes, (size_t)(p->kernel->lanes->item * FASTACT_MAX_ROWS * FASTACT_MAX_ROW_INPUTS));
+    char *values = share_of(p, worker) + p->share.online_values; /* the maximum so far is this slab's alone */
+    memcpy(values, t->values, (size_t)(p->kernel->lanes->item * FASTACT_MAX_ROWS * FASTACT_MAX_ROW_INPUTS));
     EACH_CHUNK(p, slab, begin, end)
     {
         fastact_block b = block(t, worker, begin, end);
         b.known = known_of(t, slab);
-        b.values = values.bytes;
+        b.values = values;
         b.fresh = begin == slab * p->slab;
         p->loops->max(&b);
         give_max(p, &b);
@@ -113,7 +113,7 @@ static void map_of_slab(tile *t, int worker, ptrdiff_t slab)
             p->loops->map(&b);
         }
         if (!p->along && !t->across)
-            lanes->unpack(&t->runs, b.out, p->call->out, begin, end, b.out_step);
+            lanes->unpack(t->runs, b.out, p->call->out, begin, end, b.out_step);
     }
 }
 
@@ -122,23 +122,48 @@ static void map_of_slab(tile *t, int worker, ptrdiff_t slab)
 typedef struct {
     tile *tile;
     slab_task task;
+    ptrdiff_t first; /* of the present slice */
 } shared_tile;
 
 static void run_slabs(void *context, int worker, ptrdiff_t begin, ptrdiff_t end)
 {
     const shared_tile *shared = context;
-    for (ptrdiff_t slab = begin; slab < end; slab++)
+    for (ptrdiff_t slab = shared->first + begin; slab < shared->first + end; slab++)
         shared->task(shared->tile, worker, slab);
 }
 
-/* All slabs: by the calling worker, or if that is -1 by all of them. */
+static ptrdiff_t elements_of_slab(const plan *p)
+{
+    return p->slab * (p->along ? p->kernel->lanes->width * p->tile_rows : p->tile_lanes);
+}
+
+/* Signal handlers run in the caller's environment. */
+static int told_to_stop(plan *p)
+{
+    if (p->stop != NULL && !p->stopped) {
+        fastact_leave(p->given);
+        p->stopped = p->stop();
+        p->given = fastact_enter();
+    }
+    return p->stopped;
+}
+
+/* All slabs: by the calling worker, or if that is -1 by all of them, a slice at a time. Once told to stop, a call
+   runs to its end without looking at another slab; what it computes then goes nowhere but into its output. */
 static void each_slab(tile *t, int worker, slab_task task)
 {
-    shared_tile shared = {t, task};
-    if (worker < 0)
-        fastact_parallel(run_slabs, &shared, t->plan->slabs, 1);
-    else
-        run_slabs(&shared, worker, 0, t->plan->slabs);
+    plan *p = t->plan;
+    shared_tile shared = {t, task, 0};
+    if (worker >= 0) {
+        run_slabs(&shared, worker, 0, p->slabs);
+        return;
+    }
+    const ptrdiff_t slice = larger(p->threads, SLICE_ELEMENTS / larger(1, elements_of_slab(p)));
+    for (; shared.first < p->slabs && !p->stopped; shared.first += slice) {
+        if (shared.first > 0 && told_to_stop(p))
+            return;
+        fastact_parallel(run_slabs, &shared, smaller(slice, p->slabs - shared.first), 1, p->threads);
+    }
 }
 
 /* What is known of the slabs, taken together in order. */
@@ -198,7 +223,7 @@ static void solve(tile *t, int worker)
 
 static char *values_of(tile *t, int slot)
 {
-    return t->values.bytes + slot * FASTACT_MAX_ROWS * t->plan->kernel->lanes->item;
+    return t->values + slot * FASTACT_MAX_ROWS * t->plan->kernel->lanes->item;
 }
 
 static void compute(tile *t, int worker)
@@ -273,28 +298,34 @@ static void find_runs(const tile *t, fastact_runs *runs, ptrdiff_t outer_step)
 static int lie_side_by_side(const tile *t)
 {
     const ptrdiff_t inner = t->plan->call->inner;
-    return t->runs.whole && t->plan->call->mask == NULL
+    return t->runs->whole && t->plan->call->mask == NULL
            && t->first / inner == (t->first + t->rows - 1) / inner;
 }
 
-static void run_tile(const plan *p, ptrdiff_t number, int worker)
+static void run_tile(plan *p, ptrdiff_t number, int worker)
 {
     tile t;
     const fastact_row_call *call = p->call;
     const ptrdiff_t width = p->kernel->lanes->width;
+    char *share = share_of(p, worker);
     t.plan = p;
+    t.values = share + p->share.values;
+    t.total = share + p->share.total;
+    t.known = share + p->share.known;
+    t.runs = (fastact_runs *)(share + p->share.runs);
+    t.mask_runs = (fastact_runs *)(share + p->share.mask_runs);
     t.first = number * p->tile_rows;
     t.rows = smaller(p->tile_rows, p->rows - t.first);
     t.columns = p->along ? t.rows : ratio_up(t.rows, width);
     t.packed = NULL;
     t.across = 0;
     if (!p->along) {
-        find_runs(&t, &t.runs, call->axis * call->inner);
+        find_runs(&t, t.runs, call->axis * call->inner);
         if (call->mask != NULL)
-            find_runs(&t, &t.mask_runs, call->mask_is_shared ? 0 : call->axis * call->inner);
+            find_runs(&t, t.mask_runs, call->mask_is_shared ? 0 : call->axis * call->inner);
         t.across = lie_side_by_side(&t);
         if (p->packed == p->steps && !t.across)
-            t.packed = p->memory + larger(worker, 0) * p->scratch;
+            t.packed = share + p->share.packed;
     }
     t.block = empty_block(&t);
     compute(&t, worker);
@@ -302,7 +333,7 @@ static void run_tile(const plan *p, ptrdiff_t number, int worker)
 
 static void run_tiles(void *context, int worker, ptrdiff_t begin, ptrdiff_t end)
 {
-    const plan *p = context;
+    plan *p = context;
     for (ptrdiff_t number = begin; number < end; number++)
         run_tile(p, p->first_tile + number, worker);
 }
@@ -351,10 +382,31 @@ static void cut_tiles(plan *p)
         if (p->fold)
             p->tile_lanes = lanes->width;
         p->tile_rows = p->fold ? p->fold : p->tile_lanes;
-        /* The inputs, and after them the mask. */
-        p->scratch = (p->kernel->n_in * lanes->item + 1) * p->tile_lanes * p->packed;
     }
     p->tiles = ratio_up(p->rows, p->tile_rows);
+}
+
+/* One more part of a share, of so many bytes: where it lies. */
+static ptrdiff_t part(plan *p, ptrdiff_t bytes)
+{
+    const ptrdiff_t at = p->share.bytes;
+    p->share.bytes += ratio_up(bytes, FASTACT_ALIGNMENT) * FASTACT_ALIGNMENT;
+    return at;
+}
+
+static void cut_shares(plan *p)
+{
+    const fastact_row_lanes *lanes = p->kernel->lanes;
+    const ptrdiff_t columns = p->along ? p->tile_rows : ratio_up(p->tile_rows, lanes->width);
+    const ptrdiff_t values = (FASTACT_ROW_SLOTS + FASTACT_MAX_ROW_OUTPUTS) * FASTACT_MAX_ROWS * lanes->item;
+    p->share.values = part(p, values);
+    p->share.online_values = part(p, p->online ? values : 0);
+    p->share.known = part(p, takes_rows(p) ? 0 : p->slabs * columns * lanes->known);
+    p->share.total = part(p, p->slabs > 1 ? columns * lanes->known : 0);
+    p->share.runs = part(p, p->along ? 0 : sizeof(fastact_runs));
+    p->share.mask_runs = part(p, p->along || p->call->mask == NULL ? 0 : sizeof(fastact_runs));
+    /* The inputs, and after them the mask. */
+    p->share.packed = part(p, p->along ? 0 : (p->kernel->n_in * lanes->item + 1) * p->tile_lanes * p->packed);
 }
 
 /* Tiles that one worker should take at a time. */
@@ -363,44 +415,52 @@ static ptrdiff_t tiles_at_a_time(const plan *p)
     return larger(1, ITEM_ELEMENTS / larger(1, p->call->axis * p->tile_rows));
 }
 
-static int run_all(plan *p, int (*stop)(void))
+/* Whether the workers share the slabs of each tile, and not the tiles: these are few, or Ctrl-C would wait for one. */
+static int shares_tiles(const plan *p, ptrdiff_t tile_elements)
 {
-    const ptrdiff_t size = p->rows * p->call->axis;
-    const int shared = !takes_rows(p) && p->tiles < 4 * fastact_threads() && p->slabs > 1;
+    return !takes_rows(p) && p->slabs > 1
+           && (p->tiles < 4 * p->threads || tile_elements >= SLICE_ELEMENTS);
+}
+
+static int run_all(plan *p)
+{
+    const ptrdiff_t size = p->rows * p->call->axis, tile_elements = larger(1, size / p->tiles);
+    const int shared = shares_tiles(p, tile_elements);
     if (size < FASTACT_ROWS_LARGE) {
         run_tiles(p, 0, 0, p->tiles);
-        return FASTACT_ROWS_DONE;
+        return FASTACT_DONE;
     }
-    const ptrdiff_t slice = shared ? 1 : larger(1, SLICE_ELEMENTS / larger(1, size / p->tiles));
+    const ptrdiff_t slice = shared ? 1 : larger(1, SLICE_ELEMENTS / tile_elements);
     for (p->first_tile = 0; p->first_tile < p->tiles; p->first_tile += slice) {
         if (shared)
             run_tile(p, p->first_tile, -1);
         else
-            fastact_parallel(run_tiles, p, smaller(slice, p->tiles - p->first_tile), tiles_at_a_time(p));
-        if (stop != NULL && stop())
-            return FASTACT_ROWS_STOPPED;
+            fastact_parallel(run_tiles, p, smaller(slice, p->tiles - p->first_tile), tiles_at_a_time(p),
+                             p->threads);
+        if (told_to_stop(p))
+            return FASTACT_STOPPED;
     }
-    return FASTACT_ROWS_DONE;
+    return FASTACT_DONE;
 }
 
 int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *call, int (*stop)(void))
 {
-    plan p = {.kernel = kernel, .call = call};
+    plan p = {.kernel = kernel, .call = call, .stop = stop};
     const ptrdiff_t size = call->outer * call->axis * call->inner;
     int done;
     p.loops = &kernel->loops[call->param[0] == kernel->defaults[0]];
     if (call->outer * call->inner == 0)
-        return FASTACT_ROWS_DONE;
+        return FASTACT_DONE;
+    p.threads = size < FASTACT_ROWS_LARGE ? 1 : fastact_threads();
     cut_rows(&p);
     cut_tiles(&p);
-    if (p.scratch > 0) {
-        p.scratch = ratio_up(p.scratch, FASTACT_ALIGNMENT) * FASTACT_ALIGNMENT;
-        const ptrdiff_t workers = size < FASTACT_ROWS_LARGE ? 1 : fastact_threads();
-        p.memory = aligned_alloc(FASTACT_ALIGNMENT, (size_t)(p.scratch * workers));
-        if (p.memory == NULL)
-            return FASTACT_ROWS_NO_MEMORY;
-    }
-    done = run_all(&p, stop);
+    cut_shares(&p);
+    p.memory = aligned_alloc(FASTACT_ALIGNMENT, (size_t)(p.share.bytes * p.threads));
+    if (p.memory == NULL)
+        return FASTACT_NO_MEMORY;
+    p.given = fastact_enter();
+    done = run_all(&p);
+    fastact_leave(p.given);
     free(p.memory);
     return done;
 }

@@ -20,6 +20,8 @@ cdef extern from "fastact.h":
         FASTACT_MAX_INPUTS
         FASTACT_MAX_OUTPUTS
         FASTACT_MAX_PARAMS
+        FASTACT_STOPPED
+        FASTACT_NO_MEMORY
     ctypedef struct fastact_call:
         const void *inputs "in"[3]
         void *out[2]
@@ -80,8 +82,8 @@ cdef extern from "fastact.h":
     void fastact_set_threads(int threads)
     int fastact_streams(const fastact_kernel *kernel, const fastact_call *call, Py_ssize_t size)
     Py_ssize_t fastact_parallel_from(const fastact_kernel *kernel)
-    double fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, Py_ssize_t begin,
-                           Py_ssize_t end) nogil
+    int fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, Py_ssize_t begin,
+                        Py_ssize_t end, double *total) nogil
     void fastact_run_code(const fastact_call *call, Py_ssize_t begin, Py_ssize_t end) noexcept
     void fastact_run(const fastact_kernel *kernel, const fastact_call *call, Py_ssize_t begin,
                      Py_ssize_t end) nogil
@@ -101,6 +103,7 @@ cdef extern from *:
     ctypedef PyObject *const *arguments "PyObject *const *"
     ctypedef object (*vectorcallfunc)(object, arguments, size_t, PyObject *)
     void fastact_use_vectorcall(PyTypeObject *type, Py_ssize_t offset)
+    object PyArray_Scalar(void *data, cnp.dtype dtype, object base)
     Py_ssize_t PyVectorcall_NARGS(size_t nargsf)
 
 
@@ -121,8 +124,10 @@ cdef class Kernel:
         cdef const fastact_kernel *row = self.row
         cdef fastact_call call
         cdef Py_ssize_t begin, end, size = -1
-        cdef int k, n_arrays = row.n_in + row.n_out - 1
-        cdef double part, total = 0
+        cdef int k, done, n_arrays
+        cdef double total = 0
+        check_made(row)
+        n_arrays = row.n_in + row.n_out - 1
         if len(arguments) != n_arrays + row.n_params:
             raise TypeError(f"{self._name()} takes {n_arrays} arrays and {row.n_params} parameters")
         for k in range(row.n_in):
@@ -143,8 +148,9 @@ cdef class Kernel:
         for begin in range(0, size, SLICE):
             end = min(begin + SLICE, size)
             with nogil:
-                part = fastact_run_sum(self.row, &call, begin, end)
-            total += part
+                done = fastact_run_sum(self.row, &call, begin, end, &total)
+            if done == FASTACT_NO_MEMORY:
+                raise MemoryError(f"{self._name()}: no memory for a block of losses")
             PyErr_CheckSignals()
         return total
 
@@ -153,7 +159,9 @@ cdef class Kernel:
         cdef const fastact_kernel *row = self.row
         cdef fastact_call call
         cdef Py_ssize_t shape[2]
-        cdef int k, n_arrays = row.n_in + row.n_out
+        cdef int k, n_arrays
+        check_made(row)
+        n_arrays = row.n_in + row.n_out
         if len(arguments) != n_arrays + row.n_params:
             raise TypeError(f"{self._name()} takes {n_arrays} arrays and {row.n_params} parameters")
         shape[0] = -1
@@ -175,7 +183,16 @@ cdef class Kernel:
         return f"<native kernel {self._name()}>"
 
     def _name(self):
+        if self.row == NULL:
+            return "of no function"
         return f"{self.row.name.decode()} {self.row.pass_.decode()} {self.row.dtype.decode()}"
+
+
+cdef int check_made(const void *row) except -1:
+    """Raise TypeError for a kernel that Python code has made itself."""
+    if row == NULL:
+        raise TypeError("this kernel is of no function: kernels() and row_kernels() return those that are")
+    return 0
 
 
 cdef int run(Kernel self, fastact_call *call, Py_ssize_t size) except -1:
@@ -311,6 +328,8 @@ cdef class Binding:
 cdef Binding new_binding(Caller target, params):
     cdef Binding binding = Binding.__new__(Binding)
     cdef int k
+    if len(params) > FASTACT_MAX_PARAMS:
+        raise ValueError(f"{len(params)} parameters: choose at most {FASTACT_MAX_PARAMS}")
     binding.target = target
     for k in range(len(params)):
         binding.params[k] = params[k]
@@ -337,6 +356,9 @@ cdef class Caller:
     cdef int n_out
 
     def prepare(self, table, chosen, state, int n_in, int n_out, defaults):
+        if not 0 < n_in <= FASTACT_MAX_INPUTS or not 0 < n_out <= FASTACT_MAX_OUTPUTS:
+            raise ValueError(f"{n_in} inputs and {n_out} outputs: choose at most {FASTACT_MAX_INPUTS} "
+                             f"and {FASTACT_MAX_OUTPUTS}")
         self.vectorcall = call_pass
         self.table, self.chosen, self.state = table, chosen, state
         self.n_in, self.n_out = n_in, n_out
@@ -464,27 +486,31 @@ cdef object call_scalar(Binding binding, object x):
     cdef fastact_call call
     cdef Kernel kernel
     cdef int k
-    cdef double wide, wides[2]
-    cdef float narrow, narrows[2]
+    cdef cnp.dtype dtype
+    cdef double number  # here and below: one element of either type
+    cdef double results[2]
     cdef bint double = type(x) is float or type(x) is float64
     if not double and type(x) is not float32:
         return None
     kernel = native_kernel(self, cnp.NPY_DOUBLE if double else cnp.NPY_FLOAT)
     if kernel is None:
         return None
-    wide = x
-    narrow = <float>wide
-    call.inputs[0] = <void *>&wide if double else <void *>&narrow
+    # Bits are copied: where the caller flushes subnormals, a conversion would.
+    if double:
+        number = x
+    else:
+        cnp.PyArray_ScalarAsCtype(x, &number)
+    call.inputs[0] = &number
     for k in range(2):
-        call.out[k] = <void *>&wides[k] if double else <void *>&narrows[k]
+        call.out[k] = &results[k]
     for k in range(4):
         call.param_array[k] = NULL
         call.param[k] = binding.params[k]
     call.row = 0
     run(kernel, &call, 1)
-    if double:
-        return float64(wides[0]) if self.n_out == 1 else (float64(wides[0]), float64(wides[1]))
-    return float32(narrows[0]) if self.n_out == 1 else (float32(narrows[0]), float32(narrows[1]))
+    dtype = double_dtype if double else single_dtype
+    first = PyArray_Scalar(&results[0], dtype, None)
+    return first if self.n_out == 1 else (first, PyArray_Scalar(&results[1], dtype, None))
 
 
 cdef bint is_pair(object out):
@@ -529,8 +555,8 @@ cdef Kernel native_kernel(Caller self, int typenum):
     return self.single if typenum == cnp.NPY_FLOAT else self.double
 
 
-cdef object single_dtype = cnp.PyArray_DescrFromType(cnp.NPY_FLOAT)
-cdef object double_dtype = cnp.PyArray_DescrFromType(cnp.NPY_DOUBLE)
+cdef cnp.dtype single_dtype = cnp.PyArray_DescrFromType(cnp.NPY_FLOAT)
+cdef cnp.dtype double_dtype = cnp.PyArray_DescrFromType(cnp.NPY_DOUBLE)
 cdef Kernel _a_kernel = Kernel.__new__(Kernel)
 fastact_use_vectorcall(<PyTypeObject *>Kernel,
                        <char *>&_a_kernel.vectorcall - <char *><PyObject *>_a_kernel)

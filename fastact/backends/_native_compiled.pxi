@@ -33,7 +33,8 @@ cdef class Compiled(Kernel):
     cdef tuple names
     cdef object compile
 
-    def __init__(self, tuple key, str arrays, int n_params, str cost, tuple defaults, compile):
+    def __cinit__(self, tuple key not None, str arrays not None, int n_params, str cost not None,
+                  tuple defaults not None, compile):
         cdef int k
         self.names = tuple([word.encode() for word in key])
         self.own.name, self.own.pass_, self.own.dtype = self.names
@@ -99,6 +100,5 @@ cdef int compile_storing(Compiled self, int form) except -1:
     return 0
 
 
-cdef Compiled _a_compiled = Compiled.__new__(Compiled)
 fastact_use_vectorcall(<PyTypeObject *>Compiled,
-                       <char *>&_a_compiled.vectorcall - <char *><PyObject *>_a_compiled)
+                       <char *>&_a_kernel.vectorcall - <char *><PyObject *>_a_kernel)

@@ -2,9 +2,6 @@
 
 cdef extern from "fastact.h":
     enum:
-        FASTACT_ROWS_DONE
-        FASTACT_ROWS_STOPPED
-        FASTACT_ROWS_NO_MEMORY
         FASTACT_ROWS_LARGE
     ctypedef struct fastact_row_call:
         const void *inputs "in"[2]
@@ -52,6 +49,8 @@ cdef class RowKernel:
         return f"<native row kernel {self._name()}>"
 
     def _name(self):
+        if self.row == NULL:
+            return "of no function"
         return f"{self.row.name.decode()} {self.row.pass_.decode()} {self.row.dtype.decode()}"
 
     def __call__(self, *args):
@@ -59,8 +58,9 @@ cdef class RowKernel:
         cdef fastact_row_call call
         cdef Py_ssize_t elements[3]
         cdef Py_ssize_t rows[2]
-        cdef int k, place = 0, done
-        cdef int n_arrays = row.n_in + row.n_row_in + row.n_out + row.n_row_out
+        cdef int k, n_arrays, place = 0, done
+        check_made(row)
+        n_arrays = row.n_in + row.n_row_in + row.n_out + row.n_row_out
         if len(args) != n_arrays + 1 + row.n_params:
             raise TypeError(f"{self._name()} takes {n_arrays} arrays, a mask or None, and "
                             f"{row.n_params} parameters, by position")
@@ -88,9 +88,9 @@ cdef class RowKernel:
         else:
             with nogil:
                 done = fastact_run_rows(row, &call, fastact_interrupted)
-        if done == FASTACT_ROWS_NO_MEMORY:
+        if done == FASTACT_NO_MEMORY:
             raise MemoryError(f"{self._name()}: no memory to rearrange rows in")
-        if done == FASTACT_ROWS_STOPPED:
+        if done == FASTACT_STOPPED:
             fastact_raise()
 
     cdef void *_memory(self, object argument, int ndim, Py_ssize_t *shape, bint written) except? NULL:
