@@ -1,4 +1,5 @@
 /* How a call on rows is cut up, and blocks of rows as the loops take them. Included by rows.c. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

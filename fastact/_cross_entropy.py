@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from . import _arguments
+from ._arithmetic import silent
 from ._reduction import Loss, apart, check_g, check_reduction, reduced
 from ._walk import as_slices, regions
 from .backends.registry import active, row_kernel
@@ -187,7 +188,7 @@ class CrossEntropy(Loss):
         g = check_g(label, g, call.rows, reduction)
         out = _arguments.target_for(label, out, call.x.shape, call.loop)
         call.x, call.target, g = apart(out, call.x, call.target, g)
-        with np.errstate(all="ignore"):
+        with silent():
             scale = g.astype(np.float64) * _inverse(_count(call, reduction))
         _walk(call, None, out, scale)
         return out
@@ -264,7 +265,7 @@ def _count(call: _Call, reduction: str) -> float:
 
 
 def _inverse(count: float) -> Array:
-    with np.errstate(all="ignore"):
+    with silent():
         return np.asarray(1.0 / np.float64(count))
 
 
@@ -280,7 +281,7 @@ def _result(call: _Call, loss: Array | None, total: float, count: float, reducti
 def _walk(call: _Call, loss: Array | None, out: Array | None, scale: Array | None) -> float:
     """Fill `loss` and `out`, the gradient times `scale`, block by block; return the sum of the losses."""
     total = 0.0
-    with np.errstate(all="ignore"):
+    with silent():
         for rows, elements in _blocks(call, out):
             block = _Block(call, rows, elements, out, scale)
             losses = block.losses()

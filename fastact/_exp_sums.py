@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ._arithmetic import silent
 from ._contiguous import RowKernelTable
 from ._row_arguments import kept
 from ._row_walk import RowOperands, compute
@@ -47,7 +48,7 @@ def _kernel(name: str, dtype: DType) -> Kernel:
 
 def _prepared(name: str, x: Any, loop: DType) -> Array:
     """Return a part in the dtype of the kernel, rounded to float16 if that is the result's."""
-    with np.errstate(all="ignore"):
+    with silent():
         array = np.asarray(x).astype(loop, copy=False)
         if loop.itemsize == 2:
             array = array.astype(np.float32)
@@ -80,7 +81,7 @@ def combined(pairs: Array, axis: int, temperature: float) -> Array:
     """
     maximum, others = pairs["maximum"], pairs["others"]
     total = np.empty(kept(pairs.shape, (axis,)), PAIR)
-    with np.errstate(all="ignore"):
+    with silent():
         top = maximum.max(axis=axis, keepdims=True)
         weights = FLOAT64.exp((Pair.of(maximum) - top) / temperature)
         rest = weights.copy()
@@ -118,6 +119,6 @@ def finish(
 def log_of_sum(temperature: float, loop: DType, totals: Array) -> Array:
     """Return the logarithm of the sum of exp(x/T) over the rows."""
     maximum = totals["maximum"]
-    with np.errstate(all="ignore"):
+    with silent():
         total = Pair.of(maximum) / temperature + np.log1p(totals["others"])
         return np.where(np.isfinite(maximum), total.hi, maximum).astype(loop)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import _arguments
+from ._arithmetic import silent
 from ._walk import clashes, regions
 from .backends.registry import Kernel, active
 from .elementwise import Pass
@@ -81,7 +82,7 @@ def apart(out: Array, *operands: Any) -> list[Any]:
 
 def reduced(total: float, count: float, reduction: str, dtype: np.dtype[Any]) -> Any:
     """Return a sum, or the mean, as a scalar of `dtype`; the mean of nothing is NaN."""
-    with np.errstate(all="ignore"):
+    with silent():
         value = np.float64(total)
         return (value / count if reduction == "mean" else value).astype(dtype)
 
@@ -104,7 +105,7 @@ def summed(
             kernel.summed(*(a.reshape(-1) if isinstance(a, np.ndarray) else a for a in arrays))
         )
     total = 0.0
-    with np.errstate(all="ignore"):
+    with silent():
         for region in regions(inputs[0].shape, BLOCK):
             total += _summed_block(kernel, len(inputs), region, arrays, out, dtype)
     return total

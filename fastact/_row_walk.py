@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ._arithmetic import silent
 from ._contiguous import MAX_SIZE
 from ._walk import as_slices, clashes, regions
 from .backends.registry import Kernel
@@ -85,7 +86,7 @@ def _run_small(
     dtype = np.dtype(np.float32) if loop.itemsize == 2 else loop
     where = operands.where
     mask = None if where is None else np.ascontiguousarray(where).reshape(three)
-    with np.errstate(all="ignore"):
+    with silent():
         given = [_rounded(array, loop, dtype).reshape(three) for array in operands.inputs]
         given += [_rounded(array, loop, dtype).reshape(rows) for array in operands.row_inputs]
         outputs = [np.empty(three, dtype) for _ in operands.outputs]
@@ -191,7 +192,7 @@ class _Walk:
     def run(self) -> None:
         """Compute everything."""
         # A cast may overflow or meet a NaN; that is expected here, whatever the caller's settings.
-        with np.errstate(all="ignore"):
+        with silent():
             for outer, inner in self._pieces():
                 self._piece(outer, inner)
 

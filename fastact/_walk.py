@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ._arithmetic import silent
 from ._contiguous import MAX_SIZE
 from .backends.registry import Kernel
 
@@ -58,7 +59,7 @@ def compute(kernel: Kernel, loop: DType, operands: Operands) -> list[Array]:
         _run_rows(kernel.rows, views)
     else:
         # A cast may overflow or meet a NaN; that is expected here, whatever the caller's settings.
-        with np.errstate(all="ignore"):
+        with silent():
             _run_blocks(kernel, loop, views)
     return outputs
 
@@ -112,7 +113,7 @@ def _run_in_copy(kernel: Kernel, loop: DType, operands: Operands) -> list[Array]
         results = [x.astype(dtype, order="K") for _ in operands.outputs]
         _run_flat(kernel, Operands(results[:1], results, operands.params, None))
         return results
-    with np.errstate(all="ignore"):
+    with silent():
         x = x.astype(loop, order="K", copy=False)
         results = [x.astype(dtype, order="K") for _ in operands.outputs]
         _run_flat(kernel, Operands(results[:1], results, operands.params, None))

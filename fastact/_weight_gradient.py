@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ._arithmetic import silent
 from ._walk import as_slices, regions
 
 __all__ = ["SUM_BLOCK", "weight_gradient"]
@@ -23,7 +24,7 @@ def weight_gradient(g: Array, x: Array, slope: Array) -> Array:
     shape = (1,) * (x.ndim - slope.ndim) + slope.shape
     shared = tuple(axis for axis, length in enumerate(shape) if length == 1)
     total, lost = np.zeros(shape), np.zeros(shape)
-    with np.errstate(all="ignore"):
+    with silent():
         for region in regions(x.shape, SUM_BLOCK):
             index = as_slices(region, x.ndim)
             # The slope has no part in an output for x >= 0, not even against an infinite g.

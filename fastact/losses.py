@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import _arguments
+from ._arithmetic import silent
 from ._reduction import (
     BLOCK,
     Loss,
@@ -292,7 +293,7 @@ class BinaryCrossEntropy(Loss):
     ) -> float:
         """Write losses, or gradients times `scale`, or both, block by block, and return the sum of the losses."""
         total = 0.0
-        with np.errstate(all="ignore"):
+        with silent():
             for region in regions(p.shape, BLOCK):
                 x, t = p[region].astype(np.float64), target[region].astype(np.float64)
                 w = weight[region] if isinstance(weight, np.ndarray) else weight

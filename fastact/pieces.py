@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from . import _arguments, _override
+from ._arithmetic import silent
 from ._walk import regions
 from .elementwise import FUNCTIONS, Pass
 from .fused import FUSED
@@ -67,7 +68,7 @@ class Maxout:
         )
         if np.may_share_memory(out, apart):
             apart = apart.copy()
-        with np.errstate(all="ignore"):
+        with silent():
             _largest(apart, place, out)
         return out
 
@@ -107,7 +108,7 @@ class Maxout:
         if np.may_share_memory(out, apart) and not _same_place(out, x):
             apart = apart.copy()
         target, _ = _apart("maxout.vjp", out, pieces, axis)
-        with np.errstate(all="ignore"):
+        with silent():
             _give_to_first(np.broadcast_to(g, shape), apart, place, target)
         return out
 

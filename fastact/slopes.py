@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ._arithmetic import silent
 from ._weight_gradient import weight_gradient
 from .elementwise import FUNCTIONS
 
@@ -132,7 +133,7 @@ class PRelu:
         if dweight_out is not None:
             _check_gradient_out(dweight_out, weight.shape)
         dx = _leaky_relu.vjp(g, x, slope, out=dx_out, dtype=dtype)
-        with np.errstate(all="ignore"):
+        with silent():
             if dweight_out is not None:
                 np.copyto(dweight_out, gradient, casting="same_kind")
                 return dx, dweight_out

@@ -64,3 +64,10 @@ def row_kernels(isa: str) -> dict[tuple[str, str, str], RowKernel]:
 
 def set_threads(threads: int) -> None:
     """Set how many threads, the caller included, a large call may use."""
+
+@final
+class Environment:
+    """The floating-point environment of the kernels, for the body of one ``with`` statement."""
+
+    def __enter__(self) -> None: ...
+    def __exit__(self, *_: object) -> None: ...

@@ -89,6 +89,13 @@ cdef extern from "fastact.h":
                      Py_ssize_t end) nogil
 
 
+cdef extern from "environment.h":
+    ctypedef struct fastact_environment:  # of a size that only C knows
+        pass
+    fastact_environment fastact_enter()
+    void fastact_leave(fastact_environment given)
+
+
 cdef extern from *:
     """
     /* In place of __call__, which Cython hands a tuple: 80 ns a call instead of 130. */
@@ -316,6 +323,19 @@ def kernels(str isa):
 
 def set_threads(int threads):
     fastact_set_threads(threads)
+
+
+@cython.final
+cdef class Environment:
+    """The floating-point environment of the kernels, for the body of one ``with`` statement."""
+
+    cdef fastact_environment given
+
+    def __enter__(self):
+        self.given = fastact_enter()
+
+    def __exit__(self, *_):
+        fastact_leave(self.given)
 
 
 cdef class Binding:

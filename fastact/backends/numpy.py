@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import reference, reference_fused, reference_rows
+from .._arithmetic import silent
 from ..fused import FUSED
 from .registry import Kernel
 
@@ -42,7 +43,7 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
     def run(*operands: Any) -> None:
         params = operands[arrays:]
         size = operands[0].size
-        with np.errstate(all="ignore"):
+        with silent():
             for start in range(0, size, BLOCK):
                 part = slice(start, start + BLOCK)
                 compute(
@@ -59,13 +60,13 @@ def _fused_kernel(name: str, pass_: str) -> Kernel:
 
     def run(*operands: Any) -> None:
         size = operands[0].size
-        for start in range(0, size, BLOCK):
-            part = slice(start, start + BLOCK)
-            values = [v[part] if isinstance(v, np.ndarray) else v for v in operands]
-            results = reference_fused.evaluate(
-                name, pass_, *values[:n_in], *values[len(values) - n_params :]
-            )
-            with np.errstate(all="ignore"):
+        with silent():
+            for start in range(0, size, BLOCK):
+                part = slice(start, start + BLOCK)
+                values = [v[part] if isinstance(v, np.ndarray) else v for v in operands]
+                results = reference_fused.evaluate(
+                    name, pass_, *values[:n_in], *values[len(values) - n_params :]
+                )
                 for out, result in zip(values[n_in:], results, strict=False):
                     out[:] = result
 
@@ -128,19 +129,19 @@ def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
         mask, temperature = operands[ends[3] :]
         shape = (*inputs, *outputs)[0].shape
         selected = None if mask is None else np.broadcast_to(mask, shape)
-        for outer, inner in _row_blocks(*shape):
-            block, places = (outer, slice(None), inner), (outer, inner)
-            results = reference_rows.evaluate(
-                name,
-                pass_,
-                *(_rows_last(array[block]) for array in inputs),
-                *(array[places].reshape(-1, 1) for array in row_inputs),
-                mask=None if selected is None else _rows_last(selected[block]),
-                temperature=temperature,
-            )
-            targets = [out[block].swapaxes(1, 2) for out in outputs]
-            targets += [out[places] for out in row_outputs]
-            with np.errstate(all="ignore"):
+        with silent():
+            for outer, inner in _row_blocks(*shape):
+                block, places = (outer, slice(None), inner), (outer, inner)
+                results = reference_rows.evaluate(
+                    name,
+                    pass_,
+                    *(_rows_last(array[block]) for array in inputs),
+                    *(array[places].reshape(-1, 1) for array in row_inputs),
+                    mask=None if selected is None else _rows_last(selected[block]),
+                    temperature=temperature,
+                )
+                targets = [out[block].swapaxes(1, 2) for out in outputs]
+                targets += [out[places] for out in row_outputs]
                 for target, result in zip(targets, results, strict=True):
                     target[...] = result.reshape(target.shape)
 

@@ -1,0 +1,285 @@
+"""What could crash the process, or change results behind the caller's back: each case in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from conftest import BACKENDS, check_python
+
+if "cython" not in BACKENDS:
+    pytest.skip("the extension is not built", allow_module_level=True)
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="uses Linux's own calls")
+
+PRELUDE = """
+import ctypes, os, signal, threading, time
+import numpy as np
+import fastact as fa
+rng = np.random.default_rng(0)
+"""
+
+# --- the number of threads is read once a call ---------------------------------------------------------------
+
+HANDLER = """
+x = rng.standard_normal((250, 200_000), dtype="f4")  # three slices: handlers run in between
+mask, out = rng.random(x.shape) < 0.9, np.empty_like(x)
+fa.set_num_threads(1)
+expected = fa.softmax(x, axis=0, where=mask)
+calls = []
+def handler(*_):
+    calls.append(1)
+    fa.set_num_threads(64)
+signal.signal(signal.SIGALRM, handler)
+for _ in range(3):
+    fa.set_num_threads(1)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    fa.softmax(x, axis=0, where=mask, out=out)
+    assert out.tobytes() == expected.tobytes()
+assert calls
+"""
+
+
+@linux
+def test_a_signal_handler_changes_the_number_of_threads() -> None:
+    check_python(PRELUDE + HANDLER, FASTACT_BACKEND="cython")
+
+
+TOGGLED = """
+x = rng.standard_normal((400_000, 10), dtype="f4")
+target = rng.random(x.shape, dtype="f4")
+def results():
+    return [fa.softmax(x).tobytes(), fa.softmax(x, axis=0).tobytes(),
+            fa.binary_cross_entropy_with_logits(x, target).tobytes()]
+fa.set_num_threads(1)
+expected = results()
+done = threading.Event()
+def toggle():
+    while not done.is_set():
+        fa.set_num_threads(64)
+        fa.set_num_threads(1)
+toggling = threading.Thread(target=toggle)
+toggling.start()
+for _ in range(15):
+    assert results() == expected
+done.set()
+toggling.join()
+"""
+
+
+def test_another_thread_changes_the_number_of_threads() -> None:
+    check_python(PRELUDE + TOGGLED, FASTACT_BACKEND="cython")
+
+
+# --- stacks of 128 KiB, the default of musl -------------------------------------------------------------------
+
+SMALL_STACKS = """
+if os.environ["DEFAULT"]:  # for the pool's threads, too
+    attributes = ctypes.create_string_buffer(64)
+    libc = ctypes.CDLL("libc.so.6")
+    assert libc.pthread_attr_init(attributes) == 0
+    assert libc.pthread_attr_setstacksize(attributes, ctypes.c_size_t(1 << 17)) == 0
+    assert libc.pthread_setattr_default_np(attributes) == 0
+from fastact.rowwise import ROW_FUNCTIONS
+from fastact.elementwise import FUNCTIONS
+fa.set_num_threads(2)
+shapes = [(3, 40), (500, 1000), (2, 300_000), (1000, 500)]
+arrays = [rng.standard_normal(shape, dtype=dtype) for dtype in ("f4", "f8") for shape in shapes]
+def results():
+    found = []
+    for x in arrays:
+        for axis in (0, 1):
+            for f in ROW_FUNCTIONS.values():
+                if f.name != "gumbel_softmax":
+                    found.append(f(x, axis=axis))
+                    found.append(f(x, axis=axis, where=x > -1))
+            found.append(fa.softmax.vjp(x, x, axis=axis))
+        found += fa.binary_cross_entropy_with_logits.value_and_grad(x, np.clip(x, 0, 1))
+        found += fa.gelu.value_and_derivative(x)
+        found.append(fa.softcap(x[:, ::3], 30.0))
+    return [np.asarray(part).tobytes() for part in found]
+expected = None if os.environ["DEFAULT"] else results()
+got = []
+threading.stack_size(1 << 17)
+thread = threading.Thread(target=lambda: got.extend(results()))
+thread.start()
+thread.join()
+assert got == (expected or results())
+"""
+
+
+@linux
+@pytest.mark.parametrize("default", ["", "1"], ids=["caller", "pool"])
+def test_threads_with_little_stack(default: str) -> None:
+    program = PRELUDE + SMALL_STACKS
+    check_python(program, FASTACT_BACKEND="cython", DEFAULT=default, timeout=120)
+
+
+# --- the caller's floating-point environment --------------------------------------------------------------------
+
+ENVIRONMENT = """
+import platform
+np.seterr(all="ignore")
+libm = ctypes.CDLL("libm.so.6")
+default = (ctypes.c_uint32 * 8)()
+assert libm.fegetenv(default) == 0
+x86 = platform.machine() == "x86_64"
+at, status = (7, 0x3F) if x86 else (0, 0)  # the control word of glibc's fenv_t
+MODES = {"flush to zero": 0x8040, "upward": 0x4000} if x86 else {"flush to zero": 1 << 24, "upward": 1 << 22}
+def use(bits):
+    changed = (ctypes.c_uint32 * 8)(*default)
+    changed[at] = default[at] & ~status | bits
+    assert libm.fesetenv(changed) == 0
+def control():
+    now = (ctypes.c_uint32 * 8)()
+    assert libm.fegetenv(now) == 0
+    return now[at] & ~status
+
+from fastact.elementwise import FUNCTIONS
+from fastact.rowwise import ROW_FUNCTIONS
+bits = rng.integers(0, 1 << 32, 300_000, dtype="u4").view("f4")
+x = np.where(np.isfinite(bits), bits, np.float32(1e-40))
+g, half = x[::-1].copy(), x.astype("f2")
+rows, labels = rng.standard_normal((300, 500), dtype="f4") * 30, rng.integers(0, 500, 300)
+share = rng.random(rows.shape, dtype="f4")
+jobs = []
+for f in FUNCTIONS.values():
+    given = {"cap": 1.5} if "cap" in f.parameters else {}
+    for part in (x[:100], x, x[::3], half[:1000], np.float32(1e-40), 1e-310):
+        jobs.append((f.name, lambda f=f, part=part, given=given: f(part, **given)))
+    jobs.append((f.name + ".vjp", lambda f=f, given=given: f.vjp(g, x, **given)))
+for f in ROW_FUNCTIONS.values():
+    if f.name != "gumbel_softmax":
+        for axis in (0, 1):
+            jobs.append((f.name, lambda f=f, axis=axis: f(rows, axis=axis)))
+            jobs.append((f.name, lambda f=f, axis=axis: f(rows[:, ::2], axis=axis, temperature=0.7)))
+for reduction in ("none", "mean", "sum"):
+    for loss, target in ((fa.cross_entropy, labels), (fa.cross_entropy, share),
+                         (fa.binary_cross_entropy_with_logits, share)):
+        jobs.append((loss.name, lambda loss=loss, target=target, reduction=reduction:
+                     loss.value_and_grad(rows, target, reduction=reduction)))
+    jobs.append(("binary_cross_entropy", lambda reduction=reduction:
+                 fa.binary_cross_entropy.value_and_grad(share, share[::-1].copy(), reduction=reduction)))
+jobs.append(("glu", lambda: fa.glu(rows)))
+jobs.append(("swiglu.vjp", lambda: fa.swiglu.vjp(rows, rows, share)))
+jobs.append(("prelu.vjp", lambda: fa.prelu.vjp(share, rows, np.full(500, 0.3, "f4"))))
+jobs.append(("maxout", lambda: fa.maxout(rows, 2)))
+def bits_of(result):
+    return [np.asarray(part).tobytes() for part in (result if isinstance(result, tuple) else (result,))]
+
+# The pool's threads are made by a call in another environment than the ones that follow.
+fa.set_num_threads(2)
+use(MODES["flush to zero"])
+fa.silu(x)
+use(0)
+expected = [bits_of(job()) for _, job in jobs]
+assert expected == [bits_of(job()) for _, job in jobs]
+assert np.count_nonzero((np.abs(fa.identity(x)) < np.finfo("f4").tiny) & (x != 0)) > 1000
+for mode, word in MODES.items():
+    wrong = []
+    for (name, job), bits in zip(jobs, expected, strict=True):
+        use(word)
+        before = control()
+        result = job()
+        after = control()
+        use(0)
+        if after != before or bits_of(result) != bits:
+            wrong.append((name, hex(before), hex(after)))
+    assert not wrong, (mode, wrong)
+"""
+
+
+@linux
+@pytest.mark.skipif(os.uname().machine not in ("x86_64", "aarch64"), reason="knows two processors")
+@pytest.mark.parametrize("backend", ["cython", "numpy"])
+def test_the_callers_floating_point_environment_changes_no_bit_and_stays(backend: str) -> None:
+    check_python(PRELUDE + ENVIRONMENT, FASTACT_BACKEND=backend, timeout=120)
+
+
+# --- where threads may run ------------------------------------------------------------------------------------
+
+PLACED = """
+fa.set_num_threads(2)
+x = np.ones(1 << 18, "f4")
+def run():
+    until = time.monotonic() + 0.3
+    while time.monotonic() < until:
+        fa.relu(x, out=x)
+run()
+tasks = [int(task) for task in os.listdir("/proc/self/task")]
+assert len(tasks) > 1
+one = {min(os.sched_getaffinity(0))}
+for task in tasks:  # what taskset -a does
+    os.sched_setaffinity(task, one)
+run()
+assert all(os.sched_getaffinity(task) == one for task in tasks), list(map(os.sched_getaffinity, tasks))
+"""
+
+
+@linux
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="needs two processors",
+)
+def test_workers_stay_where_they_are_put() -> None:
+    check_python(PRELUDE + PLACED, FASTACT_BACKEND="cython")
+
+
+# --- Ctrl-C -----------------------------------------------------------------------------------------------------
+
+LONG_ROW = """
+x, y = np.zeros((2, 1, 1 << 26, 1), "f4")
+from fastact.backends import cython
+kernel = cython.row_kernel(os.environ["NAME"], "forward", np.dtype("f4"))
+def interrupt(*_): raise KeyboardInterrupt
+signal.signal(signal.SIGALRM, interrupt)
+signal.setitimer(signal.ITIMER_REAL, 0.001)
+try:
+    kernel(x, y, None, 1.0)
+except KeyboardInterrupt:
+    assert y[0, -1, 0] == 0, "the row was finished first"
+else:
+    raise AssertionError("not interrupted")
+"""
+
+
+@linux
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "sparsemax"])
+def test_one_long_row_can_be_interrupted(name: str, threads: int) -> None:
+    check_python(
+        PRELUDE + f"fa.set_num_threads({threads})\n" + LONG_ROW,
+        NAME=name,
+        FASTACT_ISA="baseline",
+        FASTACT_BACKEND="cython",
+    )
+
+
+# --- kernels that Python code makes itself --------------------------------------------------------------------
+
+BY_HAND = """
+from fastact.backends import _native
+kinds = [_native.Kernel, _native.RowKernel, _native.Compiled, _native.Caller, _native.Binding]
+made = 0
+for kind in kinds:
+    for make in (lambda: kind(), lambda: kind.__new__(kind), lambda: object.__new__(kind)):
+        try:
+            one = make()
+        except TypeError:
+            continue
+        made += 1
+        repr(one)
+        for use in (lambda: one(), lambda: one(1, 2), lambda: one.summed(), lambda: one.rows()):
+            try:
+                use()
+            except (TypeError, AttributeError):
+                continue
+            raise AssertionError(f"{kind.__name__} made by hand does something")
+assert made
+"""
+
+
+def test_kernels_made_by_hand_do_nothing() -> None:
+    check_python(PRELUDE + BY_HAND, FASTACT_BACKEND="cython")
