@@ -6,19 +6,18 @@ of a map count as resident until the kernel takes them back, so a 3 GB map shows
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
 import os
-import secrets
-import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from .files import replacing, write
 
 Array = npt.NDArray[Any]
 
@@ -115,80 +114,6 @@ class NpySource:
     def __exit__(self, *exception: object) -> None:
         """Close the file."""
         self.close()
-
-
-@contextlib.contextmanager
-def _blaming(path: Path) -> Iterator[None]:
-    """Name `path` in operating-system errors, which know a temporary name or none."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def write(file: io.FileIO, data: memoryview, target: Path) -> None:
-    """Write all of `data`; an error names `target`."""
-    with _blaming(target):
-        while data:
-            data = data[file.write(data) :]
-
-
-def _sync_directory(directory: Path) -> None:
-    # Not every system lets a directory be opened or synced; the rename itself has happened.
-    with contextlib.suppress(OSError):
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-@contextlib.contextmanager
-def replacing(target: Path) -> Iterator[io.FileIO]:
-    """Open a new file that takes the place of `target` when the ``with`` block succeeds.
-
-    Until then it is called ``<name>.<random>.partial``, in the same directory. Any exception
-    removes it and leaves `target` as it was.
-
-    Parameters
-    ----------
-    target
-        The file to create or replace. A symbolic link is followed.
-
-    Yields
-    ------
-    io.FileIO
-        The new file, empty and unbuffered.
-    """
-    final = Path(os.path.realpath(target))
-    # Renaming over a device such as /dev/null would replace the device itself.
-    if final.exists() and not final.is_file():
-        kind = "a directory" if final.is_dir() else "not a regular file"
-        raise ValueError(f"{target}: is {kind} and cannot be replaced")
-    # 50 characters of at most four bytes keep the name within the usual limit of 255 bytes.
-    partial = final.with_name(f"{final.name[:50]}.{secrets.token_hex(8)}.partial")
-    try:
-        with _blaming(target):
-            file = io.FileIO(partial, "x")
-        with file:
-            yield file
-            with _blaming(target):
-                os.fsync(file.fileno())
-        with _blaming(target):
-            if final.exists():
-                shutil.copymode(final, partial)
-            os.replace(partial, final)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise
-    _sync_directory(final.parent)
-
-
-def write_file(target: Path, data: bytes) -> None:
-    """Create or replace a file by `data`, in one step."""
-    with replacing(target) as file:
-        write(file, memoryview(data), target)
 
 
 def check_alike(sources: Sequence[NpySource]) -> None:

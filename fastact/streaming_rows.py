@@ -18,8 +18,9 @@ import numpy as np
 from . import _exp_sums
 from ._arguments import loop_dtype
 from ._row_arguments import checked_axes, reduced, temperature_of
+from .files import replacing, write
 from .rowwise import RowCall
-from .streaming import BLOCK, Array, NpySource, check_alike, header, replacing, write
+from .streaming import BLOCK, Array, NpySource, check_alike, header
 
 __all__ = ["stream_rows"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ..streaming import write_file
+from ..files import write_file
 from .options import progress_bar
 from .signals import stoppable
 from .subject import Subject, names_argument, param_option
