@@ -10,6 +10,8 @@ import io
 import math
 import os
 import stat
+import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ Array = npt.NDArray[Any]
 # 3 GB of float32 in a tmpfs took 2.5 to 3.2 s with any block from 2**14 to 2**22 elements (2
 # cores); this size keeps all threads busy, and memory below 32 MB.
 BLOCK = 1 << 20
+# NumPy's own limit, which it has no name for.
+MAX_AXES = 64
 
 
 class NpySource:
@@ -64,17 +68,24 @@ class NpySource:
                 if version == (1, 0)
                 else np.lib.format.read_array_header_2_0
             )
-            self.shape, fortran_order, self.dtype = parse(self._file)
+            # NumPy warns of headers from Python 2, which are fine.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.shape, fortran_order, self.dtype = parse(self._file)
         except OSError:
             raise
         # NumPy evaluates the header as Python text: a damaged one raises nearly anything.
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ValueError(f"{self.path}: not a readable .npy file: {reason}") from error
-        if any(length < 0 for length in self.shape):
-            raise ValueError(f"{self.path}: damaged .npy file: its shape is {self.shape}")
         if self.dtype.hasobject:
             raise ValueError(f"{self.path}: holds pickled Python objects, which are not read")
+        if self.dtype.subdtype is not None:
+            raise ValueError(
+                f"{self.path}: holds elements of dtype {self.dtype}, which are no numbers"
+            )
+        if not _may_exist(self.shape, self.dtype):
+            raise ValueError(f"{self.path}: damaged .npy file: its shape {_described(self.shape)}")
         self.size = math.prod(self.shape)
         self.fortran_order = fortran_order and sum(length > 1 for length in self.shape) > 1
         status = os.fstat(self._file.fileno())
@@ -132,8 +143,30 @@ def check_alike(sources: Sequence[NpySource]) -> None:
             )
 
 
-def header(dtype: np.dtype[Any], fortran_order: bool, shape: tuple[int, ...]) -> bytes:
-    """Return what comes before the data in a ``.npy`` file."""
+def _may_exist(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+    """Tell whether NumPy can have an array of this shape: an axis of length 0 makes no other one shorter."""
+    return (
+        len(shape) <= MAX_AXES
+        and all(type(length) is int and length >= 0 for length in shape)
+        and math.prod(filter(None, shape)) * max(1, dtype.itemsize) <= sys.maxsize
+    )
+
+
+def _described(shape: tuple[int, ...]) -> str:
+    if len(shape) > MAX_AXES:
+        return f"has {len(shape)} axes"
+    try:
+        return f"is {shape}"
+    except ValueError:  # the most digits that Python turns into text
+        return "has a length of thousands of digits"
+
+
+def header(
+    target: Path, dtype: np.dtype[Any], fortran_order: bool, shape: tuple[int, ...]
+) -> bytes:
+    """Return what comes before the data in a ``.npy`` file; raise if no array can have this shape."""
+    if not _may_exist(shape, dtype):
+        raise ValueError(f"{target}: no array has the shape of the result, {shape} in {dtype}")
     text = io.BytesIO()
     np.lib.format.write_array_header_1_0(
         text,
@@ -182,9 +215,9 @@ def stream(
     interleaved = fortran_order and results > 1
     stored = np.empty((min(BLOCK, size), results), dtype)
     rows = stored.T if interleaved else stored.reshape(results, -1)
+    out_shape = (results, *shape) if results > 1 else shape
+    head = header(target, dtype, fortran_order, out_shape)
     with replacing(target) as file:
-        out_shape = (results, *shape) if results > 1 else shape
-        head = header(dtype, fortran_order, out_shape)
         write(file, memoryview(head), target)
         for start in range(0, size, BLOCK):
             count = min(BLOCK, size - start)
