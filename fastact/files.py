@@ -11,7 +11,20 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["replacing", "write", "write_file"]
+__all__ = ["discard_unfinished", "replacing", "write", "write_file"]
+
+
+# Partial file -> what writes it, if it is open yet.
+_unfinished: dict[Path, io.FileIO | None] = {}
+
+
+def discard_unfinished() -> None:
+    """Remove the partial files: what is left to do before a process ends at once."""
+    for partial, file in list(_unfinished.items()):
+        with contextlib.suppress(OSError):
+            if file is not None:
+                file.close()
+            partial.unlink()
 
 
 @contextlib.contextmanager
@@ -69,9 +82,11 @@ def replacing(target: Path) -> Iterator[io.FileIO]:
     # 50 characters of at most four bytes keep the name within the usual limit of 255 bytes.
     partial = final.with_name(f"{final.name[:50]}.{secrets.token_hex(8)}.partial")
     mode = 0o666 if old is None else 0o600 & old.st_mode
+    _unfinished[partial] = None
     try:
         with _blaming(target):
             file = io.FileIO(partial, "x", opener=lambda path, flags: os.open(path, flags, mode))
+        _unfinished[partial] = file
         with file:
             yield file
             with _blaming(target):
@@ -84,6 +99,8 @@ def replacing(target: Path) -> Iterator[io.FileIO]:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
+    finally:
+        del _unfinished[partial]
     _sync_directory(final.parent)
 
 

@@ -110,10 +110,10 @@ def refused(words: str, function: str) -> None:
 APPLY = """
 import os, sys
 import numpy as np
-from fastact.cli import main
+from fastact.commands.program import program
 for options in (["relu"], ["softmax"], ["softmax", "--axis=0"], ["softmax", "--axis=none"]):
     print(options, flush=True)  # what does not end is the last line
-    main(["apply", *options, "x.npy", "y.npy"], standalone_mode=False)
+    program.main(["apply", *options, "x.npy", "y.npy"], standalone_mode=False)
     assert str(np.load("y.npy").shape) == sys.argv[1]
     os.unlink("y.npy")
 """
