@@ -280,6 +280,8 @@ def _result(call: _Call, loss: Array | None, total: float, count: float, reducti
 
 def _walk(call: _Call, loss: Array | None, out: Array | None, scale: Array | None) -> float:
     """Fill `loss` and `out`, the gradient times `scale`, block by block; return the sum of the losses."""
+    if not call.classes:
+        return _without_classes(call, loss)
     total = 0.0
     with silent():
         for rows, elements in _blocks(call, out):
@@ -290,6 +292,15 @@ def _walk(call: _Call, loss: Array | None, out: Array | None, scale: Array | Non
                 place = loss[(*rows, ...)]
                 np.copyto(place, losses.reshape(place.shape), casting="unsafe")
     return total
+
+
+def _without_classes(call: _Call, loss: Array | None) -> float:
+    """Do the same for rows without elements, of which there may be 10**15: all have the same loss."""
+    # Class indices have been checked: all rows are ignored.
+    each = 0.0 if call.by_index else math.nan
+    if loss is not None:
+        loss.fill(each)
+    return each * math.prod(call.rows) if 0 not in call.rows else 0.0
 
 
 def _blocks(call: _Call, out: Array | None) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:

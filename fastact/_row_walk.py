@@ -15,6 +15,7 @@ import numpy as np
 
 from ._arithmetic import silent
 from ._contiguous import MAX_SIZE
+from ._row_arguments import kept
 from ._walk import as_slices, clashes, regions
 from .backends.registry import Kernel
 
@@ -54,13 +55,23 @@ def compute(
     float16 is computed in float32 and rounded once. An input that shares memory with an output in any
     way but element by element is copied first.
     """
-    if _is_small_and_plain(axes, operands):
+    if _has_no_results(axes, operands):
+        # A loop over 10**15 rows of nothing would not end.
+        operands = _Layout(operands, axes).allocate(operands, loop)
+    elif _is_small_and_plain(axes, operands):
         return _run_small(kernel, loop, axes, operands)
-    operands = _without_overlap(operands)
-    layout = _Layout(operands, axes)
-    operands = layout.allocate(operands, loop)
-    _Walk(kernel, loop, layout, operands).run()
+    else:
+        operands = _without_overlap(operands)
+        layout = _Layout(operands, axes)
+        operands = layout.allocate(operands, loop)
+        _Walk(kernel, loop, layout, operands).run()
     return [out for out in (*operands.outputs, *operands.row_outputs) if out is not None]
+
+
+def _has_no_results(axes: tuple[int, ...], operands: RowOperands) -> bool:
+    """Tell whether no output has an element; a row without elements may still have a sum."""
+    shape = operands.inputs[-1].shape
+    return 0 in shape and (not operands.row_outputs or 0 in kept(shape, axes))
 
 
 def _is_small_and_plain(axes: tuple[int, ...], operands: RowOperands) -> bool:

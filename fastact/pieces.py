@@ -219,6 +219,8 @@ def _pieces(apart: Array, axis: int) -> list[Array]:
 
 
 def _largest(apart: Array, axis: int, out: Array) -> None:
+    if not out.size:  # of which there may be any number of pieces
+        return
     first, *others = _pieces(apart, axis)
     np.copyto(out, first, casting="unsafe")
     for piece in others:
@@ -227,6 +229,8 @@ def _largest(apart: Array, axis: int, out: Array) -> None:
 
 def _give_to_first(g: Array, apart: Array, axis: int, target: Array) -> None:
     """Write g where the first of the largest pieces is, and 0 elsewhere, block by block."""
+    if not target.size:
+        return
     pieces, targets = _pieces(apart, axis), _pieces(target, axis)
     for region in regions(g.shape, BLOCK):
         largest = np.array(pieces[0][region])

@@ -6,25 +6,28 @@ of a map count as resident until the kernel takes them back, so a 3 GB map shows
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
 import os
-import secrets
-import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+import sys
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .files import replacing, write
+
 Array = npt.NDArray[Any]
 
 # 3 GB of float32 in a tmpfs took 2.5 to 3.2 s with any block from 2**14 to 2**22 elements (2
 # cores); this size keeps all threads busy, and memory below 32 MB.
 BLOCK = 1 << 20
+# NumPy's own limit, which it has no name for.
+MAX_AXES = 64
 
 
 class NpySource:
@@ -65,17 +68,24 @@ class NpySource:
                 if version == (1, 0)
                 else np.lib.format.read_array_header_2_0
             )
-            self.shape, fortran_order, self.dtype = parse(self._file)
+            # NumPy warns of headers from Python 2, which are fine.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.shape, fortran_order, self.dtype = parse(self._file)
         except OSError:
             raise
         # NumPy evaluates the header as Python text: a damaged one raises nearly anything.
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ValueError(f"{self.path}: not a readable .npy file: {reason}") from error
-        if any(length < 0 for length in self.shape):
-            raise ValueError(f"{self.path}: damaged .npy file: its shape is {self.shape}")
         if self.dtype.hasobject:
             raise ValueError(f"{self.path}: holds pickled Python objects, which are not read")
+        if self.dtype.subdtype is not None:
+            raise ValueError(
+                f"{self.path}: holds elements of dtype {self.dtype}, which are no numbers"
+            )
+        if not _may_exist(self.shape, self.dtype):
+            raise ValueError(f"{self.path}: damaged .npy file: its shape {_described(self.shape)}")
         self.size = math.prod(self.shape)
         self.fortran_order = fortran_order and sum(length > 1 for length in self.shape) > 1
         status = os.fstat(self._file.fileno())
@@ -117,80 +127,6 @@ class NpySource:
         self.close()
 
 
-@contextlib.contextmanager
-def _blaming(path: Path) -> Iterator[None]:
-    """Name `path` in operating-system errors, which know a temporary name or none."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def write(file: io.FileIO, data: memoryview, target: Path) -> None:
-    """Write all of `data`; an error names `target`."""
-    with _blaming(target):
-        while data:
-            data = data[file.write(data) :]
-
-
-def _sync_directory(directory: Path) -> None:
-    # Not every system lets a directory be opened or synced; the rename itself has happened.
-    with contextlib.suppress(OSError):
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-@contextlib.contextmanager
-def replacing(target: Path) -> Iterator[io.FileIO]:
-    """Open a new file that takes the place of `target` when the ``with`` block succeeds.
-
-    Until then it is called ``<name>.<random>.partial``, in the same directory. Any exception
-    removes it and leaves `target` as it was.
-
-    Parameters
-    ----------
-    target
-        The file to create or replace. A symbolic link is followed.
-
-    Yields
-    ------
-    io.FileIO
-        The new file, empty and unbuffered.
-    """
-    final = Path(os.path.realpath(target))
-    # Renaming over a device such as /dev/null would replace the device itself.
-    if final.exists() and not final.is_file():
-        kind = "a directory" if final.is_dir() else "not a regular file"
-        raise ValueError(f"{target}: is {kind} and cannot be replaced")
-    # 50 characters of at most four bytes keep the name within the usual limit of 255 bytes.
-    partial = final.with_name(f"{final.name[:50]}.{secrets.token_hex(8)}.partial")
-    try:
-        with _blaming(target):
-            file = io.FileIO(partial, "x")
-        with file:
-            yield file
-            with _blaming(target):
-                os.fsync(file.fileno())
-        with _blaming(target):
-            if final.exists():
-                shutil.copymode(final, partial)
-            os.replace(partial, final)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise
-    _sync_directory(final.parent)
-
-
-def write_file(target: Path, data: bytes) -> None:
-    """Create or replace a file by `data`, in one step."""
-    with replacing(target) as file:
-        write(file, memoryview(data), target)
-
-
 def check_alike(sources: Sequence[NpySource]) -> None:
     """Raise unless all have one shape and one order."""
     *others, last = sources
@@ -207,8 +143,30 @@ def check_alike(sources: Sequence[NpySource]) -> None:
             )
 
 
-def header(dtype: np.dtype[Any], fortran_order: bool, shape: tuple[int, ...]) -> bytes:
-    """Return what comes before the data in a ``.npy`` file."""
+def _may_exist(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+    """Tell whether NumPy can have an array of this shape: an axis of length 0 makes no other one shorter."""
+    return (
+        len(shape) <= MAX_AXES
+        and all(type(length) is int and length >= 0 for length in shape)
+        and math.prod(filter(None, shape)) * max(1, dtype.itemsize) <= sys.maxsize
+    )
+
+
+def _described(shape: tuple[int, ...]) -> str:
+    if len(shape) > MAX_AXES:
+        return f"has {len(shape)} axes"
+    try:
+        return f"is {shape}"
+    except ValueError:  # the most digits that Python turns into text
+        return "has a length of thousands of digits"
+
+
+def header(
+    target: Path, dtype: np.dtype[Any], fortran_order: bool, shape: tuple[int, ...]
+) -> bytes:
+    """Return what comes before the data in a ``.npy`` file; raise if no array can have this shape."""
+    if not _may_exist(shape, dtype):
+        raise ValueError(f"{target}: no array has the shape of the result, {shape} in {dtype}")
     text = io.BytesIO()
     np.lib.format.write_array_header_1_0(
         text,
@@ -257,9 +215,9 @@ def stream(
     interleaved = fortran_order and results > 1
     stored = np.empty((min(BLOCK, size), results), dtype)
     rows = stored.T if interleaved else stored.reshape(results, -1)
+    out_shape = (results, *shape) if results > 1 else shape
+    head = header(target, dtype, fortran_order, out_shape)
     with replacing(target) as file:
-        out_shape = (results, *shape) if results > 1 else shape
-        head = header(dtype, fortran_order, out_shape)
         write(file, memoryview(head), target)
         for start in range(0, size, BLOCK):
             count = min(BLOCK, size - start)

@@ -7,7 +7,10 @@ twice, a part at a time; every other function needs such a slab in memory.
 
 from __future__ import annotations
 
+import errno
+import io
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from . import _exp_sums
-from ._arguments import loop_dtype
 from ._row_arguments import checked_axes, reduced, temperature_of
+from .files import replacing, write
 from .rowwise import RowCall
-from .streaming import BLOCK, Array, NpySource, check_alike, header, replacing, write
+from .streaming import BLOCK, Array, NpySource, check_alike, header
 
 __all__ = ["stream_rows"]
 
@@ -61,13 +64,19 @@ def stream_rows(
     source = sources[0]
     axes = checked_axes(axis, len(source.shape))
     shape = _in_file(source, axes)
-    empty = [np.empty((0,), one.dtype) for one in sources]
-    loop = loop_dtype(function.__qualname__, empty, empty, options.get("dtype"))
+    # What the function makes of no elements tells its dtype, and whether it takes the options.
+    probe = function(*(np.empty(0, one.dtype) for one in sources), axis=0, **options)
+    loop: np.dtype[Any] = probe.dtype
     out_shape = reduced(source.shape, axes, False) if function.reduces else source.shape
     if "rng" in options:  # one generator for all blocks
         options = {**options, "rng": np.random.default_rng(options["rng"])}
+    head = header(target, loop, source.fortran_order, out_shape)
     with replacing(target) as file:
-        head = header(loop, source.fortran_order, out_shape)
+        if not source.size:
+            # Nothing for each of the rows, which may be 10**15, or one number for each.
+            outer, along, inner = shape
+            shape = outer * inner if function.reduces else 0, along, 1
+            _check_room(file, math.prod(out_shape) * loop.itemsize, target)
         write(file, memoryview(head), target)
 
         def put(place: int, result: Array) -> None:
@@ -85,6 +94,14 @@ def stream_rows(
         else:
             _slabs(partial(function, axis=1, **options), sources, shape, put, progress)
     return loop
+
+
+def _check_room(file: io.FileIO, size: int, target: Path) -> None:
+    """Raise at once where `size` bytes do not fit on the disk, instead of filling it first."""
+    if hasattr(os, "fstatvfs"):
+        disk = os.fstatvfs(file.fileno())
+        if size > disk.f_bavail * disk.f_frsize and disk.f_blocks:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
 
 
 def _in_file(source: NpySource, axes: Axes) -> tuple[int, int, int]:

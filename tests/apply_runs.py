@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from click.testing import CliRunner, Result
 
-from fastact.cli import main
+from fastact.commands.program import program
 
 
 def apply(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["apply", *map(str, arguments)])
+    return CliRunner().invoke(program, ["apply", *map(str, arguments)])
 
 
 def succeed(*arguments: object) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import functools
+import operator
 import os
 import signal
 import stat
@@ -17,7 +19,7 @@ import pytest
 
 import fastact as fa
 from apply_runs import fail, same, samples, save, succeed
-from conftest import check_python
+from conftest import check_python, run_python
 from fastact import streaming
 
 resource = pytest.importorskip("resource", reason="the system is not POSIX")
@@ -59,6 +61,111 @@ def test_mode_of_the_output(folder: Path) -> None:
     os.chmod("old.npy", 0o604)
     succeed("relu", "x.npy", "old.npy")
     assert stat.S_IMODE(os.stat("old.npy").st_mode) == 0o604
+
+
+def access_while_written(target: str) -> int:
+    """Return what anybody may do with the partial file, in all moments together."""
+    found = []
+
+    def look(count: int) -> None:
+        (partial,) = Path(target).parent.glob("*.partial")
+        found.append(stat.S_IMODE(partial.stat().st_mode))
+
+    with streaming.NpySource("x.npy") as source:
+        streaming.stream(fa.get("relu"), [source], Path(target), progress=look)
+    return functools.reduce(operator.or_, found)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o604, 0o200, 0o666, None], ids=str)
+def test_access_to_the_partial_file(mode: int | None, folder: Path) -> None:
+    save("x.npy", samples("f4", (3,)))
+    if mode is not None:
+        save("y.npy", np.zeros(3))
+        os.chmod("y.npy", mode)
+    before = os.umask(0o027)
+    try:
+        assert access_while_written("y.npy") & ~(0o640 if mode is None else mode) == 0
+    finally:
+        os.umask(before)
+
+
+AS_ANOTHER = """
+import os, sys, numpy as np
+from pathlib import Path
+import fastact as fa
+from fastact import streaming
+with streaming.NpySource("x.npy") as source:
+    fa.relu(np.ones(3))  # with all that has yet to be read from files
+    os.setgroups([])
+    os.setgid(int(sys.argv[1]))
+    os.setuid(int(sys.argv[1]))
+    streaming.stream(fa.relu, [source], Path("y.npy"))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_owner_and_group(folder: Path) -> None:
+    save("x.npy", samples("f4", (3,)))
+    save("y.npy", np.zeros(3))
+    os.chmod(folder, 0o777)
+    os.chown("y.npy", 1234, 1235)
+    os.chmod("y.npy", 0o664)
+    succeed("relu", "x.npy", "y.npy")
+    status = os.stat("y.npy")
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (1234, 1235, 0o664)
+    # Who may not give a file to that group gives its own group no more than everybody has.
+    check_python(AS_ANOTHER, "1234", FASTACT_BACKEND="numpy")
+    status = os.stat("y.npy")
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (1234, 1234, 0o644)
+    old = Path("y.npy").read_bytes()
+    done = run_python(AS_ANOTHER, "4321", FASTACT_BACKEND="numpy")
+    assert "PermissionError" in done.stderr
+    assert Path("y.npy").read_bytes() == old
+    assert sorted(os.listdir()) == ["x.npy", "y.npy"]
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_read_only_target(linked: bool, folder: Path) -> None:
+    save("x.npy", samples("f4", (3,)))
+    old = save("old.npy", np.zeros(3))
+    os.chmod("old.npy", 0o444)
+    if linked:
+        os.symlink("old.npy", "y.npy")
+    target = "y.npy" if linked else "old.npy"
+    before = sorted(os.listdir())
+    assert f"{target}: is read-only and will not be replaced" in fail("relu", "x.npy", target)
+    assert sorted(os.listdir()) == before
+    same(np.load("old.npy"), old)
+
+
+@pytest.mark.parametrize("first", ["loop.npy", "other.npy"])
+def test_loop_of_symbolic_links(first: str, folder: Path) -> None:
+    save("x.npy", samples("f4", (3,)))
+    os.symlink(first, "loop.npy")
+    os.symlink("loop.npy", "other.npy")
+    words = f"loop.npy: {os.strerror(errno.ELOOP)}"
+    assert words in fail("relu", "x.npy", "loop.npy")
+    assert os.readlink("loop.npy") == first
+    assert words in fail("relu", "loop.npy", "y.npy")
+    assert sorted(os.listdir()) == ["loop.npy", "other.npy", "x.npy"]
+
+
+def test_symbolic_link_to_a_file(folder: Path) -> None:
+    x = save("x.npy", samples("f4", (3,)))
+    os.mkdir("there")
+    save("there/y.npy", np.zeros(9))
+    os.symlink("there/y.npy", "link.npy")
+    os.symlink("link.npy", "y.npy")
+    succeed("relu", "x.npy", "y.npy")
+    assert (os.readlink("y.npy"), os.readlink("link.npy")) == ("link.npy", "there/y.npy")
+    same(np.load("there/y.npy"), fa.get("relu")(x))
+
+
+def test_symbolic_link_into_a_missing_folder(folder: Path) -> None:
+    save("x.npy", samples("f4", (3,)))
+    os.symlink("nowhere/y.npy", "y.npy")
+    assert f"y.npy: {os.strerror(errno.ENOENT)}" in fail("relu", "x.npy", "y.npy")
+    assert os.readlink("y.npy") == "nowhere/y.npy"
 
 
 def test_symbolic_link_stays(folder: Path) -> None:

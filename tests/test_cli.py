@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +17,10 @@ from click.testing import CliRunner, Result
 
 import fastact as fa
 from fastact.backends import registry
-from fastact.cli import main
 from fastact.commands.bench import PLAIN, QUICK
-from fastact.commands.signals import Stopped, stoppable
+from fastact.commands.program import program
 from fastact.elementwise import FUNCTIONS
 
-needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and pipes")
 AVAILABLE = [name for name, state in fa.backends().items() if state == "available"]
 
 
@@ -36,7 +31,7 @@ def numpy_backend() -> Any:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments), prog_name="fastact")
+    return CliRunner().invoke(program, list(arguments), prog_name="fastact")
 
 
 def lines(*arguments: str) -> list[str]:
@@ -127,69 +122,9 @@ def test_wrong_environment(
     assert not os.path.exists(files[1])
 
 
-@needs_posix
-def test_closed_pipe() -> None:
-    command = f"{sys.executable} -m fastact list | head -1"
-    result = subprocess.run(
-        command, shell=True, capture_output=True, text=True, env=environment_with()
-    )
-    assert result.stdout.startswith("function")
-    assert result.stderr == ""
-
-
-@needs_posix
-def test_interrupted() -> None:
-    command = [sys.executable, "-m", "fastact", "bench", "gelu", "--repeat=100000"]
-    running = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment_with(FASTACT_BACKEND="numpy"),
-    )
-    assert running.stdout is not None
-    running.stdout.readline()
-    running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=20)
-    assert running.returncode == 130
-    assert errors.strip() == "fastact: interrupted"
-
-
 def test_unexpected_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fastact.commands.info.platform", None)
     assert isinstance(run("info").exception, AttributeError)
-
-
-@needs_posix
-def test_first_signal_raises_and_others_wait() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(Stopped, match="stopped by SIGTERM") as stopped, stoppable():
-        try:
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(5)
-        finally:
-            os.kill(os.getpid(), signal.SIGINT)
-    assert stopped.value.status == 143
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
-@needs_posix
-def test_swallowed_signals_are_raised_again() -> None:
-    with pytest.raises(Stopped, match="stopped by SIGHUP"), stoppable() as check:
-        check()
-        with contextlib.suppress(Stopped):
-            os.kill(os.getpid(), signal.SIGHUP)
-        check()
-
-
-@needs_posix
-def test_ignored_signals_stay_ignored() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with stoppable():
-            os.kill(os.getpid(), signal.SIGHUP)
-    finally:
-        signal.signal(signal.SIGHUP, before)
 
 
 # --- info and list -------------------------------------------------------------------------------

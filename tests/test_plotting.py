@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 import fastact as fa
 from conftest import IMPORTED, check_python, required, run_python
-from fastact.cli import main
+from fastact.commands.program import program
 from fastact.elementwise import FUNCTIONS
 
 pytest.importorskip("matplotlib", reason="pictures need the extra `plot`")
@@ -47,7 +47,7 @@ def photo(tmp_path: Path) -> Path:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["plot", *arguments], prog_name="fastact")
+    return CliRunner().invoke(program, ["plot", *arguments], prog_name="fastact")
 
 
 def curves(axes: Any) -> list[tuple[np.ndarray, np.ndarray]]:

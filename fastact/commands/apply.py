@@ -28,7 +28,6 @@ from .options import (
     pass_option,
     progress_bar,
 )
-from .signals import stoppable
 
 
 @click.command()
@@ -104,7 +103,6 @@ def apply(
     paths = _inputs(pass_, source, grad)
     _refuse_input_as_output(paths, target)
     with contextlib.ExitStack() as stack:
-        check = stack.enter_context(stoppable())
         if threads is not None:
             stack.callback(set_num_threads, get_num_threads())
             set_num_threads(threads)
@@ -112,12 +110,7 @@ def apply(
             stack.enter_context(use_backend(backend))
         sources = [stack.enter_context(NpySource(path)) for path in paths]
         start = time.perf_counter()
-        bar = stack.enter_context(progress_bar(function.name, sources[-1].size, progress))
-
-        def advance(count: int) -> None:
-            check()
-            bar.update(count)
-
+        advance = stack.enter_context(progress_bar(function.name, sources[-1].size, progress))
         result = run(sources, target, progress=advance)
         shape = " x ".join(map(str, sources[-1].shape)) or "()"
         click.echo(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ import click
 from ..elementwise import Elementwise
 from ..lookup import get
 from ..rowwise import RowFunction
+from .process import cleaned_up_by
 
 PASSES = ("forward", "derivative", "vjp", "value_and_derivative", "vjp_from_output")
 FLOATS = ("float16", "float32", "float64")
@@ -97,12 +99,15 @@ def align(texts: Sequence[str], widths: Sequence[int]) -> str:
     ).rstrip()
 
 
-def progress_bar(name: str, total: int, wanted: bool | None = None) -> Any:
-    """Return a bar on stderr: at once, never, or when it is worth it."""
+@contextlib.contextmanager
+def progress_bar(
+    name: str, total: int, wanted: bool | None = None
+) -> Iterator[Callable[[int], object]]:
+    """Show a bar on stderr, at once, never, or when it is worth it; yields what moves it on."""
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     terminal = sys.stderr.isatty()
-    return tqdm(
+    bar = tqdm(
         desc=name,
         total=total,
         unit="",
@@ -113,3 +118,5 @@ def progress_bar(name: str, total: int, wanted: bool | None = None) -> Any:
         delay=0 if terminal or wanted else 2,
         mininterval=0.1 if terminal else 1,
     )
+    with bar, cleaned_up_by(bar.close):
+        yield bar.update

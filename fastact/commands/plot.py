@@ -10,9 +10,8 @@ from typing import Any
 
 import click
 
-from ..streaming import write_file
+from ..files import write_file
 from .options import progress_bar
-from .signals import stoppable
 from .subject import Subject, names_argument, param_option
 
 # Matplotlib has more, of which one needs a TeX and others are pixels without a header.
@@ -55,8 +54,7 @@ def plot(
             raise click.UsageError(
                 "--all draws every function as it is; leave out NAMES and --param"
             )
-        with stoppable():
-            return _draw_all(output or Path("gallery"), image)
+        return _draw_all(output or Path("gallery"), image)
     if not names:
         raise click.UsageError("name the function to draw, several, or --all")
     if image is not None and len(names) > 1:
@@ -69,12 +67,11 @@ def plot(
     from .. import plotting  # Matplotlib takes half a second
 
     drawn = [(subject.function, subject.options) for subject in subjects]
-    with stoppable():
-        if len(drawn) == 1:
-            function, options = drawn[0]
-            _save(plotting.panels(function, image=image, **options), target)
-        else:
-            _save(plotting.compare(*drawn), target)
+    if len(drawn) == 1:
+        function, options = drawn[0]
+        _save(plotting.panels(function, image=image, **options), target)
+    else:
+        _save(plotting.compare(*drawn), target)
     click.echo(target)
 
 
@@ -97,8 +94,8 @@ def _draw_all(folder: Path, image: Path | None) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     every = plotting.gallery()
-    with progress_bar("plot", len(every)) as bar:
+    with progress_bar("plot", len(every)) as advance:
         for name, options in every.items():
             _save(plotting.panels(name, image=image, **options), folder / f"{name}.png")
-            bar.update()
+            advance(1)
     click.echo(f"{folder}: {len(every)} pictures")
