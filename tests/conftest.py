@@ -179,6 +179,14 @@ def check_python(source: str, *arguments: str, timeout: float = 60, **variables:
     return done.stdout
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep compiled kernels from run to run with pytest's own cache, apart from what the user has."""
+    if hasattr(config, "cache") and "NUMBA_CACHE_DIR" not in os.environ:
+        os.environ["NUMBA_CACHE_DIR"] = str(config.cache.mkdir("numba"))
+        if "numba" in sys.modules:
+            sys.modules["numba"].config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that accepts what the emitters write now."""
     parser.addoption("--write-golden", action="store_true", help="accept what the emitters write")
