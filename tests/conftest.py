@@ -180,7 +180,9 @@ def check_python(source: str, *arguments: str, timeout: float = 60, **variables:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep compiled kernels from run to run with pytest's own cache, apart from what the user has."""
+    """Stop where nothing was built; keep compiled kernels with pytest's own cache, apart from the user's."""
+    if message := registry.not_built():
+        raise pytest.UsageError(message)
     if hasattr(config, "cache") and "NUMBA_CACHE_DIR" not in os.environ:
         os.environ["NUMBA_CACHE_DIR"] = str(config.cache.mkdir("numba"))
         if "numba" in sys.modules:
