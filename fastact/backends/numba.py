@@ -52,7 +52,7 @@ def why_unavailable() -> str | None:
 @cache
 def _why_unavailable() -> str | None:
     if find_spec(_KERNELS) is None:
-        return "its kernels have not been generated; install the package (pip install .) to do so"
+        return "its kernels have not been generated; build the package (pip install -e .) to do so"
     if find_spec("numba") is None:
         return "Numba is not installed (pip install numba)"
     try:
