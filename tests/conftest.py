@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -184,9 +185,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if message := registry.not_built():
         raise pytest.UsageError(message)
     if hasattr(config, "cache") and "NUMBA_CACHE_DIR" not in os.environ:
-        os.environ["NUMBA_CACHE_DIR"] = str(config.cache.mkdir("numba"))
-        if "numba" in sys.modules:
-            sys.modules["numba"].config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
+        with suppress(OSError):
+            os.environ["NUMBA_CACHE_DIR"] = folder = str(config.cache.mkdir("numba"))
+            if "numba" in sys.modules:
+                sys.modules["numba"].config.CACHE_DIR = folder
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

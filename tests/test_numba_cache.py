@@ -122,16 +122,25 @@ def test_two_clones_share_a_folder(edited: str, copied: Path, tmp_path: Path) ->
 
 
 def test_parallel_and_serial_are_told_apart(ready: Path, tmp_path: Path) -> None:
-    script = """
-from numba import types
-from fastact.backends import numba_row_loops as loops
-from fastact.backends.numba_compile import compiled as compile
+    (tmp_path / "counting.py").write_text(
+        "from numba import prange\n"
+        "def count(out):\n"
+        "    for i in prange(out.size):\n"
+        "        out[i] = i\n"
+    )
+    script = f"""
+sys.path.append({str(tmp_path)!r})
+from counting import count
+from numba import njit, types
+from fastact.backends.numba_cache import DiskCache
 for parallel in (False, True):
+    dispatcher = njit(parallel=parallel)(count)
+    dispatcher._cache = DiskCache(count, dispatcher.targetoptions)
     with compiled() as events:
-        compile(loops.launch, (*[types.intp] * 8, types.float64), parallel=parallel)
+        dispatcher.compile(types.none(types.float64[::1]))
     print(len(events.buffer) > 0)
 """
-    cold = {"NUMBA_CACHE_DIR": str(tmp_path)}
+    cold = {"NUMBA_CACHE_DIR": str(tmp_path / "cold")}
     assert run_in(ready, script, **cold).split() == ["True", "True"]
     assert run_in(ready, script, **cold).split() == ["False", "False"]
 

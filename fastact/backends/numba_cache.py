@@ -91,7 +91,7 @@ def _refuse_if_shared(status: os.stat_result, path: Path) -> None:
 
 
 class DiskCache(_Cache):  # type: ignore[misc]
-    """What a dispatcher asks for compiled code and hands it to; it never raises.
+    """What a dispatcher asks for compiled code and hands it to. A call never fails because of it.
 
     A file is named after the digest of all that its code depends on, so that clones, versions,
     processors and options can share the folder, and begins with a digest of that and of its content: of
