@@ -10,12 +10,18 @@ from typing import Any
 import pytest
 
 import fastact as fa
+from fastact.backends.registry import not_built
 from pictures import save
 
 ASKED = os.environ.get("FASTACT_BACKEND", "auto")
 AVAILABLE = [name for name, state in fa.backends().items() if state == "available"]
 # What a run showed, printed at the end: shares of seeds and errors, whether they passed or not.
 SEEN: dict[str, str] = {}
+
+
+def pytest_configure() -> None:
+    if ASKED == "auto" and (message := not_built()):
+        raise pytest.UsageError(message)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,17 @@ def check_python(source: str, *arguments: str, timeout: float = 60, **variables:
     done = run_python(source, *arguments, timeout=timeout, **variables)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Stop where nothing was built; keep compiled kernels with pytest's own cache, apart from the user's."""
+    if message := registry.not_built():
+        raise pytest.UsageError(message)
+    if hasattr(config, "cache") and "NUMBA_CACHE_DIR" not in os.environ:
+        with suppress(OSError):
+            os.environ["NUMBA_CACHE_DIR"] = folder = str(config.cache.mkdir("numba"))
+            if "numba" in sys.modules:
+                sys.modules["numba"].config.CACHE_DIR = folder
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

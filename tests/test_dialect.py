@@ -57,7 +57,7 @@ def test_golden(target: str, request: pytest.FixtureRequest) -> None:
     text = (
         emit_c.header(traced, Path(__file__).parent.parent) + emit_c.rows(traced)
         if target == "c"
-        else emit_numba.module(traced, "(golden)")
+        else emit_numba.module(traced)
     )
     text = re.sub(r"#line \d+", "#line N", text)  # this file may grow above the sample
     golden = GOLDEN / f"sample.{target}.txt"

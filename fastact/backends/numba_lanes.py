@@ -21,7 +21,7 @@ _MANTISSA_BITS: Final = {ir.FloatType(): (32, 23), ir.DoubleType(): (64, 52)}
 
 
 def _vector_bytes() -> int:
-    """Return two registers of the processor that is compiled for. Numba's cache tells one processor from another."""
+    """Return two registers of the processor that is compiled for, which is part of the cache's key."""
     _, _, features = cpu_target.target_context.codegen().magic_tuple()
     has = features.split(",")
     return 128 if "+avx512f" in has else 64 if "+avx" in has else 32

@@ -2,8 +2,7 @@
 
 Compiling a kernel with ``parallel=True`` costs 0.3-0.9 s, and every kernel would pay it. These
 functions pay it once for each list of argument types: they are handed the address of a kernel that
-was compiled serially (0.1 s) and call it on slices. What they are compiled from stands in this file
-alone, because Numba's disk cache notices changes in the file of the compiled function only.
+was compiled serially (0.1 s) and call it on slices.
 
 `inputs`, `outputs` and `params` are tuples, one after the other the arguments of the kernel.
 """

@@ -1,8 +1,7 @@
 """What drives the row kernels: which rows go through which phases, in whole or in parts, on all threads.
 
-A kernel is handed over by its address, so these functions are compiled once for all kernels. What they are compiled
-from stands in this file alone, because Numba's disk cache notices changes in the file of the compiled function only.
-For the same reason each is in one piece: Numba spends as long on the smallest function that it calls.
+A kernel is handed over by its address, so these functions are compiled once for all kernels. Each is in one piece,
+because Numba spends as long on the smallest function that it calls.
 
 A *task* is what has its values of the row in one set of slots: up to a vector of rows. A vector goes along a row where
 the axis is the last one. It goes across rows where it is not, and where rows are so short that they are transposed

@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from .. import __version__
-from ..backends.registry import active, backends, get_backend, use_backend
+from ..backends.registry import active, backends, get_backend, not_built, use_backend
 from ..threads import cgroup_limit, get_num_threads
 
 # Besides its own variables, those that change what it chooses.
@@ -34,6 +34,8 @@ def _rows() -> Iterator[tuple[str, str]]:
     chosen = os.environ.get("FASTACT_BACKEND")
     asked = f"FASTACT_BACKEND={chosen}" if chosen else "the first of these that is available"
     yield "backend", f"{get_backend()} ({asked})"
+    if message := not_built():
+        yield "  why", message
     for name, state in backends().items():
         yield f"  {name}", state
         if state == "available":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from itertools import groupby
 from pathlib import Path
 
@@ -20,7 +19,7 @@ ELEMENTWISE: dict[str, Declaration] = {**TABLE, **FUSED}
 
 
 def write(path: Path, text: str) -> None:
-    """Write `path` unless it holds `text` already: a new time stamp would empty Numba's cache, and compile C again."""
+    """Write `path` unless it holds `text` already: a new time stamp would compile C again."""
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
 
@@ -39,24 +38,14 @@ def write_c(directory: Path) -> None:
 def write_numba(directory: Path) -> None:
     """Write the package of Numba kernels, a module for each function."""
     directory.mkdir(parents=True, exist_ok=True)
-    stamp = stamp_of("numba_ops")
     write(
         directory / "__init__.py",
         '"""Kernels emitted from the tables, a module for each function."""\n',
     )
     for name, group in groupby(kernels(ELEMENTWISE), key=lambda kernel: kernel.name):
-        write(directory / f"{name}.py", emit_numba.module(group, stamp))
-    stamp = stamp_of("numba_lanes", "numba_ops", "numba_row_kernel", "numba_row_loops")
+        write(directory / f"{name}.py", emit_numba.module(group))
     for name, rows in groupby(row_kernels(ROWS), key=lambda kernel: kernel.name):
-        write(directory / f"rows_{name}.py", emit_numba_rows.module(rows, stamp))
-
-
-def stamp_of(*modules: str) -> str:
-    """Return what tells one state of some modules of backends/ from another."""
-    digest = hashlib.sha256()
-    for module in modules:
-        digest.update((PACKAGE / "backends" / f"{module}.py").read_bytes())
-    return digest.hexdigest()[:16]
+        write(directory / f"rows_{name}.py", emit_numba_rows.module(rows))
 
 
 def write_stub(directory: Path) -> None:

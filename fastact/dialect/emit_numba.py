@@ -113,13 +113,13 @@ class Module:
             return self.constant(kernel.dtype, node.value)
         return self.names.get(node, node.op)
 
-    def text(self, declaration: Declaration, cost: str, stamp: str) -> str:
+    def text(self, declaration: Declaration, cost: str) -> str:
         arrays = {
             pass_: "i" * len(inputs) + "o" * len(outputs)
             for pass_, (inputs, outputs) in declaration.signatures.items()
         }
         head = [
-            f"# Emitted from fastact/activations.py for numba_ops.py {stamp}.",
+            "# Emitted from fastact/activations.py for numba_ops.py.",
             "import numpy as np",
             "",
             "from ..numba_ops import (",
@@ -134,10 +134,10 @@ class Module:
         return "\n".join((*head, *self.lines)) + "\n"
 
 
-def module(kernels: Iterable[Kernel], stamp: str) -> str:
-    """The module that holds `kernels`, all of one activation. `stamp` tells one state of numba_ops.py from another."""
+def module(kernels: Iterable[Kernel]) -> str:
+    """The module that holds `kernels`, all of one activation."""
     result = Module()
     kernels = list(kernels)
     for kernel in kernels:
         result.add(kernel)
-    return result.text(kernels[0].declaration, kernels[0].cost, stamp)
+    return result.text(kernels[0].declaration, kernels[0].cost)

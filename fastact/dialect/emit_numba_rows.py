@@ -11,12 +11,12 @@ from .row_kernels import Piece, RowKernel
 METHODS = {"and": "both", "or": "either", "not": "opposite"}
 
 
-def module(kernels: Iterable[RowKernel], stamp: str) -> str:
-    """The module that holds `kernels`, all of one row function. `stamp` tells one state of its imports from another."""
+def module(kernels: Iterable[RowKernel]) -> str:
+    """The module that holds `kernels`, all of one row function."""
     kernels = list(kernels)
     defaults = "".join(f"{number(value)}, " for value in kernels[0].declaration.defaults)
     text = [
-        f"# Emitted from fastact/rows.py for numba_lanes.py and numba_row_kernel.py {stamp}.",
+        "# Emitted from fastact/rows.py for numba_lanes.py and numba_row_kernel.py.",
         "from ..numba_row_kernel import row_kernel",
         "",
         f"DEFAULTS = ({defaults})",
