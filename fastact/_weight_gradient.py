@@ -29,7 +29,10 @@ def weight_gradient(g: Array, x: Array, slope: Array) -> Array:
             # The slope has no part in an output for x >= 0, not even against an infinite g.
             part = np.where(x[index] >= 0, 0.0, np.multiply(g[index], x[index], dtype=np.float64))
             # The ellipsis keeps what has no axes an array, to be added to in place.
-            held = (*[slice(None) if a in shared else index[a] for a in range(x.ndim)], ...)
+            held: tuple[Any, ...] = (
+                *(slice(None) if a in shared else index[a] for a in range(x.ndim)),
+                ...,
+            )
             _add(total[held], lost[held], part.sum(axis=shared, keepdims=True))
         return np.where(np.isfinite(lost), total + lost, total)
 
