@@ -134,7 +134,7 @@ class Pair:
 def difference_over(x: Any, y: Any, divisor: float) -> Pair:
     """Return (x - y)/divisor, which may be in range where x - y is not."""
     half = 0.5 if divisor > 1.0 else 1.0
-    difference = Pair.of(x * half) - y * half
+    difference: Pair = Pair.of(x * half) - y * half
     return difference / (divisor * half)
 
 
