@@ -237,7 +237,12 @@ class _Walk:
         return max(1, MASK_BYTES // one) if one <= MASK_BYTES else 0
 
     def _is_ready(self, array: Array) -> bool:
-        return array.dtype == self.dtype and array.flags.c_contiguous and array.flags.aligned
+        """Tell whether a kernel may have the array itself; what is to be rounded to float16 is copied."""
+        return (
+            array.dtype == self.dtype == self.loop
+            and array.flags.c_contiguous
+            and array.flags.aligned
+        )
 
     def _piece(self, outer: Index, inner: Index) -> None:
         # The ellipsis keeps what has no axes an array.
