@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from . import _arguments
 from ._arithmetic import silent
-from ._reduction import Loss, apart, check_g, check_reduction, reduced
+from ._reduction import Loss, apart, check_g, check_reduction, loss_dtype, reduced
 from ._walk import as_slices, regions
 from .backends.registry import active, row_kernel
 
@@ -83,7 +83,7 @@ class CrossEntropy(Loss):
     Returns
     -------
     scalar or ndarray
-        float16, float32 or float64 as x is.
+        float16, float32 or float64: what x and a distribution promote to.
 
     Raises
     ------
@@ -184,7 +184,7 @@ class CrossEntropy(Loss):
         """
         label = f"{self.name}.vjp"
         check_reduction(label, reduction)
-        call = _checked(label, x, target, axis, ignore_index, label_smoothing, weight)
+        call = _checked(label, x, target, axis, ignore_index, label_smoothing, weight, g)
         g = check_g(label, g, call.rows, reduction)
         out = _arguments.target_for(label, out, call.x.shape, call.loop)
         call.x, call.target, g = apart(out, call.x, call.target, g)
@@ -198,16 +198,18 @@ class CrossEntropy(Loss):
 
 
 def _checked(
-    label: str, x: Any, target: Any, axis: int, ignored: int, smoothing: float, weight: Any
+    label: str, x: Any, target: Any, axis: int, ignored: int, smoothing: float, weight: Any, *g: Any
 ) -> _Call:
-    given, x, target = x, _arguments.real_array(label, x), np.asarray(target)
-    loop = _arguments.loop_dtype(label, (given,), (x,), None)
+    given = *g, x, target
+    gradient = [_arguments.real_array(label, value) for value in g]
+    x, target = _arguments.real_array(label, x), np.asarray(target)
     axis = normalize_axis_index(axis, x.ndim)
     if target.dtype.kind not in "iuf":
         raise TypeError(
             f"{label}() takes class indices or a floating-point distribution as target, "
             f"not dtype {target.dtype}"
         )
+    loop = loss_dtype(label, given, (*gradient, x, target))
     smoothing, by_index = float(smoothing), target.dtype.kind in "iu"
     if not 0.0 <= smoothing <= 1.0:
         raise ValueError(f"{label}(): label_smoothing={smoothing} is not between 0 and 1")
@@ -318,7 +320,9 @@ def _work_dtype(loop: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _ready(array: Array, loop: np.dtype[Any]) -> bool:
-    return array.dtype == _work_dtype(loop) and array.flags.c_contiguous and array.flags.aligned
+    """Tell whether a kernel may have the array itself; what is to be rounded to float16 is copied."""
+    dtype = array.dtype == _work_dtype(loop) == loop
+    return dtype and array.flags.c_contiguous and array.flags.aligned
 
 
 class _Block:
@@ -371,7 +375,7 @@ class _Block:
     def _place(self) -> Array:
         """Return where the kernel writes the gradient: where it belongs, if that is contiguous memory."""
         assert self.out is not None
-        if self.out.dtype == self.dtype and self.out.flags.c_contiguous and self.out.flags.aligned:
+        if _ready(self.out, self.call.loop):
             place: Array = self.out.reshape(self.shape)
             return place
         return np.empty(self.shape, self.dtype)
@@ -382,6 +386,7 @@ class _Block:
         if ignored is not None and (spoiled := ignored & ~np.isfinite(statistic)).any():
             np.copyto(gradient, 0.0, where=spoiled[:, None, :])
         if not np.may_share_memory(gradient, self.out):
+            gradient = gradient.astype(self.call.loop, copy=False)
             np.copyto(self.out, gradient.reshape(self.out.shape), casting="unsafe")
 
     def _indices(self) -> tuple[Array, Array, Array]:

@@ -16,7 +16,7 @@ from ._contiguous import RowKernelTable
 from ._row_arguments import kept
 from ._row_walk import RowOperands, compute
 from .backends.registry import Kernel, active
-from .mathematics import FLOAT64, Pair
+from .mathematics import FLOAT64, Pair, difference_over
 
 __all__ = ["FINISHES", "PAIR", "combined", "finish", "log_of_sum", "statistic"]
 
@@ -83,7 +83,7 @@ def combined(pairs: Array, axis: int, temperature: float) -> Array:
     total = np.empty(kept(pairs.shape, (axis,)), PAIR)
     with silent():
         top = maximum.max(axis=axis, keepdims=True)
-        weights = FLOAT64.exp((Pair.of(maximum) - top) / temperature)
+        weights = FLOAT64.exp(difference_over(maximum, top, temperature))
         rest = weights.copy()
         np.put_along_axis(rest, np.argmax(maximum, axis=axis, keepdims=True), 0.0, axis=axis)
         # A part of -inf alone, or with nothing that counts, adds nothing.

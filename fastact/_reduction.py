@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ __all__ = [
     "apart",
     "check_g",
     "check_reduction",
+    "loss_dtype",
     "matching",
     "reduced",
     "summed",
@@ -43,6 +45,15 @@ class Loss:
 
     def __reduce__(self) -> str:
         return self.name
+
+
+def loss_dtype(label: str, data: Sequence[Any], arrays: Sequence[Array]) -> np.dtype[Any]:
+    """Return the dtype of a loss and of its gradient, by NumPy's rules for its operands.
+
+    The target comes last; integers and booleans are labels in it, and adapt to the others as weights do.
+    """
+    count = len(arrays) - (arrays[-1].dtype.kind != "f")
+    return _arguments.loop_dtype(label, data[:count], arrays[:count], None)
 
 
 def check_reduction(label: str, reduction: str) -> None:
@@ -98,8 +109,10 @@ def summed(
     kernel = function.kernels[active()][dtype]
     assert kernel is not None
     arrays = [*inputs, *([] if out is None else [out]), *params]
-    if hasattr(kernel, "summed") and all(
-        _flat(a, dtype) for a in arrays if isinstance(a, np.ndarray)
+    if (
+        hasattr(kernel, "summed")
+        and dtype == loop
+        and all(_flat(a, dtype) for a in arrays if isinstance(a, np.ndarray))
     ):
         return float(
             kernel.summed(*(a.reshape(-1) if isinstance(a, np.ndarray) else a for a in arrays))
@@ -107,7 +120,7 @@ def summed(
     total = 0.0
     with silent():
         for region in regions(inputs[0].shape, BLOCK):
-            total += _summed_block(kernel, len(inputs), region, arrays, out, dtype)
+            total += _summed_block(kernel, len(inputs), region, arrays, out, loop)
     return total
 
 
@@ -116,16 +129,22 @@ def _flat(array: Array, dtype: np.dtype[Any]) -> bool:
 
 
 def _summed_block(
-    kernel: Kernel, n_in: int, region: Any, arrays: list[Any], out: Array | None, dtype: Any
+    kernel: Kernel, n_in: int, region: Any, arrays: list[Any], out: Array | None, loop: Any
 ) -> float:
-    """Return the sum over one region, whose operands are copied where they are not flat."""
+    """Return the sum over one region, whose operands are copied where they are not flat.
+
+    They are cast to `loop` first, and the second output is: float16 is only computed in float32.
+    """
+    dtype = np.dtype(np.float64 if loop.itemsize == 8 else np.float32)
     parts = [a[region] if isinstance(a, np.ndarray) else a for a in arrays]
     flat = [
-        np.ascontiguousarray(a, dtype).reshape(-1) if isinstance(a, np.ndarray) else a
+        np.ascontiguousarray(a.astype(loop, copy=False), dtype).reshape(-1)
+        if isinstance(a, np.ndarray)
+        else a
         for a in parts
     ]
     losses = np.empty(flat[0].size, dtype)
     kernel(*flat[:n_in], losses, *flat[n_in:])
     if out is not None and not np.may_share_memory(flat[n_in], parts[n_in]):
-        parts[n_in][...] = flat[n_in].reshape(parts[n_in].shape)
+        parts[n_in][...] = flat[n_in].astype(loop, copy=False).reshape(parts[n_in].shape)
     return float(np.add.reduce(losses, dtype=np.float64))

@@ -48,9 +48,15 @@ class RowOperands(NamedTuple):
 
 
 def compute(
-    kernel: Kernel, loop: DType, axes: tuple[int, ...], operands: RowOperands
+    kernel: Kernel,
+    loop: DType,
+    axes: tuple[int, ...],
+    operands: RowOperands,
+    in_order: bool = False,
 ) -> list[Array]:
     """Run `kernel` over the rows along `axes` and return the outputs, then the values for each row.
+
+    The elements of a row come in the order in which they lie in memory, or `in_order` of their indices.
 
     float16 is computed in float32 and rounded once. An input that shares memory with an output in any
     way but element by element is copied first.
@@ -62,7 +68,7 @@ def compute(
         return _run_small(kernel, loop, axes, operands)
     else:
         operands = _without_overlap(operands)
-        layout = _Layout(operands, axes)
+        layout = _Layout(operands, axes, in_order)
         operands = layout.allocate(operands, loop)
         _Walk(kernel, loop, layout, operands).run()
     return [out for out in (*operands.outputs, *operands.row_outputs) if out is not None]
@@ -133,14 +139,14 @@ def _without_overlap(operands: RowOperands) -> RowOperands:
 class _Layout:
     """The axes in the order outer, reduced, inner; those of length 1 are left out."""
 
-    def __init__(self, operands: RowOperands, axes: tuple[int, ...]) -> None:
+    def __init__(self, operands: RowOperands, axes: tuple[int, ...], in_order: bool) -> None:
         # y, not g: a gradient is often one number, broadcast.
         leader = next((out for out in operands.outputs if out is not None), operands.inputs[-1])
         self.shape = leader.shape
         self._single = [axis for axis, length in enumerate(self.shape) if length == 1]
         order = [axis for axis, length in enumerate(self.shape) if length != 1]
         order.sort(key=lambda axis: -abs(leader.strides[axis]))
-        self.reduced = [axis for axis in order if axis in axes]
+        self.reduced = [axis for axis in (sorted(order) if in_order else order) if axis in axes]
         kept = [axis for axis in order if axis not in axes]
         # Kept axes after the last reduced one are the inner ones.
         first_inner = len(order)
@@ -243,7 +249,12 @@ class _Walk:
         return max(1, MASK_BYTES // one) if one <= MASK_BYTES else 0
 
     def _is_ready(self, array: Array) -> bool:
-        return array.dtype == self.dtype and array.flags.c_contiguous and array.flags.aligned
+        """Tell whether a kernel may have the array itself; what is to be rounded to float16 is copied."""
+        return (
+            array.dtype == self.dtype == self.loop
+            and array.flags.c_contiguous
+            and array.flags.aligned
+        )
 
     def _piece(self, outer: Index, inner: Index) -> None:
         # The ellipsis keeps what has no axes an array.

@@ -53,9 +53,11 @@ def compute(kernel: Kernel, loop: DType, operands: Operands) -> list[Array]:
     if _is_small_and_plain(operands):
         return _run_in_copy(kernel, loop, operands)
     outputs, views = _collapse(loop, _without_overlap(operands))
-    if views.where is None and _ready(views, _compute_dtype(loop)):
+    # What a float16 loop computes in float32 is rounded on the way in and out: that takes a copy.
+    direct = views.where is None and loop.itemsize > 2
+    if direct and _ready(views, loop):
         _run_flat(kernel, views)
-    elif views.where is None and _has_rows(views, _compute_dtype(loop)) and hasattr(kernel, "rows"):
+    elif direct and _has_rows(views, loop) and hasattr(kernel, "rows"):
         _run_rows(kernel.rows, views)
     else:
         # A cast may overflow or meet a NaN; that is expected here, whatever the caller's settings.
@@ -282,7 +284,7 @@ def _run_blocks(kernel: Kernel, loop: DType, views: Operands) -> None:
         targets = [out[region] for out in views.outputs if out is not None]
         results = [
             out
-            if mask is None and _is_flat(out, dtype)
+            if mask is None and dtype == loop and _is_flat(out, dtype)
             else scratch.block(len(read) + k, out.shape)
             for k, out in enumerate(targets)
         ]

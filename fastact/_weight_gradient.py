@@ -17,19 +17,24 @@ Array = np.ndarray[Any, np.dtype[Any]]
 SUM_BLOCK = 1 << 15
 
 
-def weight_gradient(g: Array, x: Array, slope: Array) -> Array:
-    """Sum g * x over the elements with x < 0 that share a weight, in float64."""
-    g, x = np.broadcast_arrays(g, x)
-    np.broadcast_shapes(x.shape, slope.shape)
+def weight_gradient(g: Array, x: Array, slope: Array, loop: np.dtype[Any]) -> Array:
+    """Sum g * x over the elements with x < 0 that share a weight, in float64, both cast to `loop` first."""
+    full = np.broadcast_shapes(g.shape, x.shape, slope.shape)
+    g, x = np.broadcast_to(g, full), np.broadcast_to(x, full)
     shape = (1,) * (x.ndim - slope.ndim) + slope.shape
     shared = tuple(axis for axis, length in enumerate(shape) if length == 1)
     total, lost = np.zeros(shape), np.zeros(shape)
     with silent():
         for region in regions(x.shape, SUM_BLOCK):
             index = as_slices(region, x.ndim)
+            a, b = (array[index].astype(loop, copy=False) for array in (g, x))
             # The slope has no part in an output for x >= 0, not even against an infinite g.
-            part = np.where(x[index] >= 0, 0.0, np.multiply(g[index], x[index], dtype=np.float64))
-            held = tuple(slice(None) if a in shared else index[a] for a in range(x.ndim))
+            part = np.where(b >= 0, 0.0, np.multiply(a, b, dtype=np.float64))
+            # The ellipsis keeps what has no axes an array, to be added to in place.
+            held: tuple[Any, ...] = (
+                *(slice(None) if a in shared else index[a] for a in range(x.ndim)),
+                ...,
+            )
             _add(total[held], lost[held], part.sum(axis=shared, keepdims=True))
         return np.where(np.isfinite(lost), total + lost, total)
 

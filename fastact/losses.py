@@ -15,6 +15,7 @@ from ._reduction import (
     apart,
     check_g,
     check_reduction,
+    loss_dtype,
     matching,
     reduced,
     summed,
@@ -55,7 +56,7 @@ class BinaryCrossEntropyWithLogits(Loss):
     Returns
     -------
     scalar or ndarray
-        float16, float32 or float64 as x is.
+        float16, float32 or float64: what x and a floating-point target promote to.
 
     Notes
     -----
@@ -148,18 +149,19 @@ class BinaryCrossEntropyWithLogits(Loss):
             Where to write it; may be x.
         """
         label = f"{self.name}.vjp"
-        x, target, weights, loop = self._arguments(x, target, weight, pos_weight, reduction)
+        x, target, weights, loop = self._arguments(x, target, weight, pos_weight, reduction, g)
         g = check_g(label, g, x.shape, reduction)
         out = _arguments.target_for(label, out, x.shape, loop)
         return self._vjp(g, x, target, *weights, _share(x, reduction), out=out, dtype=loop)
 
     def _arguments(
-        self, x: Any, target: Any, weight: Any, pos_weight: Any, reduction: str
+        self, x: Any, target: Any, weight: Any, pos_weight: Any, reduction: str, *g: Any
     ) -> tuple[Array, Array, list[Any], np.dtype[Any]]:
         label = self.name
         check_reduction(label, reduction)
-        given, x, target = x, _arguments.real_array(label, x), _arguments.real_array(label, target)
-        loop = _arguments.loop_dtype(label, (given,), (x,), None)
+        given = *g, x, target
+        *gradient, x, target = (_arguments.real_array(label, value) for value in given)
+        loop = loss_dtype(label, given, (*gradient, x, target))
         if x.shape != target.shape:
             raise ValueError(
                 f"{label}(): the target is of shape {target.shape}, x of shape {x.shape}"
@@ -191,7 +193,7 @@ class BinaryCrossEntropy(Loss):
     Returns
     -------
     scalar or ndarray
-        float16, float32 or float64 as p is.
+        float16, float32 or float64: what p and a floating-point target promote to.
 
     Raises
     ------
@@ -216,7 +218,7 @@ class BinaryCrossEntropy(Loss):
         """Compute the loss."""
         p, target, weight, loop = self._arguments(p, target, weight, reduction)
         loss = np.empty(p.shape, loop) if reduction == "none" else None
-        total = self._walk(p, target, weight, loss, None, 1.0)
+        total = self._walk(p, target, weight, loss, None, 1.0, loop)
         return _plain(loss) if loss is not None else reduced(total, p.size, reduction, loop)
 
     def value_and_grad(
@@ -235,7 +237,7 @@ class BinaryCrossEntropy(Loss):
         out = _arguments.target_for(f"{self.name}.value_and_grad", out, p.shape, loop)
         p, target, weight = apart(out, p, target, weight)
         loss = np.empty(p.shape, loop) if reduction == "none" else None
-        total = self._walk(p, target, weight, loss, out, _share(p, reduction))
+        total = self._walk(p, target, weight, loss, out, _share(p, reduction), loop)
         return _plain(loss) if loss is not None else reduced(total, p.size, reduction, loop), out
 
     def vjp(
@@ -260,20 +262,21 @@ class BinaryCrossEntropy(Loss):
             Where to write it; may be p.
         """
         label = f"{self.name}.vjp"
-        p, target, weight, loop = self._arguments(p, target, weight, reduction)
+        p, target, weight, loop = self._arguments(p, target, weight, reduction, g)
         g = check_g(label, g, p.shape, reduction)
         out = _arguments.target_for(label, out, p.shape, loop)
         p, target, weight, g = apart(out, p, target, weight, g)
-        self._walk(p, target, weight, None, out, g * _share(p, reduction))
+        self._walk(p, target, weight, None, out, g.astype(np.float64) * _share(p, reduction), loop)
         return out
 
     def _arguments(
-        self, p: Any, target: Any, weight: Any, reduction: str
+        self, p: Any, target: Any, weight: Any, reduction: str, *g: Any
     ) -> tuple[Array, Array, Any, np.dtype[Any]]:
         label = self.name
         check_reduction(label, reduction)
-        given, p, target = p, _arguments.real_array(label, p), _arguments.real_array(label, target)
-        loop = _arguments.loop_dtype(label, (given,), (p,), None)
+        given = *g, p, target
+        *gradient, p, target = (_arguments.real_array(label, value) for value in given)
+        loop = loss_dtype(label, given, (*gradient, p, target))
         if p.shape != target.shape:
             raise ValueError(
                 f"{label}(): the target is of shape {target.shape}, p of shape {p.shape}"
@@ -290,6 +293,7 @@ class BinaryCrossEntropy(Loss):
         loss: Array | None,
         out: Array | None,
         scale: Any,
+        loop: np.dtype[Any],
     ) -> float:
         """Write losses, or gradients times `scale`, or both, block by block, and return the sum of the losses."""
         total = 0.0
@@ -303,7 +307,7 @@ class BinaryCrossEntropy(Loss):
                 if out is not None:
                     by = scale[region] if np.ndim(scale) else scale
                     slope = (x - t) / np.maximum((1.0 - x) * x, LEAST_VARIANCE)
-                    np.copyto(out[region], slope * w * by, casting="unsafe")
+                    np.copyto(out[region], (slope * w * by).astype(loop), casting="unsafe")
                 if loss is not None:
                     np.copyto(loss[region], losses, casting="unsafe")
         return total

@@ -131,6 +131,13 @@ class Pair:
         return Pair.__add__(-self, other)
 
 
+def difference_over(x: Any, y: Any, divisor: float) -> Pair:
+    """Return (x - y)/divisor, which may be in range where x - y is not."""
+    half = 0.5 if divisor > 1.0 else 1.0
+    difference: Pair = Pair.of(x * half) - y * half
+    return difference / (divisor * half)
+
+
 class Mathematics(Protocol):
     """The operations that a definition may use besides + − × ÷, comparisons and & |."""
 

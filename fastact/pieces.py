@@ -69,7 +69,7 @@ class Maxout:
         if np.may_share_memory(out, apart):
             apart = apart.copy()
         with silent():
-            _largest(apart, place, out)
+            _largest(apart, place, out, loop)
         return out
 
     def __repr__(self) -> str:
@@ -109,7 +109,7 @@ class Maxout:
             apart = apart.copy()
         target, _ = _apart("maxout.vjp", out, pieces, axis)
         with silent():
-            _give_to_first(np.broadcast_to(g, shape), apart, place, target)
+            _give_to_first(np.broadcast_to(g, shape), apart, place, target, loop)
         return out
 
 
@@ -218,30 +218,43 @@ def _pieces(apart: Array, axis: int) -> list[Array]:
     return list(np.moveaxis(apart, axis, 0))
 
 
-def _largest(apart: Array, axis: int, out: Array) -> None:
+def _largest(apart: Array, axis: int, out: Array, loop: np.dtype[Any]) -> None:
+    """Write the largest of the pieces, each cast to `loop`: in place if `out` is of it, else block by block."""
     if not out.size:  # of which there may be any number of pieces
         return
-    first, *others = _pieces(apart, axis)
+    pieces = _pieces(apart, axis)
+    if out.dtype == loop:
+        _maximum(pieces, out)
+        return
+    for region in regions(out.shape, BLOCK):
+        largest = np.empty(out[region].shape, loop)
+        _maximum([piece[region] for piece in pieces], largest)
+        np.copyto(out[region], largest, casting="unsafe")
+
+
+def _maximum(pieces: list[Array], out: Array) -> None:
+    first, *others = pieces
     np.copyto(out, first, casting="unsafe")
     for piece in others:
-        np.maximum(out, piece, out=out, casting="unsafe")
+        np.maximum(out, piece, out=out, dtype=out.dtype, casting="unsafe")
 
 
-def _give_to_first(g: Array, apart: Array, axis: int, target: Array) -> None:
-    """Write g where the first of the largest pieces is, and 0 elsewhere, block by block."""
+def _give_to_first(g: Array, apart: Array, axis: int, target: Array, loop: np.dtype[Any]) -> None:
+    """Write g where the first of the largest pieces is, and 0 elsewhere, all cast to `loop`, block by block."""
     if not target.size:
         return
     pieces, targets = _pieces(apart, axis), _pieces(target, axis)
     for region in regions(g.shape, BLOCK):
-        largest = np.array(pieces[0][region])
-        for piece in pieces[1:]:
-            np.maximum(largest, piece[region], out=largest)
+        largest = np.empty(g[region].shape, loop)
+        _maximum([piece[region] for piece in pieces], largest)
+        passed = g[region].astype(loop, copy=False)
         given = np.zeros(largest.shape, bool)
         for piece, gradient in zip(pieces, targets, strict=True):
-            here = (piece[region] == largest) | np.isnan(piece[region])
+            part = piece[region].astype(loop, copy=False)
+            here = (part == largest) | np.isnan(part)
             here &= ~given
             given |= here
-            np.copyto(gradient[region], np.where(here, g[region], 0), casting="unsafe")
+            np.copyto(gradient[region], np.where(here, passed, 0), casting="unsafe")
 
 
 def _same_place(a: Array, b: Array) -> bool:

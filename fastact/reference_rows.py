@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .mathematics import FLOAT64, Pair
+from .mathematics import FLOAT64, Pair, difference_over
 
 __all__ = ["DEFINITIONS", "Definition", "evaluate"]
 
@@ -79,7 +79,7 @@ def evaluate(
 
 def _scaled(x: Array, maximum: Array, temperature: float) -> Pair:
     """Return (x - maximum)/temperature: of its rounding, e^z would make hundreds of ulp."""
-    return (Pair.of(x) - maximum) / temperature
+    return difference_over(x, maximum, temperature)
 
 
 def _along(terms: Array) -> Array:

@@ -31,19 +31,47 @@ rowwise = ROWS.rowwise
 LARGEST = per_type(f32=3.4028234663852886e38, f64=1.7976931348623157e308)
 # What exp(0) is under the lift of `exp_negative`.
 LIFT = per_type(f32=64.0, f64=128.0)
+# A temperature above the one or below the other is divided by it: its reciprocal is a normal number then, with all
+# its digits, and LOWEST times it is finite.
+HOT = per_type(f32=2.0**64, f64=2.0**512)
+COLD = per_type(f32=2.0**-64, f64=2.0**-512)
+
+
+def scale(temperature: Any) -> Any:
+    """The power of two that the temperature, and what is to be divided by it, is multiplied by."""
+    return (
+        1.0
+        if known(temperature)
+        else (COLD if temperature > HOT else (HOT if temperature < COLD else 1.0))
+    )
 
 
 def inverse(temperature: Any) -> Any:
-    """1 / temperature and what rounding it left behind."""
-    high = 1.0 / temperature
-    return high, (fma(-high, temperature, 1.0) - high * low(temperature)) * high
+    """1 / temperature for what is multiplied by its `scale`, and what rounding it left behind."""
+    by = scale(temperature)
+    high = 1.0 / (temperature * by)
+    return high, (fma(-high, temperature * by, 1.0) - high * (low(temperature) * by)) * high
 
 
 def divided(d: Any, temperature: Any) -> Any:
-    """d / temperature and what rounding it left behind."""
+    """d / temperature, d being multiplied by the `scale` already, and what rounding it left behind."""
     factor, factor_low = inverse(temperature)
     z = d * factor
     return (d, absent) if known(temperature) else (z, fma(d, factor, -z) + d * factor_low)
+
+
+def per(value: Any, temperature: Any) -> Any:
+    """value / temperature by a multiplication."""
+    by = scale(temperature)
+    return value * by * (1.0 / (temperature * by))
+
+
+def difference(x: Any, maximum: Any, temperature: Any) -> Any:
+    """x - maximum and the temperature, both times a half where the difference alone could overflow."""
+    half = 0.5 if temperature > 1.0 else 1.0
+    # The product is exact: a difference of products, without one more value of the row to keep.
+    d = x - maximum if known(temperature) else fma(-half, maximum, x * half)
+    return d, temperature if known(temperature) else temperature * half
 
 
 def origin(maximum: Any, temperature: Any) -> Any:
@@ -57,7 +85,7 @@ def origin(maximum: Any, temperature: Any) -> Any:
     m = min(max(maximum, -LARGEST), LARGEST)
     base = 0.0 if abs(m) < -4.0 * LOWEST * temperature else m
     top = m - base
-    z, _ = divided(top, temperature)
+    z, _ = divided(top * scale(temperature), temperature)
     return base, top, fma(z, LOG2E, ROUNDER) - ROUNDER
 
 
@@ -70,14 +98,16 @@ def lifted(z: Any, z_low: Any, power: Any) -> Any:
 def weight(x: Any, maximum: Any, temperature: Any) -> Any:
     """exp((x - base) / temperature) · 2^-power / UNIT for the `origin`; a normal number."""
     base, top, power = origin(maximum, temperature)
-    z, z_low = divided(max(x - base, max(top + LOWEST * temperature, -LARGEST)), temperature)
+    by = scale(temperature)
+    least = LOWEST * (temperature * by)
+    z, z_low = divided(max((x - base) * by, max(top * by + least, -LARGEST)), temperature)
     return lifted(z, z_low, power)
 
 
 def peak(maximum: Any, temperature: Any) -> Any:
     """The weight of the maximum."""
     _, top, power = origin(maximum, temperature)
-    z, z_low = divided(top, temperature)
+    z, z_low = divided(top * scale(temperature), temperature)
     return lifted(z, z_low, power)
 
 
@@ -86,9 +116,11 @@ def change(old: Any, new: Any, temperature: Any) -> Any:
     old_base, _, old_power = origin(old, temperature)
     base, _, new_power = origin(new, temperature)
     power = new_power - old_power
-    z, z_low = divided(max(old_base - base, -LARGEST), temperature)
+    z, z_low = divided(max((old_base - base) * scale(temperature), -LARGEST), temperature)
     least = fma(power, LN2, LOWEST)
-    return lifted(max(z, least), z_low if z > least else 0.0, power) * UNIT
+    factor = lifted(max(z, least), z_low if z > least else 0.0, power) * UNIT
+    # -LARGEST, which -inf was taken for, has a weight where the temperature is as large.
+    return factor if known(temperature) else (0.0 if old == -inf else factor)
 
 
 def moved(old: Any, new: Any, total: Any, temperature: Any) -> Any:
@@ -162,9 +194,8 @@ def plus(a: Any, a_low: Any, b: Any, b_low: Any) -> Any:
 
 def over(x: Any, temperature: Any) -> Any:
     """x / temperature and what rounding it left behind."""
-    factor = 1.0 / temperature
     q = x / temperature
-    q_low = (fma(-q, temperature, x) - q * low(temperature)) * factor
+    q_low = per(fma(-q, temperature, x) - q * low(temperature), temperature)
     return (x, 0.0) if known(temperature) else (q, q_low)
 
 
@@ -185,7 +216,7 @@ def softmax(x: Any, temperature: float = 1.0) -> Any:
 
 @softmax.vjp(inputs=("g", "y"))
 def softmax_vjp(g: Any, y: Any, temperature: float) -> Any:
-    return y * (g - row_sum(g * y)) * (1.0 / temperature)
+    return per(y * (g - row_sum(g * y)), temperature)
 
 
 @rowwise(source="softmax of -x")
@@ -197,7 +228,7 @@ def softmin(x: Any, temperature: float = 1.0) -> Any:
 
 @softmin.vjp(inputs=("g", "y"))
 def softmin_vjp(g: Any, y: Any, temperature: float) -> Any:
-    return y * (row_sum(g * y) - g) * (1.0 / temperature)
+    return per(y * (row_sum(g * y) - g), temperature)
 
 
 @rowwise(source="log of softmax", excluded=-inf)
@@ -205,13 +236,14 @@ def log_softmax(x: Any, temperature: float = 1.0) -> Any:
     """x/T minus the logarithm of the sum of exp(x/T) along the row."""
     maximum, _, others = exp_sum_parts(x, temperature)
     total, _ = log_one_plus(others)
-    return (x - maximum) / temperature - (total + if_finite(maximum))
+    d, divisor = difference(x, maximum, temperature)
+    return d / divisor - (total + if_finite(maximum))
 
 
 @log_softmax.vjp(inputs=("g", "y"))
 def log_softmax_vjp(g: Any, y: Any, temperature: float) -> Any:
     significand, unit = exp_negative(y, 0.0)
-    return fma(-row_sum(g), significand * unit, g) * (1.0 / temperature)
+    return per(fma(-row_sum(g), significand * unit, g), temperature)
 
 
 @rowwise(
@@ -229,7 +261,7 @@ def logsumexp(x: Any, temperature: float = 1.0) -> Any:
 
 def logsumexp_vjp(x: Any, g: Any, temperature: float) -> Any:
     maximum, own, total = exp_sum(x, temperature)
-    return share(own, maximum, total) * g * (1.0 / temperature)
+    return per(share(own, maximum, total) * g, temperature)
 
 
 @rowwise(source="logsumexp - log n", outputs=(), row_outputs=("out",))
@@ -259,7 +291,8 @@ for declared in (logsumexp, logmeanexp):
 
 
 def distance(x: Any, maximum: Any, temperature: Any) -> Any:
-    return (x - maximum) * (1.0 / temperature)
+    d, divisor = difference(x, maximum, temperature)
+    return per(d, divisor)
 
 
 def linear_step(threshold: Any, z: Any) -> Any:
@@ -282,7 +315,7 @@ def sparsemax(x: Any, temperature: float = 1.0) -> Any:
 def sparsemax_vjp(g: Any, y: Any, temperature: float) -> Any:
     inside = y > 0.0
     mean = row_sum(g if inside else y * 0.0) / row_sum(1.0 if inside else 0.0)
-    slope = (g - mean) * (1.0 / temperature)
+    slope = per(g - mean, temperature)
     return slope if inside else (0.0 if mean == mean else mean)
 
 
@@ -302,7 +335,7 @@ def entmax15(x: Any, temperature: float = 1.0) -> Any:
 @entmax15.vjp(inputs=("g", "y"))
 def entmax15_vjp(g: Any, y: Any, temperature: float) -> Any:
     root = sqrt(y)
-    return root * (g - row_sum(g * root) / row_sum(root)) * (1.0 / temperature)
+    return per(root * (g - row_sum(g * root) / row_sum(root)), temperature)
 
 
 # --- pieces: for losses, and for rows of which a part is at hand at a time -----------------------------------------
@@ -326,7 +359,8 @@ def _softmax_from(x: Any, maximum: Any, others: Any, temperature: float = 1.0) -
 def _log_softmax_from(x: Any, maximum: Any, others: Any, temperature: float = 1.0) -> Any:
     """Log_softmax, given what `_exp_sum` gave."""
     total, _ = log_one_plus(others)
-    return (x - maximum) / temperature - (total + if_finite(maximum))
+    d, divisor = difference(x, maximum, temperature)
+    return d / divisor - (total + if_finite(maximum))
 
 
 @rowwise(

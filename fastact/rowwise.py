@@ -47,6 +47,8 @@ class RowCall:
     arrays: tuple[str, ...] = ("x",)
     #: Whether the last of `arrays` becomes one number for each row.
     reduces: ClassVar[bool] = False
+    #: Whether the order of a row's elements, several axes being given, makes a difference.
+    in_order: ClassVar[bool] = False
     signature: None = None
     nout: ClassVar[int] = 1
 
@@ -130,7 +132,7 @@ class RowCall:
             raise ValueError(f"{label}(): out of shape {target.shape} for a result of {expected}")
         kernel = self.kernel(_SINGLE if loop.itemsize == 2 else loop, **extra)
         operands = self.operands(arrays, target, mask, temperature, axes)
-        (result,) = compute(kernel, loop, axes, operands)
+        (result,) = compute(kernel, loop, axes, operands, self.in_order)
         if self.reduces:
             result = result.reshape(expected)
         return _row_override.wrap(self, data, result, outs, axes if self.reduces else None)
@@ -355,6 +357,8 @@ class RowReduction(RowFunction):
 class Hardmax(Rowwise):
     """hardmax, which NumPy computes whatever the backend."""
 
+    in_order = True  # of several maxima the first has the 1
+
     def __call__(
         self,
         x: Any,
@@ -376,6 +380,8 @@ class Hardmax(Rowwise):
 
 class GumbelSoftmax(RowFunction):
     """gumbel_softmax: noise, and then softmax or hardmax."""
+
+    in_order = True  # the noise has to be the same whether hardmax comes after it or softmax
 
     def __call__(
         self,

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from . import _arguments
 from ._arithmetic import silent
 from ._weight_gradient import weight_gradient
 from .elementwise import FUNCTIONS
@@ -129,15 +130,17 @@ class PRelu:
         dx_out, dweight_out = _pair(out)
         weight = np.asarray(weight)
         slope = _along(x, weight, axis)
-        gradient = weight_gradient(np.asarray(g), np.asarray(x), slope).reshape(weight.shape)
+        arrays = [_arguments.real_array("prelu.vjp", array) for array in (g, x)]
+        loop = _arguments.loop_dtype("prelu.vjp", (g, x), arrays, dtype)
+        gradient = weight_gradient(arrays[0], arrays[1], slope, loop).reshape(weight.shape)
         if dweight_out is not None:
             _check_gradient_out(dweight_out, weight.shape)
         dx = _leaky_relu.vjp(g, x, slope, out=dx_out, dtype=dtype)
         with silent():
+            rounded = gradient.astype(loop)
             if dweight_out is not None:
-                np.copyto(dweight_out, gradient, casting="same_kind")
+                np.copyto(dweight_out, rounded, casting="same_kind")
                 return dx, dweight_out
-            rounded = gradient.astype(getattr(dx, "dtype", np.float64))
         return dx, rounded if rounded.ndim else rounded[()]
 
 

@@ -118,6 +118,15 @@ def test_others_ask_for_one_chunk() -> None:
                 call(*[lazy()] * call.nin, 1)
 
 
+def test_chunks_whose_maxima_are_further_apart_than_the_largest_number() -> None:
+    largest = np.finfo("d").max
+    x = np.array([largest, 0.5 * largest, -0.2 * largest, -largest])
+    for name in _exp_sums.FINISHES:
+        expected = getattr(fa, name)(x, 0, temperature=0.9 * largest)
+        result = getattr(fa, name)(da.from_array(x, chunks=1), 0, temperature=0.9 * largest)
+        np.testing.assert_allclose(result.compute(), expected, rtol=4e-16)
+
+
 def test_errors_come_at_once() -> None:
     with pytest.raises(np.exceptions.AxisError):
         fa.softmax(lazy(), 3)

@@ -13,7 +13,7 @@ import fastact as fa
 from fastact.activations import TABLE
 from fastact.declare import Table
 from fastact.dialect import build, emit_c, emit_numba
-from fastact.dialect.kernels import DTYPES, kernels, trace
+from fastact.dialect.kernels import DTYPES, kernels, trace, with_plain
 from fastact.dialect.primitives import coefficients, exact, fma, low, polynomial
 from fastact.dialect.trace import DialectError
 from fastact.fused import FUSED
@@ -65,6 +65,22 @@ def test_golden(target: str, request: pytest.FixtureRequest) -> None:
         golden.parent.mkdir(exist_ok=True)
         golden.write_text(text, encoding="utf-8")
     assert text == golden.read_text(encoding="utf-8"), "see --write-golden"
+
+
+def test_a_default_of_zero_has_no_kernel_of_its_own() -> None:
+    """Backends would run it for -0.0, which is equal to the default, too."""
+    table = Table()
+
+    @table.elementwise(formula="x", source="none")
+    def of_one(x: Any, a: float = 1.0) -> Any:
+        return x * a
+
+    @table.elementwise(formula="x", source="none")
+    def of_zero(x: Any, b: float = 1.0, a: float = 0.0) -> Any:
+        return x * b + a
+
+    assert with_plain(trace(of_one, "forward", "f32")).plain is not None
+    assert with_plain(trace(of_zero, "forward", "f32")).plain is None
 
 
 def test_line_directives_name_the_source() -> None:

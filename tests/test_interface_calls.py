@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import fastact as fa
-from conftest import required
+from conftest import BACKENDS, required
 from fastact.elementwise import FUNCTIONS, Elementwise
 
 HALF, SINGLE, DOUBLE = (np.dtype(char) for char in "efd")
@@ -56,6 +56,32 @@ def test_signature_shows_parameters_and_defaults(function: Elementwise) -> None:
         for parameter, default in function.parameters.items():
             assert shown[parameter].default == default
     assert "self" not in str(inspect.signature(type(function)))
+
+
+PARAMETRIC = [
+    pytest.param(name, backend, id=f"{name}-{backend}")
+    for backend in BACKENDS
+    for name, function in FUNCTIONS.items()
+    # Numba would compile each function for a second: of its results two have another zero or NaN.
+    if function.parameter_list.params and (backend != "numba" or name in ("celu", "threshold"))
+]
+
+
+@pytest.mark.parametrize("first", [-0.0, 0.0])
+@pytest.mark.parametrize(("name", "backend"), PARAMETRIC)
+def test_a_parameter_keeps_the_sign_of_its_zero(name: str, backend: str, first: float) -> None:
+    """Given as any number that is zero, before and after the zero of the other sign."""
+    function = FUNCTIONS[name]
+    with fa.use_backend(backend):
+        for place, parameter in enumerate(function.parameter_list.params):
+            for zero in (first, -first, first, 0, -first, False):
+                given = {**required(function), parameter: zero}
+                for pass_ in (function, function.derivative):
+                    # `call` keeps nothing of the calls before it.
+                    expected = pass_.call(X, **given).tobytes()
+                    assert pass_(X, **given).tobytes() == expected
+                    if place == 0:
+                        assert pass_(X, zero).tobytes() == expected
 
 
 def test_help_shows_the_whole_docstring(function: Elementwise) -> None:

@@ -82,6 +82,26 @@ def test_any_other_weight_broadcasts(shape: tuple[int, ...]) -> None:
     np.testing.assert_allclose(dweight, expected, rtol=1e-14, atol=1e-300)
 
 
+@pytest.mark.parametrize("x", [-3.0, np.float32(-3), np.array(-3.0), np.array([[-3.0, 1.0]])])
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (2, 1), (3, 1, 2)], ids=str)
+def test_gradient_of_a_weight_of_any_shape(x, shape: tuple[int, ...]) -> None:
+    """x may be a number, and a weight may have more axes than x has."""
+    full = np.broadcast_shapes(np.shape(x), shape)
+    lead = len(full) - len(shape)
+    shared = (*range(lead), *[lead + k for k, length in enumerate(shape) if length == 1])
+    passed = np.where(np.broadcast_to(x, full) < 0, 2.0 * -3.0, 0.0)
+    expected = passed.sum(axis=shared).reshape(shape)
+    weight = np.full(shape, 0.5)
+    dx, dweight = fa.prelu.vjp(2.0, x, weight)
+    np.testing.assert_array_equal(dweight, expected)
+    assert np.shape(dweight) == shape
+    assert isinstance(dweight, np.ndarray if shape else np.floating)
+    np.testing.assert_array_equal(dx, 2.0 * np.asarray(fa.prelu.derivative(x, weight)))
+    out = np.empty(np.shape(dx)), np.empty(shape)
+    assert fa.prelu.vjp(2.0, x, weight.tolist(), out=out)[1] is out[1]
+    np.testing.assert_array_equal(out[1], expected)
+
+
 def test_wrong_axis_and_wrong_length() -> None:
     with pytest.raises(np.exceptions.AxisError):
         fa.prelu(X, W, axis=3)

@@ -521,3 +521,33 @@ def test_hardmax() -> None:
     expected = [[0, 0, 1], [0, 0, 1], [0, 1, 0], [0, 0, 0]]
     np.testing.assert_array_equal(fa.hardmax(x, where=mask), expected)
     np.testing.assert_array_equal(fa.hardmax(x.T, 0, where=mask.T).T, expected)
+
+
+@pytest.mark.parametrize("axis", [None, (0, 1), (2, 0), (2, 1), (1,)], ids=str)
+@pytest.mark.parametrize("size", [(3, 4, 5), (31, 40, 50)], ids=str)
+def test_hardmax_takes_the_first_maximum_by_index(size: tuple[int, ...], axis: Any) -> None:
+    """In C order, however the axes lie in memory: of x, of the mask or of the output."""
+    values = np.random.default_rng(4).integers(0, 3, size).astype(np.float32)
+    mask = np.random.default_rng(5).random(size) < 0.5
+    axes = tuple(range(3)) if axis is None else tuple(sorted(axis))
+    last = [*(k for k in range(3) if k not in axes), *axes]
+
+    def expected(counted: Array) -> Array:
+        moved = counted.transpose(last)
+        rows = moved.reshape(*moved.shape[: 3 - len(axes)], -1)
+        one = np.zeros(rows.shape, np.float32)
+        np.put_along_axis(one, rows.argmax(-1)[..., None], 1, -1)
+        return one.reshape(moved.shape).transpose(np.argsort(last))
+
+    for order in itertools.permutations(range(3)):
+        x = np.ascontiguousarray(values.transpose(order)).transpose(np.argsort(order))
+        np.testing.assert_array_equal(fa.hardmax(x, axis), expected(x))
+        out = np.empty_like(x)
+        np.testing.assert_array_equal(fa.hardmax(values, axis, out=out), expected(x))
+        np.testing.assert_array_equal(
+            fa.hardmax(x, axis, where=mask), expected(np.where(mask, x, -np.inf)) * mask
+        )
+        # Nothing but -inf remains the same with noise.
+        x = np.full_like(x, -np.inf)
+        hard = fa.gumbel_softmax(x, axis, hard=True, rng=1)
+        np.testing.assert_array_equal(hard, expected(x))

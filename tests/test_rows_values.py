@@ -114,6 +114,27 @@ def test_hard_rows(name: str, char: str, first_axis: bool, backend: str) -> None
 @pytest.mark.parametrize("first_axis", [False, True], ids=["last axis", "first axis"])
 @pytest.mark.parametrize("char", "fd")
 @pytest.mark.parametrize("name", FORWARD)
+def test_extreme_temperatures(name: str, char: str, first_axis: bool, backend: str) -> None:
+    """Of rows as large: neither a difference that overflows nor a subnormal reciprocal costs a digit."""
+    info, rows = np.finfo(char), hard_rows(char)
+    largest, tiny = float(info.max), float(info.tiny)
+    cases = {case: rows[case] for case in ("largest 2", "largest 17", "with -inf 3", "normal 8")}
+    cases["between"] = (0.7 * largest * np.array([1, -1, 0.3, -0.6, 0.9, -np.inf])).astype(char)
+    # A block of -inf alone comes before the maximum.
+    cases["late maximum"] = np.append(np.full(300, -np.inf), largest).astype(char)
+    for temperature in (1.5, 3.0, 1e20, largest / 300, largest / 4, largest / 1.01, tiny / 8):
+        for case, x in cases.items():
+            with np.errstate(over="ignore"):
+                overflows = "log" in name and np.isinf(np.abs(x).max() / x.dtype.type(temperature))
+            if overflows and np.isfinite(x).all():
+                continue  # the result is infinite, too
+            where = f"{case}, temperature {temperature}"
+            assert check(backend, name, x, None, temperature, where, first_axis) <= BOUND, where
+
+
+@pytest.mark.parametrize("first_axis", [False, True], ids=["last axis", "first axis"])
+@pytest.mark.parametrize("char", "fd")
+@pytest.mark.parametrize("name", FORWARD)
 def test_masked_rows(name: str, char: str, first_axis: bool, backend: str) -> None:
     rng = np.random.default_rng(1)
     for n in (1, 2, 3, 17, 70):

@@ -78,6 +78,29 @@ def test_against_60_digits(name: str, char: str, first_axis: bool, backend: str)
             assert error <= 4
 
 
+@pytest.mark.parametrize("char", "fd")
+@pytest.mark.parametrize("name", NAMES)
+def test_extreme_temperatures(name: str, char: str, backend: str) -> None:
+    """The same as for a temperature of 1, if x and the gradient are as large."""
+    info = np.finfo(char)
+    declared = ROWS[name].passes["vjp"]
+    x, g = np.random.default_rng(3).normal(0, 0.1, (2, 1, 17)).astype(char)
+    (y,) = reference_rows.evaluate(name, "forward", x)
+    for power in (int(info.maxexp) - 1, int(info.minexp) - 3):
+        temperature = 2.0**power
+        scaled = [array * info.dtype.type(temperature) for array in (x, g)]
+        results = []
+        for t, (data, gradient) in ((1.0, (x, g)), (temperature, scaled)):
+            if declared.row_inputs:
+                inputs, rows = [data], [gradient[:, 0]]
+            else:
+                inputs, rows = [gradient, y.astype(char)], []
+            results.append(run_kernel(backend, name, "vjp", inputs, rows, temperature=t)[0])
+        # What is subnormal has lost digits before.
+        unit = np.spacing(np.abs(scaled[1]).max()) / temperature
+        np.testing.assert_allclose(*results, rtol=4 * info.eps, atol=4 * unit)
+
+
 @pytest.mark.parametrize("axis", [0, 1, -1, (0, 2), None], ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_fourth_order_differences(name: str, axis: Any, backend: str) -> None:

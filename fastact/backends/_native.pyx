@@ -5,6 +5,7 @@ from numpy import float32, float64
 
 cimport cython
 cimport numpy as cnp
+from libc.math cimport signbit
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.float cimport PyFloat_AsDouble
 from cpython.contextvars cimport PyContextVar_Get
@@ -437,7 +438,8 @@ cdef Binding find_binding(Caller self, arguments args, Py_ssize_t count, PyObjec
             return None
         if k >= count:
             key.append((<tuple>names)[k - count])
-        key.append(value)
+        # -0.0 is equal to 0.0, and celu(-1, 0.0) was NaN after a call with -0.0. No parameter given is None here.
+        key.append(None if type(value) is float and value == 0.0 and signbit(value) else value)
     given = tuple(key)
     found = self.bindings.get(given)
     if found is None:

@@ -101,9 +101,12 @@ def _trace_fused(
 
 
 def with_plain(kernel: Kernel) -> Kernel:
-    """Add the kernel for the default parameters if it saves a tenth of the work."""
+    """Add the kernel for the default parameters if it saves a tenth of the work.
+
+    A default of 0 gets none: parameters are told from the defaults by ==, which takes -0.0 for 0.0.
+    """
     defaults = kernel.declaration.defaults
-    if not defaults:
+    if not defaults or 0.0 in defaults:
         return kernel
     plain = trace(kernel.declaration, kernel.pass_, kernel.dtype, defaults)
     return replace(kernel, plain=plain) if plain.work < 0.9 * kernel.work else kernel
