@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ._overlap import check_distinct
 from ._override import takes_over
 from .declare import Declaration
 
@@ -177,8 +178,9 @@ def normalize_out(label: str, out: Any, nout: int) -> tuple[Any, ...]:
     return outs
 
 
-def check_out(label: str, outs: Iterable[Array | None], result: DType) -> None:
-    """Raise if a result of dtype `result` may not be written into one of `outs`."""
+def check_out(label: str, outs: Sequence[Array | None], result: DType) -> None:
+    """Raise if a result of dtype `result` may not be written into each of `outs`."""
+    check_distinct(label, outs)
     for out in outs:
         if out is None:
             continue

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from . import _arguments
-from ._reduction import Loss, apart, check_g, check_reduction, reduced
+from ._overlap import without_overlap
+from ._reduction import Loss, check_g, check_reduction, reduced
 from ._walk import as_slices, regions
 from .backends.registry import active, row_kernel
 
@@ -48,6 +49,11 @@ class _Call:
         """The shape of a loss for each row."""
         shape: tuple[int, ...] = self.x.shape
         return shape[: self.axis] + shape[self.axis + 1 :]
+
+    def keep_from(self, out: Array) -> None:
+        """Copy what writing `out` would overwrite before it is read."""
+        read = without_overlap((out,), (self.x, self.target, self.weight))
+        self.x, self.target, self.weight = read
 
     @property
     def soft(self) -> bool:
@@ -151,7 +157,7 @@ class CrossEntropy(Loss):
         check_reduction(label, reduction)
         call = _checked(label, x, target, axis, ignore_index, label_smoothing, weight)
         out = _arguments.target_for(label, out, call.x.shape, call.loop)
-        call.x, call.target = apart(out, call.x, call.target)
+        call.keep_from(out)
         loss = np.empty(call.rows, call.loop) if reduction == "none" else None
         count = _count(call, reduction)
         total = _walk(call, loss, out, _inverse(count))
@@ -186,7 +192,7 @@ class CrossEntropy(Loss):
         call = _checked(label, x, target, axis, ignore_index, label_smoothing, weight)
         g = check_g(label, g, call.rows, reduction)
         out = _arguments.target_for(label, out, call.x.shape, call.loop)
-        call.x, call.target, g = apart(out, call.x, call.target, g)
+        call.keep_from(out)
         with np.errstate(all="ignore"):
             scale = g.astype(np.float64) * _inverse(_count(call, reduction))
         _walk(call, None, out, scale)

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 
 from . import _arguments
-from ._walk import clashes, regions
+from ._walk import regions
 from .backends.registry import Kernel, active
 from .elementwise import Pass
 
 __all__ = [
     "REDUCTIONS",
     "Loss",
-    "apart",
     "check_g",
     "check_reduction",
     "matching",
@@ -72,11 +71,6 @@ def check_g(label: str, g: Any, shape: tuple[int, ...], reduction: str) -> Array
     if array.shape != (shape if reduction == "none" else ()):
         raise ValueError(f"{label}(): g of shape {array.shape} does not fit the loss")
     return array
-
-
-def apart(out: Array, *operands: Any) -> list[Any]:
-    """Copy what writing `out`, element by element, would overwrite before it is read."""
-    return [a.copy() if isinstance(a, np.ndarray) and clashes(a, out) else a for a in operands]
 
 
 def reduced(total: float, count: float, reduction: str, dtype: np.dtype[Any]) -> Any:

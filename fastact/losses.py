@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from . import _arguments
+from ._overlap import without_overlap
 from ._reduction import (
     BLOCK,
     Loss,
-    apart,
     check_g,
     check_reduction,
     matching,
@@ -120,7 +120,7 @@ class BinaryCrossEntropyWithLogits(Loss):
             self._both(x, target, *weights, out=(loss, out), dtype=loop)
             return _plain(loss), out
         scale = _share(x, reduction)
-        x, target, *weights = apart(out, x, target, *weights)
+        x, target, *weights = without_overlap((out,), (x, target, *weights))
         total = summed(self._both, [x, target], out, (*weights, scale), loop)
         return reduced(total, x.size, reduction, loop), out
 
@@ -232,7 +232,7 @@ class BinaryCrossEntropy(Loss):
         """
         p, target, weight, loop = self._arguments(p, target, weight, reduction)
         out = _arguments.target_for(f"{self.name}.value_and_grad", out, p.shape, loop)
-        p, target, weight = apart(out, p, target, weight)
+        p, target, weight = without_overlap((out,), (p, target, weight))
         loss = np.empty(p.shape, loop) if reduction == "none" else None
         total = self._walk(p, target, weight, loss, out, _share(p, reduction))
         return _plain(loss) if loss is not None else reduced(total, p.size, reduction, loop), out
@@ -262,8 +262,9 @@ class BinaryCrossEntropy(Loss):
         p, target, weight, loop = self._arguments(p, target, weight, reduction)
         g = check_g(label, g, p.shape, reduction)
         out = _arguments.target_for(label, out, p.shape, loop)
-        p, target, weight, g = apart(out, p, target, weight, g)
-        self._walk(p, target, weight, None, out, g * _share(p, reduction))
+        scale = g * _share(p, reduction)
+        p, target, weight = without_overlap((out,), (p, target, weight))
+        self._walk(p, target, weight, None, out, scale)
         return out
 
     def _arguments(

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from . import _arguments, _override
+from ._overlap import without_overlap
+from ._row_arguments import broadcast
 from ._walk import regions
 from .elementwise import FUNCTIONS, Pass
 from .fused import FUSED
@@ -61,14 +63,11 @@ class Maxout:
         """Compute."""
         x = _real("maxout", x)
         loop = _arguments.loop_dtype("maxout", (x,), (x,), dtype)
-        apart, place = _apart("maxout", x, pieces, axis)
-        out = _arguments.target_for(
-            "maxout", out, apart.shape[:place] + apart.shape[place + 1 :], loop
-        )
-        if np.may_share_memory(out, apart):
-            apart = apart.copy()
+        shape = _pieces("maxout", x, pieces, axis)[0].shape
+        out = _arguments.target_for("maxout", out, shape, loop)
+        (x,) = without_overlap((out,), (x,))
         with np.errstate(all="ignore"):
-            _largest(apart, place, out)
+            _largest(_pieces("maxout", x, pieces, axis), out)
         return out
 
     def __repr__(self) -> str:
@@ -95,20 +94,13 @@ class Maxout:
         """
         g, x = _real("maxout.vjp", g), _real("maxout.vjp", x)
         loop = _arguments.loop_dtype("maxout.vjp", (g, x), (g, x), dtype)
-        apart, place = _apart("maxout.vjp", x, pieces, axis)
-        shape = apart.shape[:place] + apart.shape[place + 1 :]
-        if np.broadcast_shapes(g.shape, shape) != shape:
-            raise ValueError(
-                f"maxout.vjp(): g of shape {g.shape} does not fit an output of shape {shape}"
-            )
+        shape = _pieces("maxout.vjp", x, pieces, axis)[0].shape
+        g = broadcast("maxout.vjp", "g", g, shape)
         out = _arguments.target_for("maxout.vjp", out, x.shape, loop)
-        if np.may_share_memory(out, g):
-            g = g.copy()
-        if np.may_share_memory(out, apart) and not _same_place(out, x):
-            apart = apart.copy()
-        target, _ = _apart("maxout.vjp", out, pieces, axis)
+        g, x = without_overlap((out,), (g, x))
+        parts = (_pieces("maxout.vjp", array, pieces, axis) for array in (x, out))
         with np.errstate(all="ignore"):
-            _give_to_first(np.broadcast_to(g, shape), apart, place, target)
+            _give_to_first(g, *parts)
         return out
 
 
@@ -199,34 +191,27 @@ def _halves(x: Any, axis: int) -> tuple[Any, Any]:
     return x[(*before, slice(0, half))], x[(*before, slice(half, None))]
 
 
-def _apart(label: str, x: Array, pieces: int, axis: int) -> tuple[Array, int]:
-    """Return a view of x in which the pieces have an axis of their own, and which it is."""
+def _pieces(label: str, x: Array, pieces: int, axis: int) -> list[Array]:
+    """Return views of the first of each group along the axis, of the second, and so on."""
     pieces, axis = operator.index(pieces), normalize_axis_index(axis, x.ndim)
     length = x.shape[axis]
     if pieces < 1 or length % pieces:
         raise ValueError(
             f"{label}(): the {length} elements of axis {axis} are not groups of {pieces}"
         )
-    shape = (*x.shape[:axis], length // pieces, pieces, *x.shape[axis + 1 :])
-    step = x.strides[axis]
-    strides = (*x.strides[:axis], step * pieces, step, *x.strides[axis + 1 :])
-    return np.lib.stride_tricks.as_strided(x, shape, strides), axis + 1
+    before = (slice(None),) * axis
+    return [x[(*before, slice(first, None, pieces))] for first in range(pieces)]
 
 
-def _pieces(apart: Array, axis: int) -> list[Array]:
-    return list(np.moveaxis(apart, axis, 0))
-
-
-def _largest(apart: Array, axis: int, out: Array) -> None:
-    first, *others = _pieces(apart, axis)
+def _largest(pieces: list[Array], out: Array) -> None:
+    first, *others = pieces
     np.copyto(out, first, casting="unsafe")
     for piece in others:
         np.maximum(out, piece, out=out, casting="unsafe")
 
 
-def _give_to_first(g: Array, apart: Array, axis: int, target: Array) -> None:
+def _give_to_first(g: Array, pieces: list[Array], targets: list[Array]) -> None:
     """Write g where the first of the largest pieces is, and 0 elsewhere, block by block."""
-    pieces, targets = _pieces(apart, axis), _pieces(target, axis)
     for region in regions(g.shape, BLOCK):
         largest = np.array(pieces[0][region])
         for piece in pieces[1:]:
@@ -237,11 +222,6 @@ def _give_to_first(g: Array, apart: Array, axis: int, target: Array) -> None:
             here &= ~given
             given |= here
             np.copyto(gradient[region], np.where(here, g[region], 0), casting="unsafe")
-
-
-def _same_place(a: Array, b: Array) -> bool:
-    start = [array.__array_interface__["data"][0] for array in (a, b)]
-    return a.strides == b.strides and a.itemsize == b.itemsize and start[0] == start[1]
 
 
 crelu = CRelu()

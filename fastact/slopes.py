@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ._overlap import check_distinct
 from ._weight_gradient import weight_gradient
 from .elementwise import FUNCTIONS
 
@@ -126,6 +127,7 @@ class PRelu:
             Of the shape of `weight`: the sum of g * x where x < 0, added up in float64.
         """
         dx_out, dweight_out = _pair(out)
+        check_distinct("prelu.vjp", (dx_out, dweight_out))
         weight = np.asarray(weight)
         slope = _along(x, weight, axis)
         gradient = weight_gradient(np.asarray(g), np.asarray(x), slope).reshape(weight.shape)

@@ -1,0 +1,119 @@
+"""Operands in any place and layout, of every family: they share memory with out, they are unaligned or broadcast."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import fastact as fa
+from conftest import BACKENDS
+from fastact import (
+    _cross_entropy,
+    _reduction,
+    _row_walk,
+    _walk,
+    _weight_gradient,
+    losses,
+    pieces,
+)
+from operand_cases import CASES, Case
+
+Array = npt.NDArray[Any]
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Walk the operands in many blocks; how they are walked is the same for every backend, so the fastest will do."""
+    monkeypatch.setattr(_walk, "SCRATCH_BYTES", 1 << 12)
+    monkeypatch.setattr(_row_walk, "SCRATCH_BYTES", 1 << 12)
+    monkeypatch.setattr(_cross_entropy, "ROWS", 4)
+    monkeypatch.setattr(_cross_entropy, "ELEMENTS", 1 << 9)
+    monkeypatch.setattr(_weight_gradient, "SUM_BLOCK", 1 << 8)
+    for module in (_reduction, losses, pieces):
+        monkeypatch.setattr(module, "BLOCK", 1 << 8)
+    with fa.use_backend(BACKENDS[0]):
+        yield
+
+
+def placed(shape: tuple[int, ...], dtype: npt.DTypeLike, memory: Array, start: int) -> Array:
+    """Return an array whose memory begins at byte `start`."""
+    dtype = np.dtype(dtype)
+    stop = start + math.prod(shape) * dtype.itemsize
+    return memory[start:stop].view(dtype).reshape(shape)
+
+
+def cast(operands: dict[str, Array], char: str) -> dict[str, Array]:
+    return {k: a.astype(char) if a.dtype.kind == "f" else a for k, a in operands.items()}
+
+
+def variants(name: str, operand: Array) -> list[Array]:
+    """Return the operand, and integers of the same size, and float64."""
+    if operand.dtype.kind != "f":
+        return [operand]
+    integers = operand.astype(f"i{operand.itemsize}")
+    classes = name in ("target", "p")  # where integers mean something else, or are out of range
+    return [operand, operand.astype("d"), *([] if classes else [integers])]
+
+
+def starts(out: Array, operand: Array) -> list[int]:
+    """Return where an operand may begin, in bytes from the out, to share some memory with it."""
+    size = out.itemsize
+    found = {0, size, -size, out.nbytes // 2 // size * size, size - operand.nbytes}
+    shared = (start for start in sorted(found) if -operand.nbytes < start < out.nbytes)
+    return [start for start in shared if start % operand.itemsize == 0]
+
+
+@pytest.mark.parametrize("char", "efd")
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.outs])
+def test_an_operand_may_share_memory_with_out(name: str, char: str, small_blocks: None) -> None:
+    case = CASES[name]
+    operands = cast(case.operands, char)
+    for place, shape in enumerate(case.outs):
+        for key, given in operands.items():
+            for operand in variants(key, given):
+                outs = [np.full(other, 7.0, char) for other in case.outs]
+                for start in starts(outs[place], operand):
+                    for step in (1, -1):
+                        first = operand.nbytes + -operand.nbytes % 8
+                        memory = np.zeros(2 * first + operand.nbytes + outs[place].nbytes, np.uint8)
+                        outs[place] = placed(shape, char, memory, first)
+                        alias = placed(operand.shape, operand.dtype, memory, first + start)
+                        alias = alias[::step] if alias.ndim else alias
+                        assert np.may_share_memory(alias, outs[place])
+                        alias[...] = operand
+                        check_as_from_copies(case, {**operands, key: alias}, key, tuple(outs))
+
+
+def check_as_from_copies(
+    case: Case, operands: dict[str, Array], key: str, outs: tuple[Array, ...]
+) -> None:
+    expected = case({**operands, key: operands[key].copy()}, tuple(out.copy() for out in outs))
+    got = case(operands, outs)
+    for result, wanted in zip(got, expected, strict=True):
+        assert result.dtype == wanted.dtype
+        assert result.tobytes() == wanted.tobytes(), key
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if len(case.outs) == 2])
+def test_two_outs_may_not_share_memory(name: str, small_blocks: None) -> None:
+    case = CASES[name]
+    first, second = (math.prod(shape) for shape in case.outs)
+    for start, step in ((0, 1), (0, -1), (1, 1), (first - 1, 1)):
+        memory = np.full(8 * (first + second), 7, np.uint8)
+        outs = placed(case.outs[0], "d", memory, 0), placed(case.outs[1], "d", memory, 8 * start)
+        with pytest.raises(ValueError, match=r"out\[0\] and out\[1\] share memory"):
+            case(case.operands, (outs[0], outs[1][::step]))
+        assert (memory == 7).all()
+    both = np.full(
+        (*case.outs[0], 2), 7.0
+    )  # interleaved, but no element of one is one of the other
+    if case.outs[0] == case.outs[1]:
+        got = case(case.operands, (both[..., 0], both[..., 1]))
+        expected = case(case.operands, tuple(np.full(shape, 7.0) for shape in case.outs))
+        for result, wanted in zip(got, expected, strict=True):
+            np.testing.assert_array_equal(result, wanted)
