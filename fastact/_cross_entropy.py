@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from . import _arguments
 from ._overlap import without_overlap
-from ._reduction import Loss, check_g, check_reduction, reduced
+from ._reduction import Loss, as_flat, check_g, check_reduction, is_flat, reduced
 from ._walk import as_slices, regions
 from .backends.registry import active, row_kernel
 
@@ -300,7 +300,8 @@ def _walk(call: _Call, loss: Array | None, out: Array | None, scale: Array | Non
 def _blocks(call: _Call, out: Array | None) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
     """Yield the indices of whole rows: of what there is one of a row, and of the elements."""
     size = ROWS
-    if call.soft or not all(_ready(a, call.loop) for a in (call.x, out) if a is not None):
+    dtype = _work_dtype(call.loop)
+    if call.soft or not all(is_flat(a, dtype) for a in (call.x, out) if a is not None):
         size = min(ROWS, max(1, ELEMENTS // max(call.classes, 1)))
     for region in regions(call.rows, size):
         rows = as_slices(region, len(call.rows))
@@ -309,10 +310,6 @@ def _blocks(call: _Call, out: Array | None) -> Iterator[tuple[tuple[Any, ...], t
 
 def _work_dtype(loop: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float64 if loop.itemsize == 8 else np.float32)
-
-
-def _ready(array: Array, loop: np.dtype[Any]) -> bool:
-    return array.dtype == _work_dtype(loop) and array.flags.c_contiguous and array.flags.aligned
 
 
 class _Block:
@@ -333,7 +330,7 @@ class _Block:
         self.dtype = _work_dtype(call.loop)
         self.shape, self.row_shape = (outer, call.classes, inner), (outer, inner)
         x = x.astype(call.loop, copy=False)  # to float16 first, as for every function
-        self.x = np.ascontiguousarray(x, self.dtype).reshape(self.shape)
+        self.x = as_flat(x, self.dtype).reshape(self.shape)
         self.out = None if out is None else out[elements]
         self.target = call.target[(*rows, ...) if call.by_index else elements]
         self.scale = np.zeros(())
@@ -365,7 +362,7 @@ class _Block:
     def _place(self) -> Array:
         """Return where the kernel writes the gradient: where it belongs, if that is contiguous memory."""
         assert self.out is not None
-        if self.out.dtype == self.dtype and self.out.flags.c_contiguous and self.out.flags.aligned:
+        if is_flat(self.out, self.dtype):
             place: Array = self.out.reshape(self.shape)
             return place
         return np.empty(self.shape, self.dtype)

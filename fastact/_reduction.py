@@ -14,8 +14,10 @@ from .elementwise import Pass
 __all__ = [
     "REDUCTIONS",
     "Loss",
+    "as_flat",
     "check_g",
     "check_reduction",
+    "is_flat",
     "matching",
     "reduced",
     "summed",
@@ -92,7 +94,7 @@ def summed(
     assert kernel is not None
     arrays = [*inputs, *([] if out is None else [out]), *params]
     if hasattr(kernel, "summed") and all(
-        _flat(a, dtype) for a in arrays if isinstance(a, np.ndarray)
+        is_flat(a, dtype) for a in arrays if isinstance(a, np.ndarray)
     ):
         return float(
             kernel.summed(*(a.reshape(-1) if isinstance(a, np.ndarray) else a for a in arrays))
@@ -104,7 +106,14 @@ def summed(
     return total
 
 
-def _flat(array: Array, dtype: np.dtype[Any]) -> bool:
+def as_flat(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Return the array as kernels take it: of this dtype, contiguous and aligned, with one dimension at least."""
+    array = np.ascontiguousarray(array, dtype)
+    return array if array.flags.aligned else array.copy()
+
+
+def is_flat(array: Array, dtype: np.dtype[Any]) -> bool:
+    """Tell whether kernels take the array as it is."""
     return array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
 
 
@@ -113,10 +122,7 @@ def _summed_block(
 ) -> float:
     """Return the sum over one region, whose operands are copied where they are not flat."""
     parts = [a[region] if isinstance(a, np.ndarray) else a for a in arrays]
-    flat = [
-        np.ascontiguousarray(a, dtype).reshape(-1) if isinstance(a, np.ndarray) else a
-        for a in parts
-    ]
+    flat = [as_flat(a, dtype).reshape(-1) if isinstance(a, np.ndarray) else a for a in parts]
     losses = np.empty(flat[0].size, dtype)
     kernel(*flat[:n_in], losses, *flat[n_in:])
     if out is not None and not np.may_share_memory(flat[n_in], parts[n_in]):

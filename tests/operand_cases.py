@@ -11,8 +11,11 @@ import numpy.typing as npt
 
 import fastact as fa
 from conftest import kinds, required
+from fastact._reduction import Loss
 from fastact.elementwise import FUNCTIONS
 from fastact.gated import GATED
+from fastact.rowwise import RowCall
+from fastact.slopes import PRelu
 
 Array = npt.NDArray[Any]
 
@@ -30,16 +33,23 @@ class Case:
     fixed: dict[str, Any]
     count: int
 
-    def __call__(self, operands: dict[str, Array], outs: tuple[Array, ...] | None) -> list[Array]:
+    @property
+    def sums(self) -> bool:
+        """Whether sums over many elements have a part in the results."""
+        return isinstance(self.function, RowCall) or isinstance(
+            getattr(self.function, "__self__", self.function), (Loss, PRelu)
+        )
+
+    def __call__(self, operands: dict[str, Array], outs: tuple[Array, ...]) -> list[Array]:
         """Return copies of everything that the call returns and writes."""
         names = list(operands)
         arrays = [operands[name] for name in names[: self.count]]
         named: dict[str, Any] = {name: operands[name] for name in names[self.count :]}
-        if outs is not None:
+        if outs:
             named["out"] = outs if len(outs) > 1 else outs[0]
         returned = self.function(*arrays, **named, **self.fixed)
         values = returned if isinstance(returned, tuple) else (returned,)
-        return [np.array(value) for value in (*values, *(outs or ()))]
+        return [np.array(value) for value in (*values, *outs)]
 
 
 def _numbers(*shape: int) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -117,3 +117,66 @@ def test_two_outs_may_not_share_memory(name: str, small_blocks: None) -> None:
         expected = case(case.operands, tuple(np.full(shape, 7.0) for shape in case.outs))
         for result, wanted in zip(got, expected, strict=True):
             np.testing.assert_array_equal(result, wanted)
+
+
+# --- layouts ---------------------------------------------------------------------------------------
+
+
+def unaligned(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    return np.zeros(math.prod(shape), [("tag", "u1"), ("value", dtype)])["value"].reshape(shape)
+
+
+def contiguous_unaligned(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    memory = np.zeros(1 + math.prod(shape) * np.dtype(dtype).itemsize, np.uint8)
+    return placed(shape, dtype, memory, 1)
+
+
+def backwards(array: Array) -> Array:
+    return array[(..., *[slice(None, None, -1)] * array.ndim)]
+
+
+LAYOUTS: dict[str, Callable[[tuple[int, ...], Any], Array]] = {
+    "contiguous, unaligned": contiguous_unaligned,
+    "record field": unaligned,
+    "big-endian": lambda shape, dtype: np.zeros(shape, np.dtype(dtype).newbyteorder(">")),
+    "Fortran order": lambda shape, dtype: np.zeros(shape, dtype, order="F"),
+    "step 2": lambda shape, dtype: np.zeros((*shape, 2), dtype)[..., 0],
+    "reversed": lambda shape, dtype: backwards(np.zeros(shape, dtype)),
+    "unaligned, reversed": lambda shape, dtype: backwards(contiguous_unaligned(shape, dtype)),
+}
+
+
+def filled(layout: str, values: Array) -> Array:
+    """Return an array of this layout with these values."""
+    array = LAYOUTS[layout](values.shape, values.dtype)
+    array[...] = values
+    return array
+
+
+# Random numbers are drawn in the order in which the elements lie in memory.
+@pytest.mark.parametrize("char", "efd")
+@pytest.mark.parametrize("name", [name for name in CASES if name != "gumbel_softmax"])
+def test_operands_and_outs_may_have_any_layout(name: str, char: str, small_blocks: None) -> None:
+    case = CASES[name]
+    operands = cast(case.operands, char)
+    outs = tuple(np.full(shape, 7.0, char) for shape in case.outs)
+    expected = case(operands, tuple(out.copy() for out in outs))
+    for layout in LAYOUTS:
+        laid = {key: filled(layout, operand) for key, operand in operands.items()}
+        for key, operand in laid.items():
+            operand.flags.writeable = False
+            got = case({**operands, key: operand}, tuple(out.copy() for out in outs))
+            compare(case, got, expected, f"{layout} {key}")
+        got = case(laid, tuple(filled(layout, out) for out in outs))
+        compare(case, got, expected, f"{layout} everywhere")
+
+
+def compare(case: Case, got: list[Array], expected: list[Array], what: str) -> None:
+    """Compare bit for bit, except for sums, whose terms may be added in another order."""
+    for result, wanted in zip(got, expected, strict=True):
+        if case.sums:
+            few = 4 * float(np.finfo(wanted.dtype).eps)
+            largest = float(np.max(np.abs(wanted)))
+            np.testing.assert_allclose(result, wanted, few, few * largest, err_msg=what)
+        else:
+            np.testing.assert_array_equal(result, wanted, err_msg=what)
