@@ -18,8 +18,8 @@ SUM_BLOCK = 1 << 15
 
 def weight_gradient(g: Array, x: Array, slope: Array) -> Array:
     """Sum g * x over the elements with x < 0 that share a weight, in float64."""
-    g, x = np.broadcast_arrays(g, x)
-    np.broadcast_shapes(x.shape, slope.shape)
+    whole = _common_shape(g, x, slope)
+    g, x = np.broadcast_to(g, whole), np.broadcast_to(x, whole)
     shape = (1,) * (x.ndim - slope.ndim) + slope.shape
     shared = tuple(axis for axis, length in enumerate(shape) if length == 1)
     total, lost = np.zeros(shape), np.zeros(shape)
@@ -31,6 +31,17 @@ def weight_gradient(g: Array, x: Array, slope: Array) -> Array:
             held = tuple(slice(None) if a in shared else index[a] for a in range(x.ndim))
             _add(total[held], lost[held], part.sum(axis=shared, keepdims=True))
         return np.where(np.isfinite(lost), total + lost, total)
+
+
+def _common_shape(*arrays: Array) -> tuple[int, ...]:
+    """Return the shape that the arrays broadcast to: np.broadcast_shapes stops at 32 dimensions."""
+    try:
+        walk = np.nditer(arrays, flags=["multi_index", "zerosize_ok"])
+    except ValueError:
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        raise ValueError(f"prelu.vjp(): operands of shape {shapes} do not broadcast") from None
+    shape: tuple[int, ...] = walk.shape
+    return shape
 
 
 def _add(total: Array, lost: Array, part: Array) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from . import _arguments
 from ._overlap import check_distinct
 from ._weight_gradient import weight_gradient
 from .elementwise import FUNCTIONS
@@ -130,7 +131,8 @@ class PRelu:
         check_distinct("prelu.vjp", (dx_out, dweight_out))
         weight = np.asarray(weight)
         slope = _along(x, weight, axis)
-        gradient = weight_gradient(np.asarray(g), np.asarray(x), slope).reshape(weight.shape)
+        arrays = (_arguments.real_array("prelu.vjp", array) for array in (g, x, slope))
+        gradient = weight_gradient(*arrays).reshape(weight.shape)
         if dweight_out is not None:
             _check_gradient_out(dweight_out, weight.shape)
         dx = _leaky_relu.vjp(g, x, slope, out=dx_out, dtype=dtype)

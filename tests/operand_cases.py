@@ -87,14 +87,14 @@ def _elementwise() -> dict[str, Case]:
 
 
 def _slopes() -> dict[str, Case]:
-    drawn, pair = {"training": True, "rng": 3}, (X.shape, X.shape)
+    drawn, last, pair = {"training": True, "rng": 3}, {"axis": -1}, (X.shape, X.shape)
     along, full = {"x": X, "weight": CLASS_WEIGHT}, {"x": X, "weight": G + 2}
     return {
-        "prelu": _case(fa.prelu, {**along, "where": MASK}),
+        "prelu": _case(fa.prelu, {**along, "where": MASK}, **last),
         "prelu, full weight": _case(fa.prelu, full),
-        "prelu derivative": _case(fa.prelu.derivative, along),
+        "prelu derivative": _case(fa.prelu.derivative, along, **last),
         "prelu value_and_derivative": _case(fa.prelu.value_and_derivative, full, *pair),
-        "prelu vjp": _case(fa.prelu.vjp, {"g": G, **along}, X.shape, CLASS_WEIGHT.shape),
+        "prelu vjp": _case(fa.prelu.vjp, {"g": G, **along}, X.shape, CLASS_WEIGHT.shape, **last),
         "prelu vjp, full weight": _case(fa.prelu.vjp, {"g": G, **full}, *pair),
         "rrelu": _case(fa.rrelu, {"x": X, "where": MASK}, **drawn),
         "rrelu vjp": _case(fa.rrelu.vjp, {"g": G, "x": X}, **drawn),

@@ -179,7 +179,7 @@ def test_packed_is_as_two_arrays(
     dx = fa.swiglu.vjp(g, x, axis=axis, order=order)
     assert dx.dtype == x.dtype
     assert_same_bits(map(np.ascontiguousarray, halves(dx, axis, order)), gradients)
-    assert fa.swiglu.vjp(g, x, axis=axis, order=order, out=(x,)) is x
+    assert fa.swiglu.vjp(g, x, axis=axis, order=order, out=x) is x
     assert_same_bits([x], [dx])
 
 
@@ -261,7 +261,7 @@ def test_packed_in_any_layout(shape: tuple[int, ...], axis: int, layout: str, ba
                 assert fa.glu(other, axis=axis, out=out) is out
                 np.testing.assert_array_equal(out, y)
             for out in (laid(np.full(shape, 7.0)), np.full(shape, 7.0)):
-                assert fa.glu.vjp(one, other, axis=axis, out=out) is out
+                assert fa.glu.vjp(one, other, axis=axis, out=(out,)) is out
                 np.testing.assert_array_equal(out, dx)
 
 

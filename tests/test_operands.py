@@ -21,7 +21,7 @@ from fastact import (
     losses,
     pieces,
 )
-from operand_cases import CASES, Case
+from operand_cases import CASES, ROWS, Case
 
 Array = npt.NDArray[Any]
 
@@ -180,3 +180,45 @@ def compare(case: Case, got: list[Array], expected: list[Array], what: str) -> N
             np.testing.assert_allclose(result, wanted, few, few * largest, err_msg=what)
         else:
             np.testing.assert_array_equal(result, wanted, err_msg=what)
+
+
+# --- dimensions ------------------------------------------------------------------------------------
+
+
+def spread(name: str, array: Array, ndim: int) -> Array:
+    """Put axes of length 1 between rows and columns; a weight for each column stays as it is."""
+    if array.ndim == 2:
+        return array.reshape(len(array), *[1] * (ndim - 2), -1)
+    if array.ndim and name in ("g", "target", "out"):
+        return array.reshape(-1, *[1] * (ndim - 2)) if len(array) == ROWS else row(array, ndim)
+    return array
+
+
+def row(array: Array, ndim: int) -> Array:
+    return array.reshape(*[1] * (ndim - 2), -1)
+
+
+@pytest.mark.parametrize("layout", ["record field", "reversed"])
+@pytest.mark.parametrize("ndim", [33, 64])
+@pytest.mark.parametrize("name", CASES)
+def test_operands_may_have_as_many_dimensions_as_numpy_allows(
+    name: str, ndim: int, layout: str, small_blocks: None
+) -> None:
+    case = CASES[name]
+    outs = tuple(np.full(shape, 7.0) for shape in case.outs)
+    expected = case(case.operands, outs)
+    outs = tuple(np.full(shape, 7.0) for shape in case.outs)
+    what = ["out", "weight" if name == "prelu vjp" else "out"]
+    many = tuple(spread(*pair, ndim) for pair in zip(what, outs, strict=False))
+    operands = {key: spread(key, array, ndim) for key, array in case.operands.items()}
+    assert max(array.ndim for array in (*operands.values(), *many)) == ndim
+    for arrays, targets in (
+        (operands, many),
+        (
+            {key: filled(layout, operand) for key, operand in operands.items()},
+            tuple(filled(layout, np.full(out.shape, 7.0)) for out in many),
+        ),
+    ):
+        got = case(arrays, targets)
+        squeezed = [a.reshape(b.shape) for a, b in zip(got, expected, strict=True)]
+        compare(case, squeezed, expected, layout)
