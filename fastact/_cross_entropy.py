@@ -286,6 +286,10 @@ def _result(call: _Call, loss: Array | None, total: float, count: float, reducti
 def _walk(call: _Call, loss: Array | None, out: Array | None, scale: Array | None) -> float:
     """Fill `loss` and `out`, the gradient times `scale`, block by block; return the sum of the losses."""
     total = 0.0
+    if not call.classes:  # every row is ignored, or its loss a sum over nothing
+        if loss is not None:
+            loss[...] = 0.0
+        return total
     with np.errstate(all="ignore"):
         for rows, elements in _blocks(call, out):
             block = _Block(call, rows, elements, out, scale)
@@ -302,7 +306,7 @@ def _blocks(call: _Call, out: Array | None) -> Iterator[tuple[tuple[Any, ...], t
     size = ROWS
     dtype = _work_dtype(call.loop)
     if call.soft or not all(is_flat(a, dtype) for a in (call.x, out) if a is not None):
-        size = min(ROWS, max(1, ELEMENTS // max(call.classes, 1)))
+        size = min(ROWS, max(1, ELEMENTS // call.classes))
     for region in regions(call.rows, size):
         rows = as_slices(region, len(call.rows))
         yield rows, (*rows[: call.axis], slice(None), *rows[call.axis :])
@@ -422,7 +426,7 @@ class _Block:
     def _shares(self) -> tuple[Array, Array | None]:
         """Return what each logarithm is multiplied by, and which rows are ignored."""
         call, ignored = self.call, None
-        even = call.smoothing / max(call.classes, 1)
+        even = call.smoothing / call.classes
         if call.by_index:
             target, ignored, _ = self._indices()
             shares = np.full(self.shape, even)
