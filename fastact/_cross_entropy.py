@@ -239,7 +239,8 @@ def _class_weight(call: _Call, weight: Any) -> Array | None:
         raise ValueError(
             f"{call.label}(): weight is of shape {weight.shape}, one for each class is ({call.classes},)"
         )
-    return np.asarray(weight, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        return np.asarray(weight, dtype=np.float64)
 
 
 def _check_indices(call: _Call) -> None:
@@ -262,10 +263,11 @@ def _count(call: _Call, reduction: str) -> float:
     if not call.by_index:
         return float(math.prod(call.rows))
     total = 0.0
-    for region in regions(call.target.shape, ELEMENTS):
-        part = call.target[region]
-        part = part[part != call.ignored]
-        total += part.size if call.weight is None else float(call.weight[part].sum())
+    with np.errstate(all="ignore"):
+        for region in regions(call.target.shape, ELEMENTS):
+            part = call.target[region]
+            part = part[part != call.ignored]
+            total += part.size if call.weight is None else float(call.weight[part].sum())
     return total
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from . import _arguments
+from ._row_arguments import broadcast
 from ._walk import regions
-from .backends.registry import Kernel, active
+from .backends.registry import Kernel, active, within
 from .elementwise import Pass
 
 __all__ = [
@@ -53,18 +54,14 @@ def check_reduction(label: str, reduction: str) -> None:
 
 
 def matching(label: str, what: str, value: Any, shape: tuple[int, ...], loop: Any) -> Any:
-    """Return a weight as a float, or as an array of `loop` broadcast to `shape`."""
+    """Return a weight as a float, or as an array of `loop` broadcast to `shape`: infinite beyond its range."""
     if value is None:
         return 1.0
     value = _arguments.parameter_value(label, what, value)
     if type(value) is float:
-        return value
-    try:
-        return np.broadcast_to(np.asarray(value).astype(loop, copy=False), shape)
-    except ValueError:
-        raise ValueError(
-            f"{label}(): {what} of shape {value.shape} does not broadcast to {shape}"
-        ) from None
+        return within(np.dtype(np.float32), value) if loop.itemsize < 8 else value
+    with np.errstate(all="ignore"):
+        return broadcast(label, what, np.asarray(value).astype(loop, copy=False), shape)
 
 
 def check_g(label: str, g: Any, shape: tuple[int, ...], reduction: str) -> Array:

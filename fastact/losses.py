@@ -262,7 +262,8 @@ class BinaryCrossEntropy(Loss):
         p, target, weight, loop = self._arguments(p, target, weight, reduction)
         g = check_g(label, g, p.shape, reduction)
         out = _arguments.target_for(label, out, p.shape, loop)
-        scale = g * _share(p, reduction)
+        with np.errstate(all="ignore"):
+            scale = g * _share(p, reduction)
         p, target, weight = without_overlap((out,), (p, target, weight))
         self._walk(p, target, weight, None, out, scale)
         return out

@@ -222,3 +222,47 @@ def test_operands_may_have_as_many_dimensions_as_numpy_allows(
         got = case(arrays, targets)
         squeezed = [a.reshape(b.shape) for a, b in zip(got, expected, strict=True)]
         compare(case, squeezed, expected, layout)
+
+
+# --- beyond the range of the dtype -----------------------------------------------------------------
+
+EXTREMES = [1e39, -1e39, 1e300, 1e-46, 1e-320, np.longdouble("1e4000"), np.longdouble("1e-4000")]
+
+
+@pytest.mark.parametrize("char", "efd")
+@pytest.mark.parametrize("name", CASES)
+def test_casts_are_silent(name: str, char: str, small_blocks: None) -> None:
+    case = CASES[name]
+    operands = cast(case.operands, char)
+    parameters = list(operands)[case.count :]
+    for key, operand in operands.items():
+        for value in EXTREMES:
+            wide = np.asarray(value).dtype == np.longdouble != np.float64
+            if operand.dtype.kind != "f" or key == "p" or (wide and key not in parameters):
+                continue
+            extreme = operand.astype(np.asarray(value).dtype)
+            extreme.reshape(-1)[::3] = value
+            outs = tuple(np.full(shape, 7.0, char) for shape in case.outs)
+            with np.errstate(all="raise"):
+                case({**operands, key: extreme}, outs)
+
+
+@pytest.mark.parametrize("value", [1e39, -1e39, np.inf])
+@pytest.mark.parametrize(
+    "name",
+    [name for name, case in CASES.items() if "arrays" in name or "pos_weight" in case.operands],
+)
+def test_a_parameter_beyond_float32_is_infinite_as_number_and_as_array(
+    name: str, value: float, backend: str
+) -> None:
+    case = CASES[name]
+    outs = tuple(np.full(shape, 7.0, "f") for shape in case.outs)
+    operands = cast(case.operands, "f")
+    for key in list(operands)[case.count :]:
+        results = [
+            case({**operands, key: given}, outs)
+            for given in (value, np.full(operands[key].shape, value), np.copysign(np.inf, value))
+        ]
+        for result in results[1:]:
+            for number, other in zip(results[0], result, strict=True):
+                np.testing.assert_array_equal(number, other)
