@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ._contiguous import RowKernelTable
-from ._row_arguments import kept
+from ._row_arguments import kept, walked_dtype
 from ._row_walk import RowOperands, compute
 from .backends.registry import Kernel, active
 from .mathematics import FLOAT64, Pair
@@ -45,12 +45,12 @@ def _kernel(name: str, dtype: DType) -> Kernel:
     return kernel
 
 
-def _prepared(name: str, x: Any, loop: DType) -> Array:
-    """Return a part in the dtype of the kernel, rounded to float16 if that is the result's."""
+def _prepared(name: str, x: Any, loop: DType, temperature: float) -> Array:
+    """Return a part in the dtype of the kernel, rounded to that of the result."""
     with np.errstate(all="ignore"):
         array = np.asarray(x).astype(loop, copy=False)
-        if loop.itemsize == 2:
-            array = array.astype(np.float32)
+        walked = walked_dtype(loop, temperature)
+        array = array.astype(np.float32 if walked.itemsize == 2 else walked, copy=False)
         return np.negative(array) if name == "softmin" else array
 
 
@@ -58,7 +58,7 @@ def statistic(
     name: str, axes: Axes, temperature: float, loop: DType, x: Any, mask: Array | None = None
 ) -> Array:
     """Return the pair of each row's part in x; `axes` are kept with length 1."""
-    array = _prepared(name, x, loop)
+    array = _prepared(name, x, loop, temperature)
     if mask is not None:
         mask = np.broadcast_to(mask, array.shape)
     pair = np.empty(kept(array.shape, axes), PAIR)
@@ -103,7 +103,7 @@ def finish(
     mask: Array | None = None,
 ) -> Array:
     """Return the results for a part of the rows, given the pairs of the whole rows."""
-    array = _prepared(name, x, loop)
+    array = _prepared(name, x, loop, temperature)
     if mask is not None:
         mask = np.broadcast_to(mask, array.shape)
     out = np.empty_like(array, loop)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from math import inf
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
@@ -128,9 +127,13 @@ class RowCall:
         expected = _row_arguments.reduced(shape, axes, keepdims) if self.reduces else shape
         if target is not None and target.shape != expected:
             raise ValueError(f"{label}(): out of shape {target.shape} for a result of {expected}")
-        kernel = self.kernel(_SINGLE if loop.itemsize == 2 else loop, **extra)
+        walked = _row_arguments.walked_dtype(loop, temperature)
+        kernel = self.kernel(_SINGLE if walked.itemsize == 2 else walked, **extra)
         operands = self.operands(arrays, target, mask, temperature, axes)
-        (result,) = compute(kernel, loop, axes, operands)
+        (result,) = compute(kernel, walked, axes, operands)
+        if walked != loop and target is None:
+            with np.errstate(all="ignore"):
+                result = result.astype(loop)
         if self.reduces:
             result = result.reshape(expected)
         return _row_override.wrap(self, data, result, outs, axes if self.reduces else None)
@@ -160,7 +163,7 @@ def _is_plain(axis: Any, temperature: Any, where: Any, dtype: Any) -> bool:
         and dtype is None
         and type(axis) is int
         and type(temperature) is float
-        and 0.0 < temperature < inf
+        and 1e-37 <= temperature <= 1e37  # as in walked_dtype
     )
 
 

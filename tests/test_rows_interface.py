@@ -521,3 +521,24 @@ def test_hardmax() -> None:
     expected = [[0, 0, 1], [0, 0, 1], [0, 1, 0], [0, 0, 0]]
     np.testing.assert_array_equal(fa.hardmax(x, where=mask), expected)
     np.testing.assert_array_equal(fa.hardmax(x.T, 0, where=mask.T).T, expected)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("temperature", [1e39, 1e300, 1e-39, 1e-300])
+def test_temperature_beyond_float32(
+    temperature: float, dtype: str, function: RowFunction, backend: str
+) -> None:
+    """The results of a temperature that float32 does not have are those of float64, rounded."""
+    named = {next(iter(function.named(1.0))): temperature}
+    named |= {"rng": 5} if "rng" in function.parameters else {}
+    x = X.astype(dtype)
+    for call in passes(function):
+        given = {k: v for k, v in named.items() if call is function or k != "rng"}
+        with np.errstate(all="raise"):
+            got = call(x, axis=-1, **given)
+        with np.errstate(all="ignore"):
+            expected = call(x.astype(float), axis=-1, **given).astype(dtype)
+        np.testing.assert_array_equal(got, expected, strict=True)
+        out = np.empty_like(expected)
+        assert call(x, axis=-1, out=out, **given) is out
+        np.testing.assert_array_equal(out, expected)
