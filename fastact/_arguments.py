@@ -180,7 +180,8 @@ def normalize_out(label: str, out: Any, nout: int) -> tuple[Any, ...]:
 
 def check_out(label: str, outs: Sequence[Array | None], result: DType) -> None:
     """Raise if a result of dtype `result` may not be written into each of `outs`."""
-    check_distinct(label, outs)
+    if len(outs) == 2:
+        check_distinct(label, *outs)
     for out in outs:
         if out is None:
             continue

@@ -239,8 +239,10 @@ def _class_weight(call: _Call, weight: Any) -> Array | None:
         raise ValueError(
             f"{call.label}(): weight is of shape {weight.shape}, one for each class is ({call.classes},)"
         )
-    with np.errstate(all="ignore"):
-        return np.asarray(weight, dtype=np.float64)
+    if weight.dtype.itemsize > 8:  # a longdouble may be beyond float64
+        with np.errstate(all="ignore"):
+            weight = weight.astype(np.float64)
+    return np.asarray(weight, dtype=np.float64)
 
 
 def _check_indices(call: _Call) -> None:
@@ -263,12 +265,16 @@ def _count(call: _Call, reduction: str) -> float:
     if not call.by_index:
         return float(math.prod(call.rows))
     total = 0.0
-    with np.errstate(all="ignore"):
-        for region in regions(call.target.shape, ELEMENTS):
-            part = call.target[region]
-            part = part[part != call.ignored]
-            total += part.size if call.weight is None else float(call.weight[part].sum())
+    for region in regions(call.target.shape, ELEMENTS):
+        part = call.target[region]
+        part = part[part != call.ignored]
+        total += part.size if call.weight is None else _sum(call.weight[part])
     return total
+
+
+def _sum(weights: Array) -> float:
+    with np.errstate(all="ignore"):
+        return float(weights.sum())
 
 
 def _inverse(count: float) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -19,20 +18,19 @@ def without_overlap(outs: Sequence[Array | None], operands: Sequence[Any]) -> li
     Not copied is an array whose elements lie where those of the out do: each is read before it is
     written. What is no array is returned as it is.
     """
-    targets = [out for out in outs if out is not None]
-    return [
-        _copy(operand)
-        if isinstance(operand, np.ndarray) and any(_clashes(operand, out) for out in targets)
-        else operand
-        for operand in operands
-    ]
+    read = list(operands)
+    for out in outs:
+        if out is not None:
+            for place, operand in enumerate(read):
+                if isinstance(operand, np.ndarray) and _clashes(operand, out):
+                    read[place] = _copy(operand)
+    return read
 
 
-def check_distinct(label: str, outs: Sequence[Any]) -> None:
-    """Raise if two of the arrays that a call is to write share memory."""
-    for (first, a), (second, b) in combinations(enumerate(outs), 2):
-        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and _share(a, b):
-            raise ValueError(f"{label}(): out[{first}] and out[{second}] share memory")
+def check_distinct(label: str, first: Any, second: Any) -> None:
+    """Raise if both outs of a call are arrays and share memory."""
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray) and _share(first, second):
+        raise ValueError(f"{label}(): out[0] and out[1] share memory")
 
 
 def _copy(array: Array) -> Array:

@@ -188,8 +188,9 @@ def _cut(x: Array, halves: list[tuple[slice, ...]]) -> list[Array]:
 
 
 def _as_rows(array: Array, shape: tuple[int, ...]) -> Array:
-    """Return a contiguous array in two dimensions, whose axes of length 1 have strides that the kernels take."""
-    return array.reshape(-1).reshape(shape)
+    """Return a contiguous array in two dimensions, with strides that the kernels take."""
+    # Of an array of this shape reshape keeps the strides, and that of an axis of length 1 may be any.
+    return array.reshape(shape) if shape[1] > 1 else array.reshape(-1).reshape(shape)
 
 
 def _like(array: Any, half: Array) -> bool:

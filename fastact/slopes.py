@@ -128,7 +128,7 @@ class PRelu:
             Of the shape of `weight`: the sum of g * x where x < 0, added up in float64.
         """
         dx_out, dweight_out = _pair(out)
-        check_distinct("prelu.vjp", (dx_out, dweight_out))
+        check_distinct("prelu.vjp", dx_out, dweight_out)
         weight = np.asarray(weight)
         slope = _along(x, weight, axis)
         arrays = (_arguments.real_array("prelu.vjp", array) for array in (g, x, slope))
