@@ -198,6 +198,8 @@ def target_for(label: str, out: Any, shape: tuple[int, ...], loop: DType) -> Arr
     if out is None:
         return np.empty(shape, loop)
     (out,) = normalize_out(label, out, 1)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{label}() writes into NumPy arrays alone, not {type(out).__name__}")
     check_out(label, (out,), loop)
     if out.shape != shape:
         raise ValueError(f"{label}(): out is of shape {out.shape}, the result of shape {shape}")

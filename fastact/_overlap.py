@@ -35,6 +35,8 @@ def check_distinct(label: str, first: Any, second: Any) -> None:
 
 def _copy(array: Array) -> Array:
     """Copy an array; one that was broadcast stays so, and takes no more memory than before."""
+    if 0 not in array.strides:
+        return array.copy("K")
     held = tuple(slice(None) if stride else slice(1) for stride in array.strides)
     return np.broadcast_to(array[(*held, ...)].copy("K"), array.shape)
 

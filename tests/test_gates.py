@@ -366,9 +366,17 @@ def test_crelu(dtype: str, axis: int, backend: str) -> None:
     np.testing.assert_array_equal(x, expected)
 
 
+class Foreign:
+    """Takes ufuncs over, but is no place to write to."""
+
+    __array_ufunc__ = None
+
+
 @pytest.mark.parametrize(
     "call, error",
     [
+        (lambda: fa.maxout(np.zeros(4), 2, out=Foreign()), TypeError),
+        (lambda: fa.glu.vjp(np.zeros(2), np.zeros(4), out=Foreign()), TypeError),
         (lambda: fa.maxout(np.zeros(5), 2), ValueError),
         (lambda: fa.maxout(np.zeros(5), 0), ValueError),
         (lambda: fa.maxout(np.zeros(4), 2.5), TypeError),
