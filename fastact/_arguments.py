@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ._overlap import check_distinct
 from ._override import takes_over
 from .declare import Declaration
 
@@ -177,8 +178,10 @@ def normalize_out(label: str, out: Any, nout: int) -> tuple[Any, ...]:
     return outs
 
 
-def check_out(label: str, outs: Iterable[Array | None], result: DType) -> None:
-    """Raise if a result of dtype `result` may not be written into one of `outs`."""
+def check_out(label: str, outs: Sequence[Array | None], result: DType) -> None:
+    """Raise if a result of dtype `result` may not be written into each of `outs`."""
+    if len(outs) == 2:
+        check_distinct(label, *outs)
     for out in outs:
         if out is None:
             continue
@@ -195,6 +198,8 @@ def target_for(label: str, out: Any, shape: tuple[int, ...], loop: DType) -> Arr
     if out is None:
         return np.empty(shape, loop)
     (out,) = normalize_out(label, out, 1)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{label}() writes into NumPy arrays alone, not {type(out).__name__}")
     check_out(label, (out,), loop)
     if out.shape != shape:
         raise ValueError(f"{label}(): out is of shape {out.shape}, the result of shape {shape}")

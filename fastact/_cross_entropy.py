@@ -12,7 +12,8 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from . import _arguments
 from ._arithmetic import silent
-from ._reduction import Loss, apart, check_g, check_reduction, loss_dtype, reduced
+from ._overlap import without_overlap
+from ._reduction import Loss, as_flat, check_g, check_reduction, is_flat, loss_dtype, reduced
 from ._walk import as_slices, regions
 from .backends.registry import active, row_kernel
 
@@ -49,6 +50,11 @@ class _Call:
         """The shape of a loss for each row."""
         shape: tuple[int, ...] = self.x.shape
         return shape[: self.axis] + shape[self.axis + 1 :]
+
+    def keep_from(self, out: Array) -> None:
+        """Copy what writing `out` would overwrite before it is read."""
+        read = without_overlap((out,), (self.x, self.target, self.weight))
+        self.x, self.target, self.weight = read
 
     @property
     def soft(self) -> bool:
@@ -152,7 +158,7 @@ class CrossEntropy(Loss):
         check_reduction(label, reduction)
         call = _checked(label, x, target, axis, ignore_index, label_smoothing, weight)
         out = _arguments.target_for(label, out, call.x.shape, call.loop)
-        call.x, call.target = apart(out, call.x, call.target)
+        call.keep_from(out)
         loss = np.empty(call.rows, call.loop) if reduction == "none" else None
         count = _count(call, reduction)
         total = _walk(call, loss, out, _inverse(count))
@@ -187,7 +193,8 @@ class CrossEntropy(Loss):
         call = _checked(label, x, target, axis, ignore_index, label_smoothing, weight, g)
         g = check_g(label, g, call.rows, reduction)
         out = _arguments.target_for(label, out, call.x.shape, call.loop)
-        call.x, call.target, g = apart(out, call.x, call.target, g)
+        call.keep_from(out)
+        (g,) = without_overlap((out,), (g,))
         with silent():
             scale = g.astype(np.float64) * _inverse(_count(call, reduction))
         _walk(call, None, out, scale)
@@ -236,6 +243,9 @@ def _class_weight(call: _Call, weight: Any) -> Array | None:
         raise ValueError(
             f"{call.label}(): weight is of shape {weight.shape}, one for each class is ({call.classes},)"
         )
+    if weight.dtype.itemsize > 8:  # a longdouble may be beyond float64
+        with silent():
+            weight = weight.astype(np.float64)
     return np.asarray(weight, dtype=np.float64)
 
 
@@ -262,8 +272,13 @@ def _count(call: _Call, reduction: str) -> float:
     for region in regions(call.target.shape, ELEMENTS):
         part = call.target[region]
         part = part[part != call.ignored]
-        total += part.size if call.weight is None else float(call.weight[part].sum())
+        total += part.size if call.weight is None else _sum(call.weight[part])
     return total
+
+
+def _sum(weights: Array) -> float:
+    with silent():
+        return float(weights.sum())
 
 
 def _inverse(count: float) -> Array:
@@ -282,9 +297,11 @@ def _result(call: _Call, loss: Array | None, total: float, count: float, reducti
 
 def _walk(call: _Call, loss: Array | None, out: Array | None, scale: Array | None) -> float:
     """Fill `loss` and `out`, the gradient times `scale`, block by block; return the sum of the losses."""
-    if not call.classes:
-        return _without_classes(call, loss)
     total = 0.0
+    if not call.classes:  # every row is ignored, or its loss a sum over nothing
+        if loss is not None:
+            loss.fill(0.0)
+        return total
     with silent():
         for rows, elements in _blocks(call, out):
             block = _Block(call, rows, elements, out, scale)
@@ -296,20 +313,12 @@ def _walk(call: _Call, loss: Array | None, out: Array | None, scale: Array | Non
     return total
 
 
-def _without_classes(call: _Call, loss: Array | None) -> float:
-    """Do the same for rows without elements, of which there may be 10**15: all have the same loss."""
-    # Class indices have been checked: all rows are ignored.
-    each = 0.0 if call.by_index else math.nan
-    if loss is not None:
-        loss.fill(each)
-    return each * math.prod(call.rows) if 0 not in call.rows else 0.0
-
-
 def _blocks(call: _Call, out: Array | None) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
     """Yield the indices of whole rows: of what there is one of a row, and of the elements."""
     size = ROWS
-    if call.soft or not all(_ready(a, call.loop) for a in (call.x, out) if a is not None):
-        size = min(ROWS, max(1, ELEMENTS // max(call.classes, 1)))
+    dtype = _work_dtype(call.loop)
+    if call.soft or not all(is_flat(a, dtype) for a in (call.x, out) if a is not None):
+        size = min(ROWS, max(1, ELEMENTS // call.classes))
     for region in regions(call.rows, size):
         rows = as_slices(region, len(call.rows))
         yield rows, (*rows[: call.axis], slice(None), *rows[call.axis :])
@@ -321,8 +330,7 @@ def _work_dtype(loop: np.dtype[Any]) -> np.dtype[Any]:
 
 def _ready(array: Array, loop: np.dtype[Any]) -> bool:
     """Tell whether a kernel may have the array itself; what is to be rounded to float16 is copied."""
-    dtype = array.dtype == _work_dtype(loop) == loop
-    return dtype and array.flags.c_contiguous and array.flags.aligned
+    return loop.itemsize > 2 and is_flat(array, loop)
 
 
 class _Block:
@@ -343,7 +351,7 @@ class _Block:
         self.dtype = _work_dtype(call.loop)
         self.shape, self.row_shape = (outer, call.classes, inner), (outer, inner)
         x = x.astype(call.loop, copy=False)  # to float16 first, as for every function
-        self.x = np.ascontiguousarray(x, self.dtype).reshape(self.shape)
+        self.x = as_flat(x, self.dtype).reshape(self.shape)
         self.out = None if out is None else out[elements]
         self.target = call.target[(*rows, ...) if call.by_index else elements]
         self.scale = np.zeros(())
@@ -436,7 +444,7 @@ class _Block:
     def _shares(self) -> tuple[Array, Array | None]:
         """Return what each logarithm is multiplied by, and which rows are ignored."""
         call, ignored = self.call, None
-        even = call.smoothing / max(call.classes, 1)
+        even = call.smoothing / call.classes
         if call.by_index:
             target, ignored, _ = self._indices()
             shares = np.full(self.shape, even)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ._arithmetic import silent
 from ._contiguous import RowKernelTable
-from ._row_arguments import kept
+from ._row_arguments import kept, walked_dtype
 from ._row_walk import RowOperands, compute
 from .backends.registry import Kernel, active
 from .mathematics import FLOAT64, Pair, difference_over
@@ -46,12 +46,12 @@ def _kernel(name: str, dtype: DType) -> Kernel:
     return kernel
 
 
-def _prepared(name: str, x: Any, loop: DType) -> Array:
-    """Return a part in the dtype of the kernel, rounded to float16 if that is the result's."""
+def _prepared(name: str, x: Any, loop: DType, temperature: float) -> Array:
+    """Return a part in the dtype of the kernel, rounded to that of the result."""
     with silent():
         array = np.asarray(x).astype(loop, copy=False)
-        if loop.itemsize == 2:
-            array = array.astype(np.float32)
+        walked = walked_dtype(loop, temperature)
+        array = array.astype(np.float32 if walked.itemsize == 2 else walked, copy=False)
         return np.negative(array) if name == "softmin" else array
 
 
@@ -59,7 +59,7 @@ def statistic(
     name: str, axes: Axes, temperature: float, loop: DType, x: Any, mask: Array | None = None
 ) -> Array:
     """Return the pair of each row's part in x; `axes` are kept with length 1."""
-    array = _prepared(name, x, loop)
+    array = _prepared(name, x, loop, temperature)
     if mask is not None:
         mask = np.broadcast_to(mask, array.shape)
     pair = np.empty(kept(array.shape, axes), PAIR)
@@ -104,7 +104,7 @@ def finish(
     mask: Array | None = None,
 ) -> Array:
     """Return the results for a part of the rows, given the pairs of the whole rows."""
-    array = _prepared(name, x, loop)
+    array = _prepared(name, x, loop, temperature)
     if mask is not None:
         mask = np.broadcast_to(mask, array.shape)
     out = np.empty_like(array, loop)

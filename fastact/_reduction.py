@@ -9,16 +9,18 @@ import numpy as np
 
 from . import _arguments
 from ._arithmetic import silent
-from ._walk import clashes, regions
-from .backends.registry import Kernel, active
+from ._row_arguments import broadcast
+from ._walk import regions
+from .backends.registry import Kernel, active, within
 from .elementwise import Pass
 
 __all__ = [
     "REDUCTIONS",
     "Loss",
-    "apart",
+    "as_flat",
     "check_g",
     "check_reduction",
+    "is_flat",
     "loss_dtype",
     "matching",
     "reduced",
@@ -64,18 +66,14 @@ def check_reduction(label: str, reduction: str) -> None:
 
 
 def matching(label: str, what: str, value: Any, shape: tuple[int, ...], loop: Any) -> Any:
-    """Return a weight as a float, or as an array of `loop` broadcast to `shape`."""
+    """Return a weight as a float, or as an array of `loop` broadcast to `shape`: infinite beyond its range."""
     if value is None:
         return 1.0
     value = _arguments.parameter_value(label, what, value)
     if type(value) is float:
-        return value
-    try:
-        return np.broadcast_to(np.asarray(value).astype(loop, copy=False), shape)
-    except ValueError:
-        raise ValueError(
-            f"{label}(): {what} of shape {value.shape} does not broadcast to {shape}"
-        ) from None
+        return within(np.dtype(np.float32), value) if loop.itemsize < 8 else value
+    with silent():
+        return broadcast(label, what, np.asarray(value).astype(loop, copy=False), shape)
 
 
 def check_g(label: str, g: Any, shape: tuple[int, ...], reduction: str) -> Array:
@@ -84,11 +82,6 @@ def check_g(label: str, g: Any, shape: tuple[int, ...], reduction: str) -> Array
     if array.shape != (shape if reduction == "none" else ()):
         raise ValueError(f"{label}(): g of shape {array.shape} does not fit the loss")
     return array
-
-
-def apart(out: Array, *operands: Any) -> list[Any]:
-    """Copy what writing `out`, element by element, would overwrite before it is read."""
-    return [a.copy() if isinstance(a, np.ndarray) and clashes(a, out) else a for a in operands]
 
 
 def reduced(total: float, count: float, reduction: str, dtype: np.dtype[Any]) -> Any:
@@ -112,7 +105,7 @@ def summed(
     if (
         hasattr(kernel, "summed")
         and dtype == loop
-        and all(_flat(a, dtype) for a in arrays if isinstance(a, np.ndarray))
+        and all(is_flat(a, dtype) for a in arrays if isinstance(a, np.ndarray))
     ):
         return float(
             kernel.summed(*(a.reshape(-1) if isinstance(a, np.ndarray) else a for a in arrays))
@@ -124,7 +117,14 @@ def summed(
     return total
 
 
-def _flat(array: Array, dtype: np.dtype[Any]) -> bool:
+def as_flat(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Return the array as kernels take it: of this dtype, contiguous and aligned, with one dimension at least."""
+    array = np.ascontiguousarray(array, dtype)
+    return array if array.flags.aligned else array.copy()
+
+
+def is_flat(array: Array, dtype: np.dtype[Any]) -> bool:
+    """Tell whether kernels take the array as it is."""
     return array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
 
 
@@ -138,9 +138,7 @@ def _summed_block(
     dtype = np.dtype(np.float64 if loop.itemsize == 8 else np.float32)
     parts = [a[region] if isinstance(a, np.ndarray) else a for a in arrays]
     flat = [
-        np.ascontiguousarray(a.astype(loop, copy=False), dtype).reshape(-1)
-        if isinstance(a, np.ndarray)
-        else a
+        as_flat(a.astype(loop, copy=False), dtype).reshape(-1) if isinstance(a, np.ndarray) else a
         for a in parts
     ]
     losses = np.empty(flat[0].size, dtype)

@@ -20,9 +20,11 @@ __all__ = [
     "reduced",
     "split",
     "temperature_of",
+    "walked_dtype",
 ]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+DType = np.dtype[Any]
 Shape = tuple[int, ...]
 
 
@@ -68,6 +70,11 @@ def temperature_of(label: str, name: str, value: Any) -> float:
     if not 0.0 < number < math.inf:
         raise ValueError(f"{label}(): {name}={value!r} is not positive and finite")
     return number
+
+
+def walked_dtype(loop: DType, temperature: float) -> DType:
+    """Return the dtype to compute in: float64 where the reciprocal of the temperature is no normal float32."""
+    return loop if 1e-37 <= temperature <= 1e37 else np.dtype(np.float64)
 
 
 def broadcast(label: str, name: str, array: Array, shape: Shape) -> Array:

@@ -15,8 +15,9 @@ import numpy as np
 
 from ._arithmetic import silent
 from ._contiguous import MAX_SIZE
+from ._overlap import without_overlap
 from ._row_arguments import kept
-from ._walk import as_slices, clashes, regions
+from ._walk import as_slices, regions
 from .backends.registry import Kernel
 
 __all__ = ["RowOperands", "compute"]
@@ -63,7 +64,7 @@ def compute(
     """
     if _has_no_results(axes, operands):
         # A loop over 10**15 rows of nothing would not end.
-        operands = _Layout(operands, axes).allocate(operands, loop)
+        operands = _Layout(operands, axes, in_order).allocate(operands, loop)
     elif _is_small_and_plain(axes, operands):
         return _run_small(kernel, loop, axes, operands)
     else:
@@ -123,16 +124,13 @@ def _rounded(array: Array, loop: DType, dtype: DType) -> Array:
 
 def _without_overlap(operands: RowOperands) -> RowOperands:
     """Copy what an output would overwrite before it is read."""
-    targets = [out for out in (*operands.outputs, *operands.row_outputs) if out is not None]
-
-    def safe(array: Array) -> Array:
-        return array.copy("K") if any(clashes(array, out) for out in targets) else array
-
-    where = operands.where
+    inputs, row_inputs, where = operands.inputs, operands.row_inputs, operands.where
+    outs = [*operands.outputs, *operands.row_outputs]
+    read = iter(without_overlap(outs, [*inputs, *row_inputs, where]))
     return operands._replace(
-        inputs=[safe(array) for array in operands.inputs],
-        row_inputs=[safe(array) for array in operands.row_inputs],
-        where=None if where is None else safe(where),
+        inputs=[next(read) for _ in inputs],
+        row_inputs=[next(read) for _ in row_inputs],
+        where=next(read),
     )
 
 

@@ -14,9 +14,10 @@ import numpy as np
 
 from ._arithmetic import silent
 from ._contiguous import MAX_SIZE
+from ._overlap import without_overlap
 from .backends.registry import Kernel
 
-__all__ = ["Operands", "as_slices", "clashes", "compute", "regions"]
+__all__ = ["Operands", "as_slices", "compute", "regions"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DType = np.dtype[Any]
@@ -124,40 +125,9 @@ def _run_in_copy(kernel: Kernel, loop: DType, operands: Operands) -> list[Array]
 
 def _without_overlap(operands: Operands) -> Operands:
     """Copy what an output would overwrite before it is read."""
-    targets = [out for out in operands.outputs if out is not None]
-    if not targets:
-        return operands
-    if len(targets) == 2 and _share(targets[0], targets[1]):
-        raise ValueError("the two arrays in out share memory")
-
-    def safe(array: Array) -> Array:
-        return array.copy("K") if any(clashes(array, out) for out in targets) else array
-
-    return Operands(
-        [safe(array) for array in operands.inputs],
-        operands.outputs,
-        [safe(value) if isinstance(value, np.ndarray) else value for value in operands.params],
-        None if operands.where is None else safe(operands.where),
-    )
-
-
-def clashes(array: Array, out: Array) -> bool:
-    """Tell whether writing `out` may change what is yet to be read from `array`."""
-    if not np.may_share_memory(array, out):
-        return False
-    if array.shape == out.shape and array.strides == out.strides:
-        same_place = array.__array_interface__["data"][0] == out.__array_interface__["data"][0]
-        if same_place and array.itemsize == out.itemsize:
-            return False
-    return _share(array, out)
-
-
-def _share(a: Array, b: Array) -> bool:
-    try:
-        # Interleaved views (x[::2] and x[1::2]) are told apart within this much work.
-        return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]
-    except np.exceptions.TooHardError:
-        return True
+    inputs, outputs, params, where = operands
+    read = iter(without_overlap(outputs, [*inputs, *params, where]))
+    return Operands([next(read) for _ in inputs], outputs, [next(read) for _ in params], next(read))
 
 
 def _collapse(loop: DType, operands: Operands) -> tuple[list[Array], Operands]:

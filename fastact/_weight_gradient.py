@@ -19,8 +19,8 @@ SUM_BLOCK = 1 << 15
 
 def weight_gradient(g: Array, x: Array, slope: Array, loop: np.dtype[Any]) -> Array:
     """Sum g * x over the elements with x < 0 that share a weight, in float64, both cast to `loop` first."""
-    full = np.broadcast_shapes(g.shape, x.shape, slope.shape)
-    g, x = np.broadcast_to(g, full), np.broadcast_to(x, full)
+    whole = _common_shape(g, x, slope)
+    g, x = np.broadcast_to(g, whole), np.broadcast_to(x, whole)
     shape = (1,) * (x.ndim - slope.ndim) + slope.shape
     shared = tuple(axis for axis, length in enumerate(shape) if length == 1)
     total, lost = np.zeros(shape), np.zeros(shape)
@@ -37,6 +37,17 @@ def weight_gradient(g: Array, x: Array, slope: Array, loop: np.dtype[Any]) -> Ar
             )
             _add(total[held], lost[held], part.sum(axis=shared, keepdims=True))
         return np.where(np.isfinite(lost), total + lost, total)
+
+
+def _common_shape(*arrays: Array) -> tuple[int, ...]:
+    """Return the shape that the arrays broadcast to: np.broadcast_shapes stops at 32 dimensions."""
+    try:
+        walk = np.nditer(arrays, flags=["multi_index", "zerosize_ok"])
+    except ValueError:
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        raise ValueError(f"prelu.vjp(): operands of shape {shapes} do not broadcast") from None
+    shape: tuple[int, ...] = walk.shape
+    return shape
 
 
 def _add(total: Array, lost: Array, part: Array) -> None:

@@ -69,7 +69,7 @@ class GatedVjp(Pass):
             target = np.empty(x.shape, x.dtype) if out is None else out
             if _like(g, x[halves[0]]) and fits(target, x) and not np.may_share_memory(target, g):
                 pair = _cut(target, halves)
-                rows(g.reshape(gate.shape), gate, value, *pair)
+                rows(_as_rows(g, gate.shape), gate, value, *pair)
                 return target
         gate, value = (x[half] for half in halves)
         if _override.takes_over(x) or _override.takes_over(g):
@@ -78,11 +78,9 @@ class GatedVjp(Pass):
             gradients = super().call(g, gate, value, dtype=dtype)
             in_order = gradients if halves[0] == min(halves, key=_start) else gradients[::-1]
             return np.concatenate(in_order, axis)
-        if out is None:
-            arrays = (_arguments.real_array(label, g), _arguments.real_array(label, x))
-            out = np.empty(x.shape, _arguments.loop_dtype(label, (g, x), arrays, dtype))
-        elif not isinstance(out, np.ndarray) or out.shape != x.shape:
-            raise ValueError(f"{label}(): out is not an array of shape {x.shape}")
+        arrays = (_arguments.real_array(label, g), _arguments.real_array(label, x))
+        loop = _arguments.loop_dtype(label, (g, x), arrays, dtype)
+        out = _arguments.target_for(label, out, x.shape, loop)
         super().call(g, gate, value, out=tuple(out[half] for half in halves), dtype=dtype)
         return out
 
@@ -150,7 +148,7 @@ class Gated(Pass):
             half = x[halves[0]]
             target = np.empty(half.shape, x.dtype) if out is None else out
             if _like(target, half) and not np.may_share_memory(target, x):
-                rows(gate, value, target.reshape(gate.shape))
+                rows(gate, value, _as_rows(target, gate.shape))
                 return target
         return super().call(*(x[half] for half in halves), out=out, **options)
 
@@ -187,6 +185,12 @@ def _cut(x: Array, halves: list[tuple[slice, ...]]) -> list[Array]:
     flat = x.reshape(math.prod(x.shape[:axis]), -1)
     middle = flat.shape[1] // 2
     return [flat[:, :middle] if half[-1].start == 0 else flat[:, middle:] for half in halves]
+
+
+def _as_rows(array: Array, shape: tuple[int, ...]) -> Array:
+    """Return a contiguous array in two dimensions, with strides that the kernels take."""
+    # Of an array of this shape reshape keeps the strides, and that of an axis of length 1 may be any.
+    return array.reshape(shape) if shape[1] > 1 else array.reshape(-1).reshape(shape)
 
 
 def _like(array: Any, half: Array) -> bool:

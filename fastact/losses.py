@@ -9,10 +9,10 @@ import numpy as np
 
 from . import _arguments
 from ._arithmetic import silent
+from ._overlap import without_overlap
 from ._reduction import (
     BLOCK,
     Loss,
-    apart,
     check_g,
     check_reduction,
     loss_dtype,
@@ -122,7 +122,7 @@ class BinaryCrossEntropyWithLogits(Loss):
             self._both(x, target, *weights, out=(loss, out), dtype=loop)
             return _plain(loss), out
         scale = _share(x, reduction)
-        x, target, *weights = apart(out, x, target, *weights)
+        x, target, *weights = without_overlap((out,), (x, target, *weights))
         total = summed(self._both, [x, target], out, (*weights, scale), loop)
         return reduced(total, x.size, reduction, loop), out
 
@@ -235,7 +235,7 @@ class BinaryCrossEntropy(Loss):
         """
         p, target, weight, loop = self._arguments(p, target, weight, reduction)
         out = _arguments.target_for(f"{self.name}.value_and_grad", out, p.shape, loop)
-        p, target, weight = apart(out, p, target, weight)
+        p, target, weight = without_overlap((out,), (p, target, weight))
         loss = np.empty(p.shape, loop) if reduction == "none" else None
         total = self._walk(p, target, weight, loss, out, _share(p, reduction), loop)
         return _plain(loss) if loss is not None else reduced(total, p.size, reduction, loop), out
@@ -265,8 +265,10 @@ class BinaryCrossEntropy(Loss):
         p, target, weight, loop = self._arguments(p, target, weight, reduction, g)
         g = check_g(label, g, p.shape, reduction)
         out = _arguments.target_for(label, out, p.shape, loop)
-        p, target, weight, g = apart(out, p, target, weight, g)
-        self._walk(p, target, weight, None, out, g.astype(np.float64) * _share(p, reduction), loop)
+        with silent():
+            scale = g.astype(np.float64) * _share(p, reduction)
+        p, target, weight, scale = without_overlap((out,), (p, target, weight, scale))
+        self._walk(p, target, weight, None, out, scale, loop)
         return out
 
     def _arguments(

@@ -11,6 +11,8 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from . import _arguments, _override
 from ._arithmetic import silent
+from ._overlap import without_overlap
+from ._row_arguments import broadcast
 from ._walk import regions
 from .elementwise import FUNCTIONS, Pass
 from .fused import FUSED
@@ -62,14 +64,12 @@ class Maxout:
         """Compute."""
         x = _real("maxout", x)
         loop = _arguments.loop_dtype("maxout", (x,), (x,), dtype)
-        apart, place = _apart("maxout", x, pieces, axis)
-        out = _arguments.target_for(
-            "maxout", out, apart.shape[:place] + apart.shape[place + 1 :], loop
-        )
-        if np.may_share_memory(out, apart):
-            apart = apart.copy()
-        with silent():
-            _largest(apart, place, out, loop)
+        shape = _grouped("maxout", x, pieces, axis)
+        out = _arguments.target_for("maxout", out, shape, loop)
+        (x,) = without_overlap((out,), (x,))
+        if out.size:  # of no elements there may be any number of pieces
+            with silent():
+                _largest(_pieces(x, pieces, axis), out, loop)
         return out
 
     def __repr__(self) -> str:
@@ -96,20 +96,13 @@ class Maxout:
         """
         g, x = _real("maxout.vjp", g), _real("maxout.vjp", x)
         loop = _arguments.loop_dtype("maxout.vjp", (g, x), (g, x), dtype)
-        apart, place = _apart("maxout.vjp", x, pieces, axis)
-        shape = apart.shape[:place] + apart.shape[place + 1 :]
-        if np.broadcast_shapes(g.shape, shape) != shape:
-            raise ValueError(
-                f"maxout.vjp(): g of shape {g.shape} does not fit an output of shape {shape}"
-            )
+        shape = _grouped("maxout.vjp", x, pieces, axis)
+        g = broadcast("maxout.vjp", "g", g, shape)
         out = _arguments.target_for("maxout.vjp", out, x.shape, loop)
-        if np.may_share_memory(out, g):
-            g = g.copy()
-        if np.may_share_memory(out, apart) and not _same_place(out, x):
-            apart = apart.copy()
-        target, _ = _apart("maxout.vjp", out, pieces, axis)
-        with silent():
-            _give_to_first(np.broadcast_to(g, shape), apart, place, target, loop)
+        g, x = without_overlap((out,), (g, x))
+        if out.size:
+            with silent():
+                _give_to_first(g, _pieces(x, pieces, axis), _pieces(out, pieces, axis), loop)
         return out
 
 
@@ -200,29 +193,26 @@ def _halves(x: Any, axis: int) -> tuple[Any, Any]:
     return x[(*before, slice(0, half))], x[(*before, slice(half, None))]
 
 
-def _apart(label: str, x: Array, pieces: int, axis: int) -> tuple[Array, int]:
-    """Return a view of x in which the pieces have an axis of their own, and which it is."""
+def _grouped(label: str, x: Array, pieces: int, axis: int) -> tuple[int, ...]:
+    """Return the shape of a result with one element for each group along the axis."""
     pieces, axis = operator.index(pieces), normalize_axis_index(axis, x.ndim)
     length = x.shape[axis]
     if pieces < 1 or length % pieces:
         raise ValueError(
             f"{label}(): the {length} elements of axis {axis} are not groups of {pieces}"
         )
-    shape = (*x.shape[:axis], length // pieces, pieces, *x.shape[axis + 1 :])
-    step = x.strides[axis]
-    strides = (*x.strides[:axis], step * pieces, step, *x.strides[axis + 1 :])
-    return np.lib.stride_tricks.as_strided(x, shape, strides), axis + 1
+    shape: tuple[int, ...] = x.shape
+    return (*shape[:axis], length // pieces, *shape[axis + 1 :])
 
 
-def _pieces(apart: Array, axis: int) -> list[Array]:
-    return list(np.moveaxis(apart, axis, 0))
+def _pieces(x: Array, pieces: int, axis: int) -> list[Array]:
+    """Return views of the first of each group along the axis, of the second, and so on."""
+    before = (slice(None),) * (axis % x.ndim)
+    return [x[(*before, slice(first, None, pieces))] for first in range(pieces)]
 
 
-def _largest(apart: Array, axis: int, out: Array, loop: np.dtype[Any]) -> None:
+def _largest(pieces: list[Array], out: Array, loop: np.dtype[Any]) -> None:
     """Write the largest of the pieces, each cast to `loop`: in place if `out` is of it, else block by block."""
-    if not out.size:  # of which there may be any number of pieces
-        return
-    pieces = _pieces(apart, axis)
     if out.dtype == loop:
         _maximum(pieces, out)
         return
@@ -239,11 +229,10 @@ def _maximum(pieces: list[Array], out: Array) -> None:
         np.maximum(out, piece, out=out, dtype=out.dtype, casting="unsafe")
 
 
-def _give_to_first(g: Array, apart: Array, axis: int, target: Array, loop: np.dtype[Any]) -> None:
+def _give_to_first(
+    g: Array, pieces: list[Array], targets: list[Array], loop: np.dtype[Any]
+) -> None:
     """Write g where the first of the largest pieces is, and 0 elsewhere, all cast to `loop`, block by block."""
-    if not target.size:
-        return
-    pieces, targets = _pieces(apart, axis), _pieces(target, axis)
     for region in regions(g.shape, BLOCK):
         largest = np.empty(g[region].shape, loop)
         _maximum([piece[region] for piece in pieces], largest)
@@ -255,11 +244,6 @@ def _give_to_first(g: Array, apart: Array, axis: int, target: Array, loop: np.dt
             here &= ~given
             given |= here
             np.copyto(gradient[region], np.where(here, passed, 0), casting="unsafe")
-
-
-def _same_place(a: Array, b: Array) -> bool:
-    start = [array.__array_interface__["data"][0] for array in (a, b)]
-    return a.strides == b.strides and a.itemsize == b.itemsize and start[0] == start[1]
 
 
 crelu = CRelu()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from math import inf
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from . import _arguments, _docs, _row_arguments, _row_contiguous, _row_docs, _row_override
+from ._arithmetic import silent
 from ._contiguous import RowKernelTable
 from ._row_steps import hardmax as _hardmax
 from ._row_steps import with_noise
@@ -130,9 +130,13 @@ class RowCall:
         expected = _row_arguments.reduced(shape, axes, keepdims) if self.reduces else shape
         if target is not None and target.shape != expected:
             raise ValueError(f"{label}(): out of shape {target.shape} for a result of {expected}")
-        kernel = self.kernel(_SINGLE if loop.itemsize == 2 else loop, **extra)
+        walked = _row_arguments.walked_dtype(loop, temperature)
+        kernel = self.kernel(_SINGLE if walked.itemsize == 2 else walked, **extra)
         operands = self.operands(arrays, target, mask, temperature, axes)
-        (result,) = compute(kernel, loop, axes, operands, self.in_order)
+        (result,) = compute(kernel, walked, axes, operands, self.in_order)
+        if walked != loop and target is None:
+            with silent():
+                result = result.astype(loop)
         if self.reduces:
             result = result.reshape(expected)
         return _row_override.wrap(self, data, result, outs, axes if self.reduces else None)
@@ -162,7 +166,7 @@ def _is_plain(axis: Any, temperature: Any, where: Any, dtype: Any) -> bool:
         and dtype is None
         and type(axis) is int
         and type(temperature) is float
-        and 0.0 < temperature < inf
+        and 1e-37 <= temperature <= 1e37  # as in walked_dtype
     )
 
 

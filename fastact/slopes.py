@@ -12,6 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from . import _arguments
 from ._arithmetic import silent
+from ._overlap import check_distinct
 from ._weight_gradient import weight_gradient
 from .elementwise import FUNCTIONS
 
@@ -128,6 +129,7 @@ class PRelu:
             Of the shape of `weight`: the sum of g * x where x < 0, added up in float64.
         """
         dx_out, dweight_out = _pair(out)
+        check_distinct("prelu.vjp", dx_out, dweight_out)
         weight = np.asarray(weight)
         slope = _along(x, weight, axis)
         arrays = [_arguments.real_array("prelu.vjp", array) for array in (g, x)]

@@ -73,6 +73,9 @@ def test_chunks_along_the_row(name: str, axis: Any, masked: str | None) -> None:
             assert result.chunks == lazy().chunks
         # logsumexp may be near 0, the difference of two larger numbers.
         close(result, expected, 16 if function.reduces else 4)
+    for temperature in (1e39, 1e-39):
+        expected = function(x.astype("f4"), axis, temperature=temperature, where=mask)
+        close(function(lazy(x.astype("f4")), axis, temperature=temperature, where=where), expected)
     if function.reduces:
         kept = function(lazy(), axis, keepdims=True)
         assert kept.shape == function(X, axis, keepdims=True).shape == kept.compute().shape

@@ -226,6 +226,45 @@ def test_rows_in_place_are_as_rows_copied(count: int, monkeypatch: pytest.Monkey
         fa.set_num_threads(before)
 
 
+def odd_strides(a: np.ndarray) -> np.ndarray:
+    """Return a copy of which the axes of length 1 have strides that mean nothing."""
+    copy = np.array(a, order="C")
+    strides = [24 if n == 1 else step for n, step in zip(copy.shape, copy.strides, strict=True)]
+    return np.lib.stride_tricks.as_strided(copy, copy.shape, strides)
+
+
+PACKED_LAYOUTS = {
+    "transposed": lambda a: np.array(a.T, order="C").T,
+    "odd strides": odd_strides,
+    "Fortran order": np.asfortranarray,
+    "reversed": lambda a: np.array(np.flip(a)).copy()[(slice(None, None, -1),) * a.ndim],
+    "step 2": lambda a: np.repeat(a, 2, -1)[..., ::2],
+    "broadcast": lambda a: np.broadcast_to(a[:1], a.shape),
+}
+
+
+@pytest.mark.parametrize("layout", PACKED_LAYOUTS)
+@pytest.mark.parametrize(
+    "shape, axis", [((5, 2), 1), ((1, 2), 1), ((2, 1), 0), ((2, 5), 0), ((2,), 0), ((1, 2, 1), 1)]
+)
+def test_packed_in_any_layout(shape: tuple[int, ...], axis: int, layout: str, backend: str) -> None:
+    laid, x = PACKED_LAYOUTS[layout], RNG(20).normal(size=shape)
+    g = RNG(21).normal(size=tuple(n // 2 if k == axis else n for k, n in enumerate(shape)))
+    views = laid(g), laid(x)
+    plain_g, plain_x = (np.array(view, order="C") for view in views)
+    y, dx = fa.glu(plain_x, axis=axis), fa.glu.vjp(plain_g, plain_x, axis=axis)
+    for one, other in [(views[0], views[1]), (views[0], plain_x), (plain_g, views[1])]:
+        np.testing.assert_array_equal(fa.glu(other, axis=axis), y)
+        np.testing.assert_array_equal(fa.glu.vjp(one, other, axis=axis), dx)
+        if layout != "broadcast":
+            for out in (laid(np.full(y.shape, 7.0)), np.full(y.shape, 7.0)):
+                assert fa.glu(other, axis=axis, out=out) is out
+                np.testing.assert_array_equal(out, y)
+            for out in (laid(np.full(shape, 7.0)), np.full(shape, 7.0)):
+                assert fa.glu.vjp(one, other, axis=axis, out=(out,)) is out
+                np.testing.assert_array_equal(out, dx)
+
+
 @pytest.mark.parametrize("axis, error", [(2, np.exceptions.AxisError), (1, ValueError)])
 def test_bad_axis(axis: int, error: type[Exception]) -> None:
     for call in (fa.glu, lambda x, axis: fa.glu.vjp(x, x, axis=axis)):
@@ -327,9 +366,17 @@ def test_crelu(dtype: str, axis: int, backend: str) -> None:
     np.testing.assert_array_equal(x, expected)
 
 
+class Foreign:
+    """Takes ufuncs over, but is no place to write to."""
+
+    __array_ufunc__ = None
+
+
 @pytest.mark.parametrize(
     "call, error",
     [
+        (lambda: fa.maxout(np.zeros(4), 2, out=Foreign()), TypeError),
+        (lambda: fa.glu.vjp(np.zeros(2), np.zeros(4), out=Foreign()), TypeError),
         (lambda: fa.maxout(np.zeros(5), 2), ValueError),
         (lambda: fa.maxout(np.zeros(5), 0), ValueError),
         (lambda: fa.maxout(np.zeros(4), 2.5), TypeError),

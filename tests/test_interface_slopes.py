@@ -119,6 +119,24 @@ def test_wrong_axis_and_wrong_length() -> None:
         fa.prelu(X)
 
 
+@pytest.mark.parametrize("shape", [(2, 1, 3, 1), (2, 4, 3, 5), (2, 1, 1, 1), (1, 1, 3, 5)])
+def test_weight_of_more_dimensions_than_x(shape: tuple[int, ...]) -> None:
+    weight = np.linspace(-1, 2, math.prod(shape)).reshape(shape)
+    dx, dweight = fa.prelu.vjp(G, X, weight)
+    np.testing.assert_array_equal(dx, G * np.where(X > 0, 1, weight))
+    terms = np.broadcast_to(np.where(X < 0, G * X, 0), (shape[0], *X.shape))
+    shared = tuple(axis for axis, length in enumerate(shape) if length == 1)
+    np.testing.assert_allclose(dweight, terms.sum(shared, keepdims=True), rtol=1e-14, strict=True)
+
+
+def test_gradients_refuse_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match=r"prelu.vjp\(\).*\(4, 3, 5\), \(3, 3\).*do not broadcast"):
+        fa.prelu.vjp(G, X[0, :, :3], 0.5)
+    for arrays in ((G.astype(object), X), (G, X.astype("M8[s]"))):
+        with pytest.raises(TypeError, match="takes real numbers, not dtype"):
+            fa.prelu.vjp(*arrays, W)
+
+
 @pytest.mark.parametrize("char", "efd")
 def test_gradient_dtypes(char: str) -> None:
     x, g = X.astype(char), G.astype(char)

@@ -266,6 +266,33 @@ def test_cross_entropy_of_degenerate_rows(rows_backend: str) -> None:
     assert fa.cross_entropy(np.zeros((0, 3)), np.zeros(0, int), reduction="sum") == 0
 
 
+@pytest.mark.parametrize("shape, axis", [((3, 0), -1), ((0, 3), 0), ((2, 0, 4), 1), ((0,), 0)])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_cross_entropy_of_no_classes(
+    shape: tuple[int, ...], axis: int, smoothing: float, rows_backend: str
+) -> None:
+    """A sum over nothing is 0, and so is the loss of a row that is ignored; no class is a right one."""
+    x, f = np.zeros(shape), fa.cross_entropy
+    ignored = np.full(np.delete(shape, axis), -100)
+    for target, mean in ((ignored, np.nan), (x, 0.0)):
+        options = {"axis": axis, "label_smoothing": smoothing, "weight": np.zeros(0)}
+        for reduction, expected in (
+            ("none", np.zeros(ignored.shape)),
+            ("sum", 0.0),
+            ("mean", mean),
+        ):
+            options["reduction"] = reduction
+            np.testing.assert_array_equal(f(x, target, **options), expected)
+            loss, gradient = f.value_and_grad(x, target, **options)
+            np.testing.assert_array_equal(loss, expected)
+            g = np.ones(np.shape(expected))
+            assert gradient.shape == f.vjp(g, x, target, **options).shape == shape
+    if ignored.size:
+        ignored.flat[-1] = 0
+        with pytest.raises(IndexError, match="class 0 is not one of the 0"):
+            f(x, ignored, axis=axis, label_smoothing=smoothing)
+
+
 def test_out_of_range_classes_are_refused_before_anything_is_written() -> None:
     x, out = np.zeros((70_000, 3)), np.full((70_000, 3), 7.0)
     for wrong in (3, -1, 2**40):

@@ -551,3 +551,24 @@ def test_hardmax_takes_the_first_maximum_by_index(size: tuple[int, ...], axis: A
         x = np.full_like(x, -np.inf)
         hard = fa.gumbel_softmax(x, axis, hard=True, rng=1)
         np.testing.assert_array_equal(hard, expected(x))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("temperature", [1e39, 1e300, 1e-39, 1e-300])
+def test_temperature_beyond_float32(
+    temperature: float, dtype: str, function: RowFunction, backend: str
+) -> None:
+    """The results of a temperature that float32 does not have are those of float64, rounded."""
+    named = {next(iter(function.named(1.0))): temperature}
+    named |= {"rng": 5} if "rng" in function.parameters else {}
+    x = X.astype(dtype)
+    for call in passes(function):
+        given = {k: v for k, v in named.items() if call is function or k != "rng"}
+        with np.errstate(all="raise"):
+            got = call(x, axis=-1, **given)
+        with np.errstate(all="ignore"):
+            expected = call(x.astype(float), axis=-1, **given).astype(dtype)
+        np.testing.assert_array_equal(got, expected, strict=True)
+        out = np.empty_like(expected)
+        assert call(x, axis=-1, out=out, **given) is out
+        np.testing.assert_array_equal(out, expected)

@@ -10,7 +10,7 @@ import numpy as np
 from .. import reference, reference_fused, reference_rows
 from .._arithmetic import silent
 from ..fused import FUSED
-from .registry import Kernel
+from .registry import Kernel, within
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -33,7 +33,7 @@ def describe() -> dict[str, str]:
 def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
     """Return the kernel of one pass of one function; it computes in float64 and rounds once."""
     if hasattr(reference_fused.FUSED.get(name), pass_):
-        return _fused_kernel(name, pass_)
+        return _fused_kernel(name, pass_, dtype)
     definition = reference.TABLE.get(name)
     lacks = pass_ == "vjp_from_output" and definition and definition.slope_from_output is None
     if definition is None or lacks or pass_ not in _PASSES:
@@ -41,7 +41,7 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
     arrays, compute = _PASSES[pass_]
 
     def run(*operands: Any) -> None:
-        params = operands[arrays:]
+        params = [within(dtype, value) for value in operands[arrays:]]
         size = operands[0].size
         with silent():
             for start in range(0, size, BLOCK):
@@ -55,10 +55,11 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
     return run
 
 
-def _fused_kernel(name: str, pass_: str) -> Kernel:
+def _fused_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
     n_in, n_params = len(FUSED[name].signatures[pass_][0]), len(FUSED[name].params)
 
     def run(*operands: Any) -> None:
+        operands = tuple(within(dtype, value) for value in operands)
         size = operands[0].size
         with silent():
             for start in range(0, size, BLOCK):

@@ -29,6 +29,7 @@ __all__ = [
     "row_kernel",
     "set_backend",
     "use_backend",
+    "within",
 ]
 
 VARIABLE = "FASTACT_BACKEND"
@@ -107,6 +108,14 @@ def row_kernel(backend: Backend, name: str, pass_: str, dtype: np.dtype[Any]) ->
         f"the {backend.name} backend does not compute rows: it has no {name} {pass_} for {dtype}; "
         "choose another with set_backend() or use_backend()"
     )
+
+
+def within(dtype: np.dtype[Any], value: Any) -> Any:
+    """Return a parameter as the kernels of a dtype have it: a number beyond its range is infinite."""
+    if isinstance(value, np.ndarray) or abs(value) <= float(np.finfo(dtype).max):
+        return value
+    with np.errstate(all="ignore"):
+        return float(dtype.type(value))
 
 
 def get_backend() -> str:
