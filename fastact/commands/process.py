@@ -59,7 +59,8 @@ def settle_streams() -> None:
     # In this order: the lowest free number is the one that is taken.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+            null = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(null, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
     sys.stderr = Unimportant(sys.stderr)
 
 
