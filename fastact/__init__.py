@@ -18,6 +18,7 @@ _HERE = {
     "set_num_threads": ".threads",
     "use_backend": ".backends.registry",
 }
+_MODULES = ("accuracy", "plotting", "threads")
 
 
 def _load() -> None:
@@ -30,9 +31,11 @@ def _load() -> None:
 
 def __getattr__(name: str) -> object:
     """Load the functions with the first that is asked for: `import fastact` takes a tenth of their time."""
-    if name in _HERE:
-        from importlib import import_module
+    from importlib import import_module
 
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
+    if name in _HERE:
         return globals().setdefault(name, getattr(import_module(_HERE[name], __name__), name))
     if "__all__" not in globals() and (name == "__all__" or _may_be_function(name)):
         _load()
