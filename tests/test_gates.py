@@ -343,6 +343,9 @@ def test_maxout_propagates_nan_and_works_in_place() -> None:
     expected = fa.maxout(y, 4)
     assert fa.maxout(y, 4, out=y[:10]).base is y
     np.testing.assert_array_equal(y[:10], expected)
+    for first in range(4):  # the out is one of the pieces
+        y = RNG(15).normal(size=40)
+        np.testing.assert_array_equal(fa.maxout(y, 4, out=y[first::4]), expected)
     z, g = RNG(16).normal(size=(7, 40)), RNG(17).normal(size=(7, 10))
     expected = fa.maxout.vjp(g, z, 4)
     fa.maxout.vjp(g, z, 4, out=z)

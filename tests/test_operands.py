@@ -224,7 +224,8 @@ def test_operands_may_have_as_many_dimensions_as_numpy_allows(
 
 # --- beyond the range of the dtype -----------------------------------------------------------------
 
-EXTREMES = [1e39, -1e39, 1e300, 1e-46, 1e-320, np.longdouble("1e4000"), np.longdouble("1e-4000")]
+WIDEST = np.finfo(np.longdouble)
+EXTREMES = [1e39, -1e39, 1e300, 1e-46, 1e-320, WIDEST.max, WIDEST.tiny]
 
 
 @pytest.mark.parametrize("char", "efd")
