@@ -71,8 +71,8 @@ def test_no_elements_take_no_time(shape: tuple[int, ...], backend: str) -> None:
 
 def test_cross_entropy_without_classes(backend: str) -> None:
     nothing = np.empty((3, 0))
-    for reduction in ("mean", "sum", "none"):
-        assert np.isnan(fa.cross_entropy(nothing, nothing, reduction=reduction)).all()
+    for reduction in ("mean", "sum", "none"):  # a distribution over no classes: a sum over nothing
+        assert np.all(fa.cross_entropy(nothing, nothing, reduction=reduction) == 0)
     ignored = np.full(3, -100)
     assert np.array_equal(fa.cross_entropy(nothing, ignored, reduction="none"), np.zeros(3))
     assert fa.cross_entropy(nothing, ignored, reduction="sum", label_smoothing=0.5) == 0
