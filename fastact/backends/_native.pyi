@@ -64,3 +64,6 @@ def row_kernels(isa: str) -> dict[tuple[str, str, str], RowKernel]:
 
 def set_threads(threads: int) -> None:
     """Set how many threads, the caller included, a large call may use."""
+
+def share(piece: int, context: int, pieces: int) -> None:
+    """Do a job: call the code at an address, in Numba's calling convention, with the context and each number."""
