@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import tracemalloc
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from fastact.rows import ROWS
 
 if (REASON := backend.why_unavailable()) is not None:
     pytest.skip(REASON, allow_module_level=True)
+
+from fastact.backends import numba_rows
 
 DTYPES = ("float32", "float64")
 # Each form of each kernel is compiled: what the quick suite takes of them is float32, and all of softmax.
@@ -333,6 +336,40 @@ def test_in_place_and_nothing_beside(key: str, dtype: str) -> None:
             kernel(*copies, copies[k], *(row[:, 0].copy() for row in rows), None, 1.0)
             assert np.array_equal(copies[k], want, equal_nan=True), shape
             assert memory[0] == memory[-1] == 7
+
+
+@pytest.mark.parametrize("shape", ["odd", "across", "long", "long across"])
+@pytest.mark.parametrize("key", ["softmax-forward", "logsumexp-vjp", "log_softmax-forward"])
+def test_a_call_in_the_middle_of_another(
+    key: str, shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal's handler may call for the same shape, or set the number of threads, whenever Python runs."""
+    monkeypatch.setattr(backend, "row_kernel", cache(backend.row_kernel))
+    masks = [mask_of("full", SHAPES[shape]), mask_of("full", SHAPES[shape])[:, ::-1].copy()]
+    given = [arguments(key, SHAPES[shape], "float32", mask) for mask in masks]
+    for array in given[1]:
+        array *= 0.5
+    wanted = [call(key, *case) for case in zip(given, masks, strict=True)]
+    address, inside = numba_rows._address, [False]
+    kept: list[list[Array]] = []  # what was freed must not be written to
+
+    def interrupted(array: Array) -> int:
+        place = address(array)
+        if not inside[0]:
+            inside[0] = True
+            monkeypatch.setattr(threads._state, "count", threads._state.count % 3 + 1)
+            kept.append(call(key, given[1], masks[1]))
+            inside[0] = False
+        return place
+
+    monkeypatch.setattr(numba_rows, "_address", interrupted)
+    for _ in range(4):
+        for got, want in zip(call(key, given[0], masks[0]), wanted[0], strict=True):
+            assert np.array_equal(got, want)
+    assert kept
+    for results in kept:
+        for got, want in zip(results, wanted[1], strict=True):
+            assert np.array_equal(got, want)
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,9 @@ class _RowKernel:
         def call(*values: Any) -> None:
             x, mask, params = values[0], values[mask_at], values[mask_at + 1 :]
             key = x.shape, params == defaults, None if mask is None else mask.shape[0]
-            plan = here.plans.get(key) or self._new_plan(key)
+            # Taken out while in use: a signal handler or a finaliser may call for the same shape meanwhile.
+            plans = here.plans
+            plan = plans.pop(key, None) or self._new_plan(key)
             if plan is None:
                 return self._without_elements(call, values)
             if plan.large and plan.count != threads.get_num_threads():
@@ -130,6 +132,7 @@ class _RowKernel:
                 plan.run(arrays, number)
             else:
                 plan.enter(plan.run_at, plan.tasks, plan.at, plan.memory_at, number, *arrays)
+            plans[key] = plan
 
         return call
 
@@ -145,13 +148,11 @@ class _RowKernel:
         shape, plain, mask = key
         if not prod(shape):
             return None
-        plans = self._here.plans
-        if len(plans) >= _PLANS_KEPT:
-            plans.clear()
+        if len(self._here.plans) >= _PLANS_KEPT:
+            self._here.plans.clear()
         name = f"{self._stem}{'_plain' * plain}{'_masked' * (mask is not None)}"
         kernel = _compiled(getattr(self._module, name))
-        plans[key] = _Plan((kernel, *self._about, mask is not None), shape, (mask or 0) > 1)
-        return plans[key]
+        return _Plan((kernel, *self._about, mask is not None), shape, (mask or 0) > 1)
 
     def _without_elements(self, call: Callable[..., None], values: tuple[Any, ...]) -> None:
         """Give the outputs of rows without elements, as for rows of which the mask leaves nothing."""
