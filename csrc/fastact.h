@@ -63,6 +63,11 @@ typedef struct fastact_code {
 /* code.c: a fastact_loop. */
 void fastact_run_code(const fastact_call *call, ptrdiff_t begin, ptrdiff_t end);
 
+/* Machine code for one piece of any job, which it finds at the context. */
+typedef int (*fastact_piece)(void **result, void **error, ptrdiff_t context, ptrdiff_t number);
+/* code.c: all pieces, on the threads that fastact_set_threads allows. */
+void fastact_share(fastact_piece piece, ptrdiff_t context, ptrdiff_t pieces);
+
 /* --- rows ------------------------------------------------------------------------------------------------- */
 
 #define FASTACT_MAX_ROW_INPUTS 2

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 
-__all__ = ["forked", "get_num_threads", "on_change", "set_num_threads"]
+__all__ = ["get_num_threads", "on_change", "set_num_threads"]
 
 VARIABLE = "FASTACT_NUM_THREADS"
 MAX_THREADS = 1024
@@ -22,7 +22,6 @@ class _State:
 
     def __init__(self) -> None:
         self.count: int | None = None
-        self.forked = False
         self.callbacks: list[Callable[[int], object]] = []
         self.lock = threading.RLock()
 
@@ -69,11 +68,6 @@ def on_change(callback: Callable[[int], object]) -> None:
         _state.callbacks.append(callback)
 
 
-def forked() -> bool:
-    """Tell whether this process was forked from one that had imported this module."""
-    return _state.forked
-
-
 def _publish(count: int) -> None:
     _state.count = count
     for callback in _state.callbacks:
@@ -84,7 +78,6 @@ def _after_fork_in_child() -> None:
     # Another thread of the parent may have held the lock when it forked; nobody would release it
     # here.
     _state.lock = threading.RLock()
-    _state.forked = True
     # The threads of the parent's pools do not exist in the child, so it stays serial until it asks.
     _publish(1)
 

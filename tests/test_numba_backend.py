@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType
 
@@ -33,11 +32,9 @@ KERNELS = [
     for pass_ in declaration.passes
     for dtype in DTYPES
 ]
-LAYERS = {"workqueue": "workqueue", "omp": "omppool", "tbb": "tbbpool"}
 
 # What the scripts below begin with: `compute` uses serial, array and parallel code of one function,
-# `compiled` counts what was compiled and not loaded. The extension has threads of its own: without it
-# the backend launches Numba's.
+# `compiled` counts what was compiled and not loaded. Without the extension more is, and from Python.
 PRELUDE = f"""
 import os, sys, threading
 if "WITHOUT_EXTENSION" in os.environ:
@@ -224,92 +221,7 @@ def test_a_kernel_that_is_not_there(key: tuple[str, str, str]) -> None:
         backend.kernel(key[0], key[1], np.dtype(key[2]))
 
 
-# --- threads ---------------------------------------------------------------------------------------
-
-THREADS = """
-want, wrong = compute(), []
-threads.set_num_threads(2)
-kernel = backend.kernel(NAME, "forward", X.dtype)
-
-def work():
-    out = np.empty_like(X)
-    for _ in range(200):
-        out.fill(-7)
-        kernel(X, out, *PARAMS)
-        if not np.array_equal(out, want):
-            wrong.append(1)
-
-def work_together(count):
-    crew = [threading.Thread(target=work) for _ in range(count)]
-    for thread in crew: thread.start()
-    for thread in crew: thread.join()
-    return len(wrong)
-"""
-
-
-def layer_environment(layer: str) -> dict[str, str]:
-    try:
-        importlib.import_module(f"numba.np.ufunc.{LAYERS[layer]}")
-    except ImportError as error:
-        pytest.skip(f"Numba's {layer} layer cannot be loaded: {error}")
-    return {**WITHOUT_EXTENSION, "NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "4"}
-
-
-@pytest.mark.parametrize("layer", LAYERS)
-def test_python_threads_launch_at_once(layer: str, filled: Path) -> None:
-    script = THREADS + "print(work_together(8), backend.describe()['threading layer'])"
-    assert run_in(filled, script, **layer_environment(layer)) == f"0 {layer}"
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
-@pytest.mark.parametrize("layer", LAYERS)
-def test_fork_after_use(layer: str, filled: Path) -> None:
-    script = f"""{THREADS}
-import warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
-def child():
-    threads.set_num_threads(2)
-    os._exit(work_together(2))
-children = [os.fork() or child() for _ in range(4)]
-print(*(os.waitpid(pid, 0)[1] for pid in children), work_together(1))
-"""
-    assert run_in(filled, script, **layer_environment(layer)) == "0 0 0 0 0"
-
-
-@pytest.mark.parametrize("layer", LAYERS)
-def test_no_more_threads_than_allowed(layer: str, filled: Path, tmp_path: Path) -> None:
-    (tmp_path / "probe.py").write_text(
-        "from numba import get_thread_id\n"
-        "def probe(out):\n"
-        "    for i in range(out.size):\n"
-        "        out[i] = get_thread_id()\n"
-    )
-    script = f"""
-sys.path.append({str(tmp_path)!r})
-from probe import probe
-variant = backend._Variant(probe, np.dtype(np.float64), "o", "heavy")
-for count in (2, 3):
-    threads.set_num_threads(count)
-    out = np.full(1 << 16, -1.0)
-    assert variant._call_large((out,))
-    print(len(set(out)) <= count and out.min() >= 0)
-"""
-    # Kept code that asks Numba for its thread cannot be loaded before the threads have started.
-    environment = layer_environment(layer) | {"NUMBA_CACHE_DIR": str(tmp_path / "cold")}
-    assert run_in(filled, script, **environment).split() == ["True", "True"]
-
-
-def test_the_threading_layer_is_not_there(filled: Path) -> None:
-    if find_spec("numba.np.ufunc.tbbpool"):
-        try:
-            importlib.import_module("numba.np.ufunc.tbbpool")
-        except ImportError:
-            pass
-        else:
-            pytest.skip("TBB is there")
-    script = "compute(); print(backend.describe()['threading layer'])"
-    variables = {**WITHOUT_EXTENSION, "NUMBA_THREADING_LAYER": "tbb"}
-    assert run_in(filled, script, **variables).startswith("none: ")
+# --- large arrays without the extension --------------------------------------------------------------
 
 
 @pytest.fixture
@@ -319,15 +231,20 @@ def without_extension(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("without_extension")
 def test_the_pool_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fastact.backends import numba_pool
+
     monkeypatch.setattr(threads._state, "count", 2)
     kernel = backend.kernel(WITH_PARAMS[0], "forward", np.dtype(np.float32))
     x = np.linspace(-3, 3, 1 << 18, dtype=np.float32)
     params = [0.5] * len(TABLE[WITH_PARAMS[0]].params)
-    outs = np.zeros((2, x.size), np.float32)
-    with backend._launching:
-        kernel(x, outs[0], *params)
+    outs, words = np.zeros((2, x.size), np.float32), numba_pool._pool.words
+    kernel(x, outs[0], *params)
+    before = words[numba_pool._STATE]
+    words[numba_pool._BUSY] = 1
     kernel(x, outs[1], *params)
+    words[numba_pool._BUSY] = 0
     assert np.array_equal(outs[0], outs[1])
+    assert words[numba_pool._STATE] == before != 0
 
 
 @pytest.mark.usefixtures("without_extension")

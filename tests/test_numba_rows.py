@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import importlib
 import re
+import tracemalloc
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
-from conftest import WORST, check_python
+from conftest import WORST
 from fastact import threads
 from fastact.backends import numba as backend
 from fastact.rows import ROWS
 
 if (REASON := backend.why_unavailable()) is not None:
     pytest.skip(REASON, allow_module_level=True)
+
+from fastact.backends import numba_rows
 
 DTYPES = ("float32", "float64")
 # Each form of each kernel is compiled: what the quick suite takes of them is float32, and all of softmax.
@@ -334,6 +338,61 @@ def test_in_place_and_nothing_beside(key: str, dtype: str) -> None:
             assert memory[0] == memory[-1] == 7
 
 
+@pytest.mark.parametrize("shape", ["odd", "across", "long", "long across"])
+@pytest.mark.parametrize("key", ["softmax-forward", "logsumexp-vjp", "log_softmax-forward"])
+def test_a_call_in_the_middle_of_another(
+    key: str, shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal's handler may call for the same shape, or set the number of threads, whenever Python runs."""
+    monkeypatch.setattr(backend, "row_kernel", cache(backend.row_kernel))
+    masks = [mask_of("full", SHAPES[shape]), mask_of("full", SHAPES[shape])[:, ::-1].copy()]
+    given = [arguments(key, SHAPES[shape], "float32", mask) for mask in masks]
+    for array in given[1]:
+        array *= 0.5
+    wanted = [call(key, *case) for case in zip(given, masks, strict=True)]
+    address, inside = numba_rows._address, [False]
+    kept: list[list[Array]] = []  # what was freed must not be written to
+
+    def interrupted(array: Array) -> int:
+        place = address(array)
+        if not inside[0]:
+            inside[0] = True
+            monkeypatch.setattr(threads._state, "count", threads._state.count % 3 + 1)
+            kept.append(call(key, given[1], masks[1]))
+            inside[0] = False
+        return place
+
+    monkeypatch.setattr(numba_rows, "_address", interrupted)
+    for _ in range(4):
+        for got, want in zip(call(key, given[0], masks[0]), wanted[0], strict=True):
+            assert np.array_equal(got, want)
+    assert kept
+    for results in kept:
+        for got, want in zip(results, wanted[1], strict=True):
+            assert np.array_equal(got, want)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1024, 4096), (500, 3000, 1), (1, 1 << 22, 1), (1, 250, 9999)]
+)
+def test_memory_with_any_number_of_threads(
+    shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At most 1 MiB, also where a shape was seen first with another number."""
+    kernel = backend.row_kernel("softmax", "vjp", np.dtype(np.float32))
+    g, y = np.random.default_rng(0).random((2, *shape), np.float32)
+    out, want = np.empty_like(g), np.empty_like(g)
+    for count in (2, 1024, 64, 5, 1):
+        monkeypatch.setattr(threads._state, "count", count)
+        kernel(g, y, want if count == 2 else out, None, 1.0)
+        tracemalloc.start()
+        kernel(g, y, out, None, 1.0)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak <= 1 << 20, count
+        assert np.array_equal(out, want)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_length(dtype: str) -> None:
     for axis in range(150):
@@ -349,32 +408,6 @@ def test_a_kernel_that_is_not_there() -> None:
     for key in (("no_such", "forward", "f4"), ("softmax", "back", "f4"), ("softmax", "vjp", "f2")):
         with pytest.raises(KeyError, match="the numba backend has no kernel"):
             backend.row_kernel(key[0], key[1], np.dtype(key[2]))
-
-
-def test_a_forked_child_and_a_busy_pool() -> None:
-    check_python("""
-import os
-import numpy as np
-from fastact import threads
-from fastact.backends import numba as backend
-
-threads.set_num_threads(2)
-x = np.random.default_rng(0).normal(size=(3, 100_000, 1))
-kernel = backend.row_kernel("softmax", "forward", x.dtype)
-outs = np.zeros((3, *x.shape))
-kernel(x, outs[0], None, 1.0)
-with backend._launching:
-    kernel(x, outs[1], None, 1.0)
-import warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
-child = os.fork()
-threads.set_num_threads(2)
-kernel(x, outs[2], None, 1.0)
-same = np.array_equal(outs[0], outs[1]) and np.array_equal(outs[0], outs[2])
-if not child:
-    os._exit(0 if same else 9)
-assert same and os.waitpid(child, 0)[1] == 0
-""")
 
 
 # --- what is compiled ----------------------------------------------------------------------------------------------

@@ -71,3 +71,6 @@ class Environment:
 
     def __enter__(self) -> None: ...
     def __exit__(self, *_: object) -> None: ...
+
+def share(piece: int, context: int, pieces: int) -> None:
+    """Do a job: call the code at an address, in Numba's calling convention, with the context and each number."""

@@ -1,5 +1,9 @@
 # Kernels that another compiler made, called by their address. Included by _native.pyx.
 
+cdef extern from "fastact.h":
+    ctypedef int (*fastact_piece)(void **result, void **error, Py_ssize_t context, Py_ssize_t number)
+    void fastact_share(fastact_piece piece, Py_ssize_t context, Py_ssize_t pieces) noexcept nogil
+
 cdef tuple COSTS = ("move", "cheap", "exp", "heavy")  # as enum fastact_cost has them
 cdef tuple FORMS = ("scalar", "plain", "array")
 
@@ -98,6 +102,11 @@ cdef int compile_storing(Compiled self, int form) except -1:
     code.n_in, code.n_out, code.n_params = self.own.n_in, self.own.n_out, self.own.n_params
     code.entry = <fastact_entry>entry
     return 0
+
+
+def share(Py_ssize_t piece, Py_ssize_t context, Py_ssize_t pieces):
+    with nogil:
+        fastact_share(<fastact_piece>piece, context, pieces)
 
 
 fastact_use_vectorcall(<PyTypeObject *>Compiled,

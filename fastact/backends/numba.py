@@ -2,12 +2,11 @@
 
 Numba itself is imported with the first kernel, not before. A kernel is compiled for parameters that
 are all floats and, when asked to, for parameters of which some are arrays. The extension calls it, if
-it is there; else Python does, and a parallel launcher hands it slices of large arrays.
+it is there, on its threads; else Python does, and numba_pool.py has threads for large arrays.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
@@ -17,6 +16,7 @@ from typing import Any, Final, cast
 import numpy as np
 
 from .. import threads
+from .numba_fork import compiling
 
 __all__ = ["describe", "kernel", "name", "row_kernel", "why_unavailable"]
 
@@ -30,18 +30,10 @@ _BITS: Final = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 _LARGE_FROM: Final = {"move": 1 << 17, "cheap": 1 << 17, "exp": 1 << 15, "heavy": 1 << 14}
 # Bytes from which an output is written past the cache
 _STREAM_FROM: Final = 1 << 24
-
-# Numba's workqueue layer aborts the process when two threads launch at once.
-_launching = threading.Lock()
-
-
-class _Threads:
-    """Why Numba's threads cannot be had, once that has turned out."""
-
-    trouble: str | None = None
-
-
-_threads = _Threads()
+# Pieces for each thread that takes part, at most: an output past the cache loses a cache line at the ends of each.
+_MOST_PIECES: Final = 8
+# Pieces start at multiples of this, so that only the last one has a remainder to do one by one.
+_GRAIN: Final = 128
 
 
 def why_unavailable() -> str | None:
@@ -80,7 +72,8 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
         If there is no such kernel.
     """
     try:
-        module = import_module(f"{_KERNELS}.{name}")
+        with compiling():
+            module = import_module(f"{_KERNELS}.{name}")
         stem = f"{pass_}_{_BITS[np.dtype(dtype)]}"
         scalar = getattr(module, f"{stem}_scalar")
     except (ModuleNotFoundError, AttributeError, KeyError):
@@ -120,16 +113,51 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
 def _extension() -> Any:
     """Return the extension, if it is there: it calls kernels without Python, on threads of its own."""
     try:
-        extension = import_module("._native", __package__)
+        with compiling():
+            extension = import_module("._native", __package__)
     except ImportError:
         return None
     threads.on_change(extension.set_threads)
     return extension
 
 
+@cache
+def sharer() -> Callable[[int, int, int, int], None]:
+    """Return what does the pieces of a job on several threads, as numba_pool.share does."""
+    if (extension := _extension()) is not None:
+        return lambda piece, context, pieces, count: extension.share(piece, context, pieces)
+    return cast(Callable[[int, int, int, int], None], _pool().share)
+
+
+@cache
+def _pool() -> Any:
+    """Return the threads for where the extension is not there."""
+    with compiling():
+        from . import numba_pool
+    return numba_pool
+
+
+def machine_code(
+    function: Callable[..., Any], arguments: Sequence[Any], returns: Any = None
+) -> tuple[Callable[..., Any], int]:
+    """Compile a function, which returns None or a Numba type.
+
+    Returns what calls it from Python, and its address in Numba's calling convention. The code stays
+    where it is as long as the process lives.
+    """
+    with compiling():
+        from numba import types
+
+        from .numba_compile import address, compiled
+
+        result = compiled(function, arguments, returns=returns or types.none)
+        return cast(Callable[..., Any], result.entry_point), address(result)
+
+
 def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
     """Return the kernel of one pass of one row function, for float32 or float64."""
-    from . import numba_rows
+    with compiling():
+        from . import numba_rows
 
     return numba_rows.row_kernel(name, pass_, dtype)
 
@@ -153,20 +181,18 @@ class _Variant:
     def __init__(
         self, function: Callable[..., None], dtype: np.dtype[Any], kinds: str, cost: str
     ) -> None:
-        from numba import types
+        with compiling():
+            from numba import types
 
-        from .numba_compile import address, compiled
-        from .numba_ops import Streamed
+            from .numba_ops import Streamed
 
         element = types.float32 if dtype.itemsize == 4 else types.float64
         array = element[::1]
         types_of = {"i": array, "o": array, "a": array, "f": types.float64, "b": types.boolean}
         signature = tuple(types_of[kind] for kind in kinds)
         streaming = tuple(Streamed(element) if kind == "o" else types_of[kind] for kind in kinds)
-        result = compiled(function, signature)
-        self._serial = cast(Callable[..., None], result.entry_point)
-        self._address = address(result)
-        self._streaming = cache(lambda: address(compiled(function, streaming)))
+        self._serial, self._address = machine_code(function, signature)
+        self._streaming = cache(lambda: machine_code(function, streaming)[1])
         self._n_inputs, self._n_arrays = kinds.count("i"), kinds.count("i") + kinds.count("o")
         self._groups = tuple(types.Tuple(group) for group in self._split(signature))
         self._large_from = _LARGE_FROM[cost] * 4 // dtype.itemsize
@@ -185,23 +211,19 @@ class _Variant:
         return values[:i], values[i:a], values[a:]
 
     def _call_large(self, values: tuple[Any, ...]) -> bool:
-        """Run on all threads, past the cache, or both; False if neither can be done now."""
+        """Run on several threads, past the cache, or both; False if neither is to be done."""
         groups, size = self._split(values), values[0].size
         streaming = self._streaming() if _worth_streaming(*groups[:2]) else 0
-        chunks = threads.get_num_threads()
-        # In a forked child Numba's omp layer kills the process and its workqueue layer waits for
-        # threads that are not there.
-        if chunks > 1 and not threads.forked() and _launching.acquire(blocking=False):
-            try:
-                launch = _launcher(self._groups)
-                if launch is not None:
-                    launch(self._address, streaming, *groups, size, chunks)
-                    return True
-            finally:
-                _launching.release()
-        if streaming:
+        count = threads.get_num_threads()
+        if count > 1 and (count := _pool().gather(count)) > 1:
+            step = max(self._large_from // 4, -(-size // (_MOST_PIECES * count * _GRAIN)) * _GRAIN)
+            pieces = -(-size // step)
+            launch, piece = _launcher(self._groups)
+            addresses = _pool().SHARE_OUT, _pool().AT, piece, self._address, streaming
+            launch(*addresses, *groups, size, step, pieces, count)
+        elif streaming:
             _streamer(self._groups)(self._address, streaming, *groups, size)
-        return streaming != 0
+        return count > 1 or streaming != 0
 
 
 def _worth_streaming(inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> bool:
@@ -213,46 +235,43 @@ def _worth_streaming(inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> bool:
 
 
 @cache
-def _launcher(groups: tuple[Any, ...]) -> Callable[..., None] | None:
-    """Return the parallel launcher for kernels of one signature, or None without threads."""
-    from numba import types
+def _launcher(groups: tuple[Any, ...]) -> tuple[Callable[..., None], int]:
+    """Return what calls kernels of one signature on several threads, and the address of what each does."""
+    with compiling():
+        from numba import types
 
-    from .numba_compile import compiled
-    from .numba_launch import launch
+        from .numba_launch import launch, piece
 
-    if _threads.trouble:
-        return None
-    arguments = (types.intp, types.intp, *groups, types.intp, types.intp)
-    try:
-        return cast(Callable[..., None], compiled(launch, arguments, parallel=True).entry_point)
-    except Exception as error:  # the threading layer that the user's settings ask for is not there
-        _threads.trouble = next(iter(str(error).splitlines()), type(error).__name__)
-        return None
+    whole = (types.intp, types.intp, *groups, types.intp, types.intp)
+    code = machine_code(
+        launch, (types.intp, types.intp, types.intp, *whole, types.intp, types.intp)
+    )
+    job = types.CPointer(types.Tuple(whole))
+    return code[0], machine_code(piece, (job, types.intp))[1]
 
 
 @cache
 def _streamer(groups: tuple[Any, ...]) -> Callable[..., None]:
     """Return what streams the results of kernels of one signature, on one thread."""
-    from numba import types
+    with compiling():
+        from numba import types
 
-    from .numba_compile import compiled
-    from .numba_launch import stream
+        from .numba_launch import stream
 
-    arguments = (types.intp, types.intp, *groups, types.intp)
-    return cast(Callable[..., None], compiled(stream, arguments).entry_point)
+    return machine_code(stream, (types.intp, types.intp, *groups, types.intp))[0]
 
 
 @cache
 def _entry(groups: tuple[Any, ...]) -> int:
     """Return the address of what calls kernels of one signature, given pointers."""
-    from numba import types
+    with compiling():
+        from numba import types
 
-    from .numba_compile import address, compiled
-    from .numba_launch import enter
+        from .numba_launch import enter
 
     inputs, outputs, params = (types.CPointer(group) for group in groups)
     numbers = types.CPointer(types.float64)
-    return address(compiled(enter, (types.intp, inputs, outputs, numbers, params, types.intp)))
+    return machine_code(enter, (types.intp, inputs, outputs, numbers, params, types.intp))[1]
 
 
 def describe() -> dict[str, str]:
@@ -265,18 +284,8 @@ def describe() -> dict[str, str]:
     return {
         "version": numba.__version__,
         "processor": numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name(),
-        "threads": "Numba's" if _extension() is None else "the extension's; for rows Numba's",
-        "threading layer": _threading_layer(),
+        "threads": "a pool of Python threads"
+        if _extension() is None
+        else "the pool of the extension",
         "cache": cache_folder(),
     }
-
-
-def _threading_layer() -> str:
-    import numba
-
-    if _threads.trouble:
-        return f"none: {_threads.trouble}"
-    try:
-        return str(numba.threading_layer())
-    except ValueError:
-        return f"{numba.config.THREADING_LAYER}, not started yet"

@@ -1,8 +1,6 @@
-"""What calls a compiled kernel on a large array: on all threads, past the cache, or both.
+"""What calls a compiled kernel on a large array: in pieces on several threads, with non-temporal stores, or both.
 
-Compiling a kernel with ``parallel=True`` costs 0.3-0.9 s, and every kernel would pay it. These
-functions pay it once for each list of argument types: they are handed the address of a kernel that
-was compiled serially (0.1 s) and call it on slices.
+numba_pool.py calls a piece by its address and does not look into the job.
 
 `inputs`, `outputs` and `params` are tuples, one after the other the arguments of the kernel.
 """
@@ -13,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from llvmlite import ir
-from numba import prange
 from numba.core import cgutils, types
 from numba.extending import intrinsic, register_jitable
 from numba.np.arrayobj import populate_array
@@ -22,23 +19,26 @@ from numba.np.arrayobj import populate_array
 _intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
 _jitable: Callable[[Callable[..., Any]], Any] = register_jitable
 
-# Chunks start at multiples of this, so that only the last one has a remainder to do one by one.
-_GRAIN: Final = 128
 _LINE: Final = 64
 
 
 def launch(  # type: ignore[no-untyped-def]
-    storing, streaming, inputs, outputs, params, size, chunks
+    share_out, pool, piece, storing, streaming, inputs, outputs, params, size, step, pieces, threads
 ):
-    """Call the kernel at two addresses on `chunks` slices of the arrays, in parallel."""
-    step = (size + chunks * _GRAIN - 1) // (chunks * _GRAIN) * _GRAIN
-    for chunk in prange(chunks):
-        start = min(chunk * step, size)
-        stop = min(start + step, size)
-        if streaming:
-            stream_slice(storing, streaming, inputs, outputs, params, start, stop)
-        else:
-            call_on_slice(storing, inputs, outputs, params, start, stop)
+    """Call the kernel at two addresses on slices of the arrays, `step` elements each, on several threads."""
+    job = (storing, streaming, inputs, outputs, params, size, step)
+    call_with_job(share_out, pool, piece, job, pieces, threads)
+
+
+def piece(job, k):  # type: ignore[no-untyped-def]
+    """Do one slice of what `launch` was given."""
+    storing, streaming, inputs, outputs, params, size, step = job_behind(job)
+    start = min(k * step, size)
+    stop = min(start + step, size)
+    if streaming:
+        stream_slice(storing, streaming, inputs, outputs, params, start, stop)
+    else:
+        call_on_slice(storing, inputs, outputs, params, start, stop)
 
 
 def stream(storing, streaming, inputs, outputs, params, size):  # type: ignore[no-untyped-def]
@@ -49,6 +49,36 @@ def stream(storing, streaming, inputs, outputs, params, size):  # type: ignore[n
 def enter(address, inputs, outputs, params, param_arrays, size):  # type: ignore[no-untyped-def]
     """Call the kernel at `address` on arrays given by pointers to rows of pointers, as C can."""
     call_on_pointers(address, inputs, outputs, params, param_arrays, size)
+
+
+@_intrinsic
+def call_with_job(
+    typingctx: Any, share_out: Any, pool: Any, piece: Any, job: Any, pieces: Any, threads: Any
+) -> Any:
+    """Call the pool's compiled function at an address, the job behind a pointer."""
+    kinds = [types.intp] * 5
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        share_out, pool, piece, job, pieces, threads = values
+        data = context.data_model_manager[signature.args[3]].as_data(builder, job)
+        place = builder.ptrtoint(cgutils.alloca_once_value(builder, data), pool.type)
+        _call(context, builder, share_out, kinds, (pool, piece, place, pieces, threads))
+        return context.get_dummy_value()
+
+    return types.none(share_out, pool, piece, job, pieces, threads), codegen
+
+
+@_intrinsic
+def job_behind(typingctx: Any, pointer: Any) -> Any:
+    """Return what a pointer leads to."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        model = context.data_model_manager[pointer.dtype]
+        job = model.load_from_data_pointer(builder, values[0])
+        context.nrt.incref(builder, pointer.dtype, job)  # what a function returns is its caller's
+        return job
+
+    return pointer.dtype(pointer), codegen
 
 
 @_intrinsic
@@ -195,5 +225,5 @@ def _call(context: Any, builder: Any, address: Any, kinds: Any, arguments: Any) 
     convention = context.call_conv
     kernel_type = convention.get_function_type(types.none, kinds)
     kernel = builder.inttoptr(address, kernel_type.as_pointer())
-    # A kernel cannot raise, so its status is not looked at.
+    # Neither kernels nor the pool can raise, so the status is not looked at.
     convention.call_function(builder, kernel, types.none, kinds, arguments)

@@ -1,4 +1,4 @@
-"""What drives the row kernels: which rows go through which phases, in whole or in parts, on all threads.
+"""What drives the row kernels: which rows go through which phases, in whole or in parts.
 
 A kernel is handed over by its address, so these functions are compiled once for all kernels. Each is in one piece,
 because Numba spends as long on the smallest function that it calls.
@@ -16,7 +16,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from llvmlite import ir
-from numba import prange
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
@@ -41,7 +40,10 @@ JOB_FIELDS: Final = 22
 # of tasks are apart in bytes of the arrays, of the mask, and in rows; addresses of what the rows are given and give,
 (BLOCKS, WIDTH, LAST_WIDTH, X_BLOCK, X_OUTER, M_BLOCK, M_OUTER, R_BLOCK, R_OUTER) = range(32, 41)
 (R0, R1, S0, S1, WAY, TASKS, PARTS, PART_STEPS, PART_SLOTS, UNIT, GATHERED) = range(41, 52)
-PLAN_FIELDS: Final = 52
+# and for `piece`: the address of `run` and its arguments, how many tasks or parts there are in how many pieces, the
+# memory of the first piece, and how many bytes each has.
+(RUN, MODE, PHASE, NUMBER, COUNTED, PIECES, MEMORY, MEMORY_BYTES) = range(52, 60)
+PLAN_FIELDS: Final = 60
 
 NONE, SUMS_ONLY, EXP_SUM, SOLVE = range(4)
 ALONG, ACROSS_ROWS, TRANSPOSED, FOLDED = range(4)
@@ -73,6 +75,17 @@ def get(typingctx: Any, address: Any, index: Any) -> Any:
         return builder.load(builder.gep(builder.inttoptr(args[0], _loader(8)), [args[1]]))
 
     return types.intp(types.intp, types.intp), build
+
+
+@_intrinsic
+def get_number(typingctx: Any, address: Any, index: Any) -> Any:
+    """Return one of the integers at an address, reinterpreted as a float64."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        numbers = builder.inttoptr(args[0], ir.DoubleType().as_pointer())
+        return builder.load(builder.gep(numbers, [args[1]]))
+
+    return types.float64(types.intp, types.intp), build
 
 
 @_intrinsic
@@ -360,8 +373,10 @@ def enter(address, tasks, plan, memory, number, x0, x1, y):  # type: ignore[no-u
     call_run(address, WHOLE, PLACE, 0, tasks, plan, memory, number)
 
 
-def launch(address, mode, step, count, threads, plan, memory, memory_bytes, number):  # type: ignore[no-untyped-def]
-    """Do so many tasks, or parts, on all threads. Each has so many bytes of memory."""
-    for k in prange(threads):
-        begin, end = count * k // threads, count * (k + 1) // threads
-        call_run(address, mode, step, begin, end, plan, memory + k * memory_bytes, number)
+def piece(plan, k):  # type: ignore[no-untyped-def]
+    """Do one of the pieces into which tasks, or parts, are divided. Each has memory that no other uses."""
+    count, pieces = get(plan, COUNTED), get(plan, PIECES)
+    begin, end = count * k // pieces, count * (k + 1) // pieces
+    memory = get(plan, MEMORY) + k * get(plan, MEMORY_BYTES)
+    number = get_number(plan, NUMBER)
+    call_run(get(plan, RUN), get(plan, MODE), get(plan, PHASE), begin, end, plan, memory, number)

@@ -16,7 +16,7 @@ from numba import types
 from .. import threads
 from . import numba as backend
 from . import numba_row_loops as loops
-from .numba_compile import address, compiled
+from .numba_fork import compiling
 from .numba_lanes import VECTOR
 
 __all__ = ["row_kernel"]
@@ -43,6 +43,8 @@ _WIDE_FROM: Final = 1 << 22
 _PART: Final = 1 << 17
 _MOST_PARTS: Final = 512
 _MOST_SLOT_BYTES: Final = 1 << 19
+# Bytes of memory for all pieces of a call, below the 1 MiB that it may take: fewer pieces than threads if need be.
+_MOST_BYTES: Final = 15 << 16
 # Bytes of an input from which two threads are faster than one.
 _LARGE_FROM: Final = 1 << 17
 # Bytes that a step of a transposed task takes: two inputs, and a mask.
@@ -78,7 +80,8 @@ def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., Non
         If there is no such kernel.
     """
     try:
-        module = import_module(f"{backend._KERNELS}.rows_{name}")
+        with compiling():
+            module = import_module(f"{backend._KERNELS}.rows_{name}")
         stem = f"{pass_}_{backend._BITS[np.dtype(dtype)]}"
         about = getattr(module, stem.upper())
     except (ModuleNotFoundError, AttributeError, KeyError):
@@ -112,9 +115,13 @@ class _RowKernel:
         def call(*values: Any) -> None:
             x, mask, params = values[0], values[mask_at], values[mask_at + 1 :]
             key = x.shape, params == defaults, None if mask is None else mask.shape[0]
-            plan = here.plans.get(key) or self._new_plan(key)
+            # Taken out while in use: a signal handler or a finaliser may call for the same shape meanwhile.
+            plans = here.plans
+            plan = plans.pop(key, None) or self._new_plan(key)
             if plan is None:
                 return self._without_elements(call, values)
+            if plan.large and plan.count != threads.get_num_threads():
+                plan = cast(_Plan, self._new_plan(key))
             if mask is not None:
                 plan.fields[loops.M] = _address(mask)
             if extra:
@@ -122,8 +129,10 @@ class _RowKernel:
             arrays = x, values[inputs - 1], values[row_inputs] if outputs > row_inputs else x
             number = params[0] if params else 0.0
             if plan.large:
-                return plan.run(arrays, number)
-            plan.enter(plan.run_at, plan.tasks, plan.at, plan.memory_at, number, *arrays)
+                plan.run(arrays, number)
+            else:
+                plan.enter(plan.run_at, plan.tasks, plan.at, plan.memory_at, number, *arrays)
+            plans[key] = plan
 
         return call
 
@@ -135,21 +144,15 @@ class _RowKernel:
             fields[loops.S0 + k - outputs] = _address(values[k])
 
     def _new_plan(self, key: tuple[Any, ...]) -> _Plan | None:
-        """Plan for arrays of a shape, for default parameters or not, for a mask of some length; None without elements.
-
-        The last plans are kept: they are half of what a small call costs.
-        """
+        """Plan for a shape, for default parameters or not, for a mask of some length; None without elements."""
         shape, plain, mask = key
         if not prod(shape):
             return None
+        if len(self._here.plans) >= _PLANS_KEPT:
+            self._here.plans.clear()
         name = f"{self._stem}{'_plain' * plain}{'_masked' * (mask is not None)}"
         kernel = _compiled(getattr(self._module, name))
-        plan = _Plan((kernel, *self._about, mask is not None), shape, (mask or 0) > 1)
-        plans = self._here.plans
-        if len(plans) == _PLANS_KEPT:
-            plans.clear()
-        plans[key] = plan
-        return plan
+        return _Plan((kernel, *self._about, mask is not None), shape, (mask or 0) > 1)
 
     def _without_elements(self, call: Callable[..., None], values: tuple[Any, ...]) -> None:
         """Give the outputs of rows without elements, as for rows of which the mask leaves nothing."""
@@ -166,7 +169,7 @@ class _RowKernel:
 
 
 class _Here(threading.local):
-    """A kernel's plans: a thread has its own, because a call writes to them."""
+    """A kernel's plans that are not in use: a thread has its own. They are half of what a small call costs."""
 
     def __init__(self) -> None:
         self.plans: dict[tuple[Any, ...], _Plan] = {}
@@ -177,10 +180,13 @@ class _Plan:
 
     def __init__(self, kernel: tuple[int, ...], shape: tuple[int, ...], full_mask: bool) -> None:
         item = kernel[loops.ITEM - loops.KERNEL]
+        # Read once: what is gathered, the memory and the pieces must depend on one number.
+        self.count = threads.get_num_threads()
         way = _way(shape, item, full_mask)
         tile = way[loops.COUNT] * _TILE_STEP if way[loops.WAY] == loops.TRANSPOSED else 0
         if way[loops.WAY] == loops.ACROSS_ROWS:
-            tile = _gather(way, kernel[loops.INPUTS - loops.KERNEL], prod(shape) * item)
+            inputs = kernel[loops.INPUTS - loops.KERNEL]
+            tile = _gather(way, inputs, prod(shape) * item, self.count)
         self.tasks, self._parts = way[loops.TASKS], way[loops.PARTS]
         # For each thread; its slots for parts come after the rest.
         self._each = -(-(loops.TILE + tile) // _LINES) * _LINES
@@ -191,40 +197,41 @@ class _Plan:
         self.fields[loops.KERNEL : loops.MASKED + 1] = kernel
         for field, value in way.items():
             self.fields[field] = value
-        self._memory, self.memory_at = _aligned(self._each)
+        self._memory, self.memory_at = _aligned(0 if self.large else self._each)
         self.at = _address(self.fields)
         self._run, self.run_at = _run()
         self.enter = _enter(item)
 
     def run(self, arrays: tuple[Any, ...], number: float) -> None:
-        """Do it for these inputs and this output, on several threads if that is faster and can be."""
-        chunks = threads.get_num_threads() if self._shared else 1
-        # In a forked child Numba's omp layer kills the process and its workqueue layer waits for threads that are
-        # not there.
-        if chunks > 1 and not threads.forked() and backend._launching.acquire(blocking=False):
-            try:
-                launch = _launcher()
-                if launch is not None:
-                    self.enter(self.run_at, 0, self.at, 0, number, *arrays)
-                    return self._run_together(launch, chunks, number)
-            finally:
-                backend._launching.release()
+        """Do it for these inputs and this output, on several threads if that is faster."""
+        if self._shared and self.count > 1:
+            self.enter(self.run_at, 0, self.at, 0, number, *arrays)
+            return self._run_together(number)
         _kept, at = _aligned(self._each + self._slots)
         self.fields[loops.PART_SLOTS] = self._each
         self.enter(self.run_at, self.tasks, self.at, at, number, *arrays)
 
-    def _run_together(self, launch: Callable[..., None], chunks: int, number: float) -> None:
+    def _run_together(self, number: float) -> None:
         """Do it on several threads, the parts of one task after those of another if the tasks cannot be shared out."""
-        alike = self.tasks % chunks == 0 or self.tasks > 4 * chunks
-        split = self._parts > 1 and not (alike and self._slots * chunks <= _MOST_SLOT_BYTES)
+        count = self.count
+        alike = self.tasks % count == 0 or self.tasks > 4 * count
+        split = self._parts > 1 and not (alike and self._slots * count <= _MOST_SLOT_BYTES)
         own, shared = (0, self._slots) if split else (self._slots, 0)
         step = self._each + own
-        _kept, at = _aligned(step * chunks + shared)
-        self.fields[loops.UNIT] = at
-        self.fields[loops.PART_SLOTS] = step * chunks if split else self._each
+        pieces = min(count, (_MOST_BYTES - shared) // step)
+        _kept, at = _aligned(step * pieces + shared)
+        fields = self.fields
+        fields[loops.UNIT] = at
+        fields[loops.PART_SLOTS] = step * pieces if split else self._each
+        fields[loops.RUN], fields[loops.MEMORY], fields[loops.MEMORY_BYTES] = self.run_at, at, step
+        fields.view(np.float64)[loops.NUMBER] = number
+        share, piece = backend.sharer(), _piece()
 
-        def together(mode: int, what: int, count: int) -> None:
-            launch(self.run_at, mode, what, count, chunks, self.at, at, step, number)
+        def together(mode: int, what: int, n_items: int) -> None:
+            several = min(pieces, n_items)
+            fields[loops.MODE], fields[loops.PHASE] = mode, what
+            fields[loops.COUNTED], fields[loops.PIECES] = n_items, several
+            share(piece, self.at, several, several)
 
         if not split:
             return together(loops.WHOLE, loops.PLACE, self.tasks)
@@ -283,7 +290,7 @@ def _way(shape: tuple[int, ...], item: int, full_mask: bool) -> dict[int, int]:
     }
 
 
-def _gather(way: dict[int, int], inputs: int, size: int) -> int:
+def _gather(way: dict[int, int], inputs: int, size: int, count: int) -> int:
     """Let a task gather columns before it goes through them several times; return the bytes that they take.
 
     Where rows are a power of two apart, their lines push one another out of every cache, and a page has little more
@@ -291,7 +298,7 @@ def _gather(way: dict[int, int], inputs: int, size: int) -> int:
     """
     column, group = inputs * way[loops.COUNT] * VECTOR, 1
     if size >= _WIDE_FROM:
-        most = min(_GATHERED_WIDE, _GATHERED_BY_ALL // threads.get_num_threads())
+        most = min(_GATHERED_WIDE, _GATHERED_BY_ALL // count)
         group = min(most // column, _GATHERED_ROW // VECTOR, way[loops.BLOCKS])
     if group < 2:
         group = int(column <= _GATHERED)
@@ -315,15 +322,15 @@ def _address(array: Any) -> int:
 @cache
 def _compiled(function: Callable[..., Any]) -> int:
     """Return the address of a kernel."""
-    return address(compiled(function, (types.intp, types.intp, types.float64), returns=types.intp))
+    arguments = (types.intp, types.intp, types.float64)
+    return backend.machine_code(function, arguments, returns=types.intp)[1]
 
 
 @cache
 def _run() -> tuple[Callable[..., int], int]:
     """Return what drives the kernels, and its address."""
     arguments = (*[types.intp] * 6, types.float64)
-    result = compiled(loops.run, arguments, returns=types.intp)
-    return cast(Callable[..., int], result.entry_point), address(result)
+    return backend.machine_code(loops.run, arguments, returns=types.intp)
 
 
 @cache
@@ -331,18 +338,10 @@ def _enter(item: int) -> Callable[..., None]:
     """Return what calls it for arrays with items of so many bytes."""
     array = (types.float32 if item == 4 else types.float64)[:, :, ::1]
     arguments = (*[types.intp] * 4, types.float64, array, array, array)
-    return cast(Callable[..., None], compiled(loops.enter, arguments).entry_point)
+    return backend.machine_code(loops.enter, arguments)[0]
 
 
 @cache
-def _launcher() -> Callable[..., None] | None:
-    """Return what drives them on all threads, or None without threads."""
-    if backend._threads.trouble:
-        return None
-    arguments = (*[types.intp] * 8, types.float64)
-    try:
-        result = compiled(loops.launch, arguments, parallel=True)
-    except Exception as error:  # the threading layer that the user's settings ask for is not there
-        backend._threads.trouble = next(iter(str(error).splitlines()), type(error).__name__)
-        return None
-    return cast(Callable[..., None], result.entry_point)
+def _piece() -> int:
+    """Return the address of what drives them for one piece of a job."""
+    return backend.machine_code(loops.piece, (types.intp, types.intp))[1]
