@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -259,3 +260,96 @@ else:
     sys.exit(77)
 """
     run(script, before="ulimit -s 1000000", **variables)
+
+
+# --- a fork in the middle of a compilation -----------------------------------------------------------
+
+# `forks` makes children while another thread does something, each of which compiles a function of its own.
+FORKS = """
+x = np.linspace(-3, 3, 50)
+def forks(busy, pause):
+    done = threading.Event()
+    def keep_busy():
+        busy()
+        done.set()
+    thread = threading.Thread(target=keep_busy)
+    thread.start()
+    names = iter(["mish", "softmin", "elu", "silu"])
+    children = []
+    while not done.wait(pause) and (name := next(names, None)):
+        children.append(in_child(lambda: np.isfinite(fa.get(name)(x)).all()))
+    thread.join()
+    return children and [code(child) for child in children] == [0] * len(children)
+"""
+
+
+def run_cold(script: str, folder: Path, **variables: str) -> None:
+    """Run a script on a copy of the package with nothing compiled."""
+    shutil.copytree(IMPORTED / "fastact", folder / "fastact", ignore=lambda *_: ["__pycache__"])
+    for name in ("PYTHONPATH", "HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"):
+        variables[name] = str(folder)
+    run(FORKS + script, **variables)
+
+
+@needs_fork
+@BOTH
+def test_fork_while_a_kernel_is_compiled(variables: dict[str, str], tmp_path: Path) -> None:
+    script = """
+import_fastact()
+assert forks(lambda: [fa.softplus(x), fa.gelu(x), fa.log_softmax(x), fa.entmax15(x)], 0.15)
+"""
+    run_cold(script, tmp_path, **variables)
+
+
+@needs_fork
+def test_fork_while_the_user_compiles(tmp_path: Path) -> None:
+    script = """
+import_fastact()
+from numba import njit
+def own():
+    for k in range(8):
+        njit(lambda x: (x + k).sum())(x)
+assert forks(own, 0.2)
+"""
+    run_cold(script, tmp_path)
+
+
+@needs_fork
+def test_fork_while_numba_is_imported(tmp_path: Path) -> None:
+    script = """
+import fastact as fa
+import fastact.backends.numba
+assert forks(import_fastact, 0.1)
+"""
+    run_cold(script, tmp_path, FASTACT_BACKEND="numba")
+
+
+@needs_fork
+def test_fork_in_spite_of_a_compilation_without_end(tmp_path: Path) -> None:
+    """The child is told; nothing waits for ever."""
+    script = """
+import_fastact()
+fa.gelu(x)
+from fastact.backends import numba_fork
+from numba.core.compiler_lock import global_compiler_lock
+numba_fork._PATIENCE = 0.5
+def child():
+    try:
+        fa.silu(x)
+    except RuntimeError as error:
+        return "while another thread compiled" in str(error) and fa.gelu(x).size
+held, done = threading.Event(), threading.Event()
+def hold():
+    with global_compiler_lock:
+        held.set()
+        done.wait()
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+result = code(in_child(child))
+done.set()
+thread.join()
+assert result == 0
+assert code(in_child(lambda: fa.silu(x).size)) == 0
+"""
+    run_cold(script, tmp_path)
