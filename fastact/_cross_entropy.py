@@ -208,7 +208,6 @@ def _checked(
     label: str, x: Any, target: Any, axis: int, ignored: int, smoothing: float, weight: Any, *g: Any
 ) -> _Call:
     given = *g, x, target
-    gradient = [_arguments.real_array(label, value) for value in g]
     x, target = _arguments.real_array(label, x), np.asarray(target)
     axis = normalize_axis_index(axis, x.ndim)
     if target.dtype.kind not in "iuf":
@@ -216,7 +215,8 @@ def _checked(
             f"{label}() takes class indices or a floating-point distribution as target, "
             f"not dtype {target.dtype}"
         )
-    loop = loss_dtype(label, given, (*gradient, x, target))
+    gradients = [_arguments.real_array(label, one) for one in g] if g else ()
+    loop = loss_dtype(label, given, (*gradients, x, target))
     smoothing, by_index = float(smoothing), target.dtype.kind in "iu"
     if not 0.0 <= smoothing <= 1.0:
         raise ValueError(f"{label}(): label_smoothing={smoothing} is not between 0 and 1")

@@ -54,8 +54,9 @@ def loss_dtype(label: str, data: Sequence[Any], arrays: Sequence[Array]) -> np.d
 
     The target comes last; integers and booleans are labels in it, and adapt to the others as weights do.
     """
-    count = len(arrays) - (arrays[-1].dtype.kind != "f")
-    return _arguments.loop_dtype(label, data[:count], arrays[:count], None)
+    if arrays[-1].dtype.kind != "f":
+        data, arrays = data[:-1], arrays[:-1]
+    return _arguments.loop_dtype(label, data, arrays, None)
 
 
 def check_reduction(label: str, reduction: str) -> None:

@@ -160,8 +160,9 @@ class BinaryCrossEntropyWithLogits(Loss):
         label = self.name
         check_reduction(label, reduction)
         given = *g, x, target
-        *gradient, x, target = (_arguments.real_array(label, value) for value in given)
-        loop = loss_dtype(label, given, (*gradient, x, target))
+        arrays = [_arguments.real_array(label, value) for value in given]
+        loop = loss_dtype(label, given, arrays)
+        x, target = arrays[-2:]
         if x.shape != target.shape:
             raise ValueError(
                 f"{label}(): the target is of shape {target.shape}, x of shape {x.shape}"
@@ -277,8 +278,9 @@ class BinaryCrossEntropy(Loss):
         label = self.name
         check_reduction(label, reduction)
         given = *g, p, target
-        *gradient, p, target = (_arguments.real_array(label, value) for value in given)
-        loop = loss_dtype(label, given, (*gradient, p, target))
+        arrays = [_arguments.real_array(label, value) for value in given]
+        loop = loss_dtype(label, given, arrays)
+        p, target = arrays[-2:]
         if p.shape != target.shape:
             raise ValueError(
                 f"{label}(): the target is of shape {target.shape}, p of shape {p.shape}"
