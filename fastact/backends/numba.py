@@ -8,6 +8,7 @@ it is there, on its threads; else Python does, and numba_pool.py has threads for
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -122,6 +123,16 @@ def _extension() -> Any:
 
 
 @cache
+def environment() -> Callable[[], AbstractContextManager[None]]:
+    """Return a context with the floating-point environment of kernels, for their calls from Python."""
+    if (extension := _extension()) is not None:
+        return cast(Callable[[], AbstractContextManager[None]], extension.Environment)
+    with compiling():
+        from .numba_environment import Environment
+    return Environment
+
+
+@cache
 def sharer() -> Callable[[int, int, int, int], None]:
     """Return what does the pieces of a job on several threads, as numba_pool.share does."""
     if (extension := _extension()) is not None:
@@ -199,8 +210,9 @@ class _Variant:
 
     def __call__(self, *values: Any) -> None:
         """Compute; the values are the arguments of the function."""
-        if values[0].size < self._large_from or not self._call_large(values):
-            self._serial(*values)
+        with environment()():
+            if values[0].size < self._large_from or not self._call_large(values):
+                self._serial(*values)
 
     def for_c(self, streaming: bool) -> tuple[int, int]:
         """Return the addresses that the extension asks for: of a fastact_entry and of the code."""

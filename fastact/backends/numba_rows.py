@@ -106,6 +106,7 @@ class _RowKernel:
     def caller(self) -> Callable[..., None]:
         """Return a function of the arguments alone."""
         inputs, row_inputs, outputs, mask_at = self._ends
+        environment = backend.environment()
         here, defaults, extra = (
             self._here,
             self._module.DEFAULTS,
@@ -128,10 +129,11 @@ class _RowKernel:
                 self._give_rows(plan.fields, values)
             arrays = x, values[inputs - 1], values[row_inputs] if outputs > row_inputs else x
             number = params[0] if params else 0.0
-            if plan.large:
-                plan.run(arrays, number)
-            else:
-                plan.enter(plan.run_at, plan.tasks, plan.at, plan.memory_at, number, *arrays)
+            with environment():
+                if plan.large:
+                    plan.run(arrays, number)
+                else:
+                    plan.enter(plan.run_at, plan.tasks, plan.at, plan.memory_at, number, *arrays)
             plans[key] = plan
 
         return call
