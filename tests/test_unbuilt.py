@@ -84,6 +84,12 @@ def test_the_variable_is_asking_for_it(unbuilt: Path) -> None:
     assert len(messages(ARRAYS + "fa.gelu(x)", unbuilt, FASTACT_BACKEND="auto")) == 1
 
 
+def test_a_folder_of_bytecode_is_no_build(unbuilt: Path, tmp_path: Path) -> None:
+    shutil.copytree(unbuilt / "fastact", tmp_path / "fastact")
+    (tmp_path / "fastact/backends/_kernels/__pycache__").mkdir(parents=True)
+    assert len(messages(ARRAYS + "fa.gelu(x)", tmp_path)) == 1
+
+
 def test_info_says_so(unbuilt: Path) -> None:
     done = run(unbuilt, "-m", "fastact", "info")
     assert done.returncode == 0

@@ -44,7 +44,8 @@ def why_unavailable() -> str | None:
 
 @cache
 def _why_unavailable() -> str | None:
-    if find_spec(_KERNELS) is None:
+    spec = find_spec(_KERNELS)
+    if spec is None or spec.origin is None:  # a folder in which only __pycache__ was left
         return "its kernels have not been generated; build the package (pip install -e .) to do so"
     if find_spec("numba") is None:
         return "Numba is not installed (pip install numba)"
