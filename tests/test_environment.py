@@ -34,10 +34,10 @@ def control():
 
 from fastact.elementwise import FUNCTIONS
 from fastact.rowwise import ROW_FUNCTIONS
-bits = rng.integers(0, 1 << 32, 300_000, dtype="u4").view("f4")
+bits = rng.integers(0, 1 << 32, 140_000, dtype="u4").view("f4")
 x = np.where(np.isfinite(bits), bits, np.float32(1e-40))
 g, half = x[::-1].copy(), x.astype("f2")
-rows, labels = rng.standard_normal((300, 500), dtype="f4") * 30, rng.integers(0, 500, 300)
+rows, labels = rng.standard_normal((80, 500), dtype="f4") * 30, rng.integers(0, 500, 80)
 share = rng.random(rows.shape, dtype="f4")
 jobs = []
 for f in FUNCTIONS.values():

@@ -291,7 +291,7 @@ def optimised(name: str, pass_: str, dtype: str, kind: str, streaming: bool = Fa
         n_inputs, n_outputs = map(len, SIGNATURES[pass_])
         outputs = slice(n_inputs, n_inputs + n_outputs)
         arguments[outputs] = [numba_ops.Streamed(array.dtype) for array in arguments[outputs]]
-    dispatcher = numba_compile._dispatcher(function, parallel=False)
+    dispatcher = numba_compile._dispatcher(function)
     dispatcher.compile(tuple(arguments))
     return dispatcher.overloads[tuple(arguments)].library.get_llvm_str()
 

@@ -102,7 +102,7 @@ def test_files_of_two_functions_change_places(copied: Path) -> None:
     """Each file is whole and has its digest, but it is another function's."""
     files = sorted(cache_files(copied))
     contents = [path.read_bytes() for path in files]
-    assert len(files) == 2
+    assert len(files) > 1
     for path, content in zip(files, contents[1:] + contents[:1], strict=True):
         path.write_bytes(content)
     assert compiled_in(copied) > 0

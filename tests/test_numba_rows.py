@@ -435,7 +435,7 @@ def test_arithmetic_is_on_vectors(key: str, suffix: str) -> None:
     module = importlib.import_module(f"fastact.backends._kernels.rows_{name}")
     for bits, element in (("f32", "float"), ("f64", "double")):
         function = getattr(module, f"{pass_}_{bits}{suffix}")
-        dispatcher = numba_compile._dispatcher(function, parallel=False)
+        dispatcher = numba_compile._dispatcher(function)
         arguments = (types.intp, types.intp, types.float64)
         dispatcher.compile(types.intp(*arguments))
         code = dispatcher.overloads[arguments].library.get_llvm_str()

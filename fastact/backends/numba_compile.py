@@ -14,7 +14,6 @@ from . import numba_cache
 def compiled(
     function: Callable[..., Any],
     arguments: Sequence[Any],
-    parallel: bool = False,
     returns: Any = types.none,
 ) -> Any:
     """Return Numba's compile result for `function`, from the disk cache if it is there.
@@ -25,12 +24,10 @@ def compiled(
         A plain function of a module; its closure, if any, is not looked at.
     arguments : sequence of numba types
         The types of its arguments.
-    parallel : bool
-        Whether its `prange` loops run on Numba's threads.
     returns : numba type
         What it returns.
     """
-    dispatcher = _dispatcher(function, parallel)
+    dispatcher = _dispatcher(function)
     with suppress(OSError):  # nothing can be kept: all works, and is compiled in each process
         dispatcher._cache = numba_cache.DiskCache(function, dispatcher.targetoptions)
     dispatcher.compile(returns(*arguments))
@@ -50,5 +47,5 @@ def cache_folder() -> str:
         return f"none: {error}"
 
 
-def _dispatcher(function: Callable[..., Any], parallel: bool) -> Any:
-    return njit(error_model="numpy", nogil=True, boundscheck=False, parallel=parallel)(function)
+def _dispatcher(function: Callable[..., Any]) -> Any:
+    return njit(error_model="numpy", nogil=True, boundscheck=False)(function)
