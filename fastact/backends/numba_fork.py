@@ -54,6 +54,8 @@ def compiling() -> AbstractContextManager[object]:
             "the numba backend cannot compile here: this process was forked while another thread compiled with Numba, "
             f"for more than {_PATIENCE} s"
         )
+    # All of Numba first, which waits for a thread that is importing it: that thread may need the lock.
+    import numba  # noqa: F401
     from numba.core.compiler_lock import global_compiler_lock
 
     return cast(AbstractContextManager[object], global_compiler_lock)
