@@ -250,6 +250,16 @@ def layouts(draw: st.DrawFn, shape: tuple[int, ...]) -> Array:
     return view[tuple(slice(n) for n in kept)]
 
 
+@pytest.mark.parametrize("char", "efd")
+def test_a_parameter_that_is_an_array_is_cast_to_the_dtype_of_the_loop(
+    char: str, strict: None
+) -> None:
+    g, x = np.array([0.09454, 1]).astype("e"), np.array([-1.907, -1.612]).astype("e")
+    slopes = np.array([2.907103, 2.6120708]).astype(char)
+    expected = fa.leaky_relu.vjp(*(a.astype("e").astype("f") for a in (g, x, slopes)))
+    np.testing.assert_array_equal(fa.leaky_relu.vjp(g, x, slopes), expected.astype("e"))
+
+
 @relaxed
 @given(data=st.data(), name=st.sampled_from(list(FUNCTIONS)), small_blocks=st.booleans())
 def test_any_layouts_broadcast(
@@ -267,7 +277,8 @@ def test_any_layouts_broadcast(
     single = np.float32 if loop == np.float16 else loop
     flat = [_flat(a.astype(loop), whole, single) for a in (g, x)]
     values = {
-        n: p if isinstance(p, float) else _flat(p, whole, single) for n, p in parameters.items()
+        n: p if isinstance(p, float) else _flat(p.astype(loop), whole, single)
+        for n, p in parameters.items()
     }
     expected = function.vjp(*flat, **values).astype(loop).reshape(whole)
     before = _walk.SCRATCH_BYTES
