@@ -28,6 +28,13 @@ IMPORTED = Path(fa.__file__).parents[1]
 BACKENDS = [name for name in registry.BUILT_IN if fa.backends()[name] == "available"]
 
 
+# For tests that take memory away: the address sanitizer's own does not fit into what they leave.
+limits_memory = pytest.mark.skipif(
+    sys.platform != "linux" or "ASAN_OPTIONS" in os.environ,
+    reason="limits memory as on Linux, and without the address sanitizer",
+)
+
+
 class StrictBackend:
     """The numpy backend behind a check of everything that a kernel may rely on."""
 

@@ -12,6 +12,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from conftest import limits_memory
 from fastact import threads
 from fastact.backends import cython
 from native_cases import (
@@ -257,7 +258,7 @@ print(len(os.listdir("/proc/self/task")), y[-1])
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="takes the memory for stacks away as on Linux")
+@limits_memory
 def test_no_thread_to_be_had() -> None:
     done = run_python(NO_THREADS)
     assert done.stdout == "1 9.0\n", done.stderr

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from conftest import limits_memory
 from fastact import threads
 from fastact.backends import cython
 from fastact.rows import ROWS
@@ -356,7 +357,7 @@ except MemoryError as error:
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="takes memory away as on Linux")
+@limits_memory
 def test_no_memory_is_a_memory_error() -> None:
     done = run_python(NO_MEMORY)
     assert done.stdout == "softmax forward f32: no memory to rearrange rows in\n", done.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import BACKENDS, IMPORTED
+from conftest import BACKENDS, IMPORTED, limits_memory
 from fastact.backends import numba as backend
 
 if (REASON := backend.why_unavailable()) is not None:
@@ -240,7 +240,7 @@ assert code(in_child(lambda: own_loop(X) is not None)) == 0
     run(OWN_LOOP + script, **variables, **layer_of("omp"))
 
 
-@needs_proc
+@limits_memory
 @BOTH
 def test_no_thread_can_be_started(variables: dict[str, str]) -> None:
     """Address space for the stack of none is left: what binds root, too."""
