@@ -28,7 +28,7 @@ IMPORTED = Path(fa.__file__).parents[1]
 BACKENDS = [name for name in registry.BUILT_IN if fa.backends()[name] == "available"]
 
 
-# For tests that take memory away: the address sanitizer's own does not fit into what they leave.
+# For tests that measure memory, or take it away: the address sanitizer needs some of its own.
 limits_memory = pytest.mark.skipif(
     sys.platform != "linux" or "ASAN_OPTIONS" in os.environ,
     reason="limits memory as on Linux, and without the address sanitizer",

@@ -19,7 +19,7 @@ import pytest
 
 import fastact as fa
 from apply_runs import fail, same, samples, save, succeed
-from conftest import check_python, run_python
+from conftest import check_python, limits_memory, run_python
 from fastact import streaming
 
 resource = pytest.importorskip("resource", reason="the system is not POSIX")
@@ -282,7 +282,7 @@ finally:
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc here")
+@limits_memory
 @pytest.mark.parametrize("pass_", ["forward", "value_and_derivative"])
 def test_memory_does_not_grow_with_the_file(pass_: str, large: Path, folder: Path) -> None:
     save("small.npy", np.zeros(1, "f4"))
