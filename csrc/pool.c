@@ -15,7 +15,6 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/types.h>
 #include <time.h>
 #ifdef __linux__
 #include <sys/syscall.h>
