@@ -194,7 +194,6 @@ class CrossEntropy(Loss):
         g = check_g(label, g, call.rows, reduction)
         out = _arguments.target_for(label, out, call.x.shape, call.loop)
         call.keep_from(out)
-        (g,) = without_overlap((out,), (g,))
         with silent():
             scale = g.astype(np.float64) * _inverse(_count(call, reduction))
         _walk(call, None, out, scale)
@@ -316,8 +315,7 @@ def _walk(call: _Call, loss: Array | None, out: Array | None, scale: Array | Non
 def _blocks(call: _Call, out: Array | None) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
     """Yield the indices of whole rows: of what there is one of a row, and of the elements."""
     size = ROWS
-    dtype = _work_dtype(call.loop)
-    if call.soft or not all(is_flat(a, dtype) for a in (call.x, out) if a is not None):
+    if call.soft or not all(_ready(a, call.loop) for a in (call.x, out) if a is not None):
         size = min(ROWS, max(1, ELEMENTS // call.classes))
     for region in regions(call.rows, size):
         rows = as_slices(region, len(call.rows))

@@ -12,6 +12,8 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from ._arguments import check_where
 
 __all__ = [
+    "COLDEST",
+    "HOTTEST",
     "broadcast",
     "checked_axes",
     "expanded",
@@ -72,9 +74,13 @@ def temperature_of(label: str, name: str, value: Any) -> float:
     return number
 
 
+# Between these, both a temperature and its reciprocal are normal numbers in float32.
+COLDEST, HOTTEST = 1e-37, 1e37
+
+
 def walked_dtype(loop: DType, temperature: float) -> DType:
     """Return the dtype to compute in: float64 where the reciprocal of the temperature is no normal float32."""
-    return loop if 1e-37 <= temperature <= 1e37 else np.dtype(np.float64)
+    return loop if COLDEST <= temperature <= HOTTEST else np.dtype(np.float64)
 
 
 def broadcast(label: str, name: str, array: Array, shape: Shape) -> Array:

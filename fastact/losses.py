@@ -268,7 +268,7 @@ class BinaryCrossEntropy(Loss):
         out = _arguments.target_for(label, out, p.shape, loop)
         with silent():
             scale = g.astype(np.float64) * _share(p, reduction)
-        p, target, weight, scale = without_overlap((out,), (p, target, weight, scale))
+        p, target, weight = without_overlap((out,), (p, target, weight))
         self._walk(p, target, weight, None, out, scale, loop)
         return out
 

@@ -12,6 +12,7 @@ import numpy as np
 from . import _arguments, _docs, _row_arguments, _row_contiguous, _row_docs, _row_override
 from ._arithmetic import silent
 from ._contiguous import RowKernelTable
+from ._row_arguments import COLDEST, HOTTEST
 from ._row_steps import hardmax as _hardmax
 from ._row_steps import with_noise
 from ._row_walk import RowOperands, compute
@@ -166,7 +167,7 @@ def _is_plain(axis: Any, temperature: Any, where: Any, dtype: Any) -> bool:
         and dtype is None
         and type(axis) is int
         and type(temperature) is float
-        and 1e-37 <= temperature <= 1e37  # as in walked_dtype
+        and COLDEST <= temperature <= HOTTEST
     )
 
 
