@@ -8,7 +8,6 @@ import os
 import platform
 import sys
 import sysconfig
-import types
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,9 +19,10 @@ from setuptools.modified import newer_group
 
 ROOT = Path(__file__).resolve().parent
 CSRC = Path("csrc")
-PYX = Path("fastact/backends/_native.pyx")
-PXI = sorted(Path("fastact/backends").glob("*.pxi"))
-KERNELS = Path("fastact/backends/_kernels")
+NATIVE = Path("fastact/backends/cython")
+PYX = NATIVE / "_native.pyx"
+PXI = sorted(NATIVE.glob("*.pxi"))
+KERNELS = Path("fastact/backends/numba/_kernels")
 STUB = Path("fastact/__init__.pyi")
 
 # Never -ffast-math, which would set flush-to-zero for the whole process, and never -march=native:
@@ -61,11 +61,10 @@ def isa_flags():
 
 
 def emitter():
-    """Import the emitter, not the package around it, which needs what is being built."""
-    package = types.ModuleType("fastact")
-    package.__path__ = [str(ROOT / "fastact")]
-    sys.modules["fastact"] = package
-    return importlib.import_module("fastact.dialect.build")
+    """Import the compiler of this source tree, which needs nothing that is being built."""
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    return importlib.import_module("fastact.compiler.build")
 
 
 def emit_python(root):
@@ -148,7 +147,7 @@ def extensions():
         return []
     return [
         Extension(
-            "fastact.backends._native",
+            "fastact.backends.cython._native",
             [str(PYX)],
             include_dirs=[str(CSRC)],
             libraries=["m"],

@@ -27,7 +27,7 @@ from readme import README, write_block
 
 from fastact import get_backend, use_backend
 from fastact.accuracy import Worst, measure, samples
-from fastact.elementwise import FUNCTIONS
+from fastact.functions.elementwise import FUNCTIONS
 
 PASSES = ("forward", "derivative")
 COUNTS = {"float32": 1 << 20, "float64": 2000}

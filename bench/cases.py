@@ -19,7 +19,7 @@ from peers.formulas import VJP_FROM_OUTPUT
 import fastact as fa
 from fastact import __version__, backends, get_num_threads, use_backend
 from fastact.backends.registry import BUILT_IN
-from fastact.elementwise import FUNCTIONS
+from fastact.functions.elementwise import FUNCTIONS
 
 SIZES = (1, 100, 4096, 1 << 18, 1 << 23)
 DTYPES = ("float32", "float64")

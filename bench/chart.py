@@ -8,7 +8,7 @@ from typing import Any
 from speed import Speed, dtypes_in, geometric_mean
 from speed_tables import case_of, usual_size
 
-from fastact.elementwise import FUNCTIONS
+from fastact.functions.elementwise import FUNCTIONS
 
 # Blue and vermilion of Okabe and Ito, which everyone tells apart, and a shape for each.
 STYLES = {"forward": ("#0072B2", "o"), "backward": ("#D55E00", "D")}

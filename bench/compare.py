@@ -32,8 +32,8 @@ from operands import result_of, result_shape
 from peers import Call
 
 from fastact.backends.registry import BUILT_IN
-from fastact.commands.bench import QUICK
-from fastact.elementwise import FUNCTIONS
+from fastact.cli.bench import QUICK
+from fastact.functions.elementwise import FUNCTIONS
 
 DEFAULT = Path(__file__).with_name("results") / "speed.json"
 FAMILIES = DEFAULT.with_name("families.json")

@@ -13,7 +13,7 @@ from peers import Arrays
 from peers.formulas import REQUIRED, VJP_FROM_OUTPUT
 
 import fastact as fa
-from fastact.elementwise import FUNCTIONS, Elementwise
+from fastact.functions.elementwise import FUNCTIONS, Elementwise
 
 
 def required(function: Elementwise) -> dict[str, float]:

@@ -10,7 +10,7 @@ from peers import TITLES
 from readme import escaped, table
 
 import fastact as fa
-from fastact.elementwise import Elementwise
+from fastact.functions.elementwise import Elementwise
 
 
 def functions() -> str:

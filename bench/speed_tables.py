@@ -9,7 +9,7 @@ from cases import TITLES
 from readme import table
 from speed import Speed, dtypes_in, geometric_mean
 
-from fastact.elementwise import FUNCTIONS
+from fastact.functions.elementwise import FUNCTIONS
 
 #: What the columns call a pass; a product is shown from the output where that was measured.
 DIRECTIONS = {"forward": ("forward",), "backward": ("vjp_from_output", "vjp")}

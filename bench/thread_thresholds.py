@@ -18,7 +18,7 @@ from timeit import repeat
 import numpy as np
 
 import fastact as fa
-from fastact.backends import cython
+from fastact.backends.cython import backend as cython
 
 CLASSES = {"move": "relu", "cheap": "hard_swish", "exp": "sigmoid", "heavy": "gelu"}
 SIZES = [1 << k for k in range(11, 19)]

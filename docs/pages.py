@@ -26,7 +26,7 @@ from sphinx.util.display import status_iterator
 
 import fastact as fa
 from fastact import plotting
-from fastact.elementwise import Elementwise
+from fastact.functions.elementwise import Elementwise
 
 ROOT = Path(__file__).parents[1]
 ACCURACY = json.loads((ROOT / "bench" / "results" / "accuracy.json").read_text(encoding="utf-8"))

@@ -23,7 +23,7 @@ _MODULES = ("accuracy", "plotting", "threads")
 
 def _load() -> None:
     """Put every function into the module; the stub beside this file names them all."""
-    from .lookup import PUBLIC, get, names
+    from .functions.catalogue import PUBLIC, get, names
 
     globals().update(PUBLIC, get=get, names=names)
     globals()["__all__"] = sorted(["__version__", *_HERE, *PUBLIC, "get", "names"])

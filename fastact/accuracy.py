@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from . import reference
+from .reference import activations
 
 Array = NDArray[Any]
 
@@ -157,13 +157,13 @@ def sign_changes(name: str, *params: float) -> tuple[float, ...]:
     """Return where the derivative of a function, at these parameters, passes through zero."""
     x = np.concatenate([*blocks(np.float64, 1 << 47)])
     x = np.sort(x[np.isfinite(x)])
-    sign = np.sign(reference.evaluate(name, "derivative", x, *params))
+    sign = np.sign(activations.evaluate(name, "derivative", x, *params))
     x, sign = x[sign != 0], sign[sign != 0]
     at = np.flatnonzero(sign[:-1] * sign[1:] < 0)
     low, high = x[at], x[at + 1]
     for _ in range(60):
         middle = low + (high - low) / 2
-        left = np.sign(reference.evaluate(name, "derivative", middle, *params)) == sign[at]
+        left = np.sign(activations.evaluate(name, "derivative", middle, *params)) == sign[at]
         low, high = np.where(left, middle, low), np.where(left, high, middle)
     return tuple(low.tolist())
 
@@ -193,12 +193,14 @@ def truth(name: str, pass_: str, x: Array, *params: Any) -> Array:
     They are float64 numbers for arguments of lower precision, mpmath numbers for float64.
     """
     if x.dtype != np.float64:
-        values = reference.evaluate(name, pass_, x, *params)
+        values = activations.evaluate(name, pass_, x, *params)
         return np.broadcast_to(values, np.broadcast_shapes(values.shape, x.shape))
     columns = np.broadcast_arrays(x, *params)
     values = np.empty(columns[0].shape, dtype=object)
     for index in np.ndindex(values.shape):
-        values[index] = reference.exact(name, pass_, *(float(column[index]) for column in columns))
+        values[index] = activations.exact(
+            name, pass_, *(float(column[index]) for column in columns)
+        )
     return values
 
 

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from .lookup import get, names
+from .functions.catalogue import get, names
 
 try:
     from matplotlib import cbook, rc_context

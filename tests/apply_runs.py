@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from click.testing import CliRunner, Result
 
-from fastact.commands.program import program
+from fastact.cli.program import program
 
 
 def apply(*arguments: object) -> Result:

@@ -16,8 +16,8 @@ import pytest
 
 import fastact as fa
 from fastact.backends import registry
-from fastact.elementwise import FUNCTIONS, Elementwise
-from fastact.rows import ROWS
+from fastact.definitions.rows import ROWS
+from fastact.functions.elementwise import FUNCTIONS, Elementwise
 
 # In the background of a shell SIGINT is ignored, and would be by every process that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from fastact.accuracy import bit_patterns
-from fastact.activations import TABLE
-from fastact.declare import Declaration
-from fastact.dialect import build
-from fastact.fused import FUSED
+from fastact.compiler import build
+from fastact.definitions.activations import TABLE
+from fastact.definitions.declare import Declaration
+from fastact.definitions.gates import FUSED
 
 CSRC = Path(__file__).parent.parent / "csrc"
 DRIVERS = Path(__file__).parent / "csrc"

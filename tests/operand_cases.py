@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 import fastact as fa
 from conftest import kinds, required
-from fastact._reduction import Loss
-from fastact.elementwise import FUNCTIONS
-from fastact.gated import GATED
-from fastact.rowwise import RowCall
-from fastact.slopes import PRelu
+from fastact.functions.elementwise import FUNCTIONS
+from fastact.functions.gates import GATED
+from fastact.functions.parametric import PRelu
+from fastact.functions.reduction import Loss
+from fastact.functions.rows import RowCall
 
 Array = npt.NDArray[Any]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from conftest import BACKENDS
 from fastact.backends import registry
-from fastact.rows import ROWS
+from fastact.definitions.rows import ROWS
 
 Array = npt.NDArray[Any]
 

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from fastact import accuracy, reference
+from fastact import accuracy
+from fastact.reference import activations as reference
 
 mpmath = pytest.importorskip("mpmath")
 

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 import fastact as fa
 from apply_runs import apply, fail, same, samples, save, succeed
-from fastact import accuracy, reference, streaming
-from fastact.elementwise import FUNCTIONS
+from fastact import accuracy
+from fastact.cli import npy_stream
+from fastact.functions.elementwise import FUNCTIONS
+from fastact.reference import activations as reference
 
 PASSES = ("forward", "derivative", "vjp", "value_and_derivative", "vjp_from_output")
 DTYPES = ("<f2", "<f4", "<f8", ">f2", ">f4", ">f8", "?", "i1", "u2", "<i4", ">i4", "i8", "u8")
@@ -59,7 +61,7 @@ def test_every_function_and_pass(name: str, pass_: str, folder: Path) -> None:
 def test_blocks_and_orders(
     order: str, pass_: str, block: int, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "BLOCK", block)
+    monkeypatch.setattr(npy_stream, "BLOCK", block)
     x = save("x.npy", np.asarray(samples("f4", (5, 7)), order=order))  # type: ignore[call-overload]
     g = save("g.npy", np.asarray(x + 1, order=order))  # type: ignore[call-overload]
     data, options = ((g, x), ["--grad=g.npy"]) if pass_.startswith("vjp") else ((x,), [])
@@ -271,7 +273,7 @@ def test_damaged_headers_are_refused_or_read(
     path.write_bytes(data)
     # Some changes make another valid header.
     with contextlib.suppress(ValueError):
-        streaming.NpySource(path).close()
+        npy_stream.NpySource(path).close()
 
 
 @pytest.mark.parametrize("backend", AVAILABLE)

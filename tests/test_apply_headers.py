@@ -110,7 +110,7 @@ def refused(words: str, function: str) -> None:
 APPLY = """
 import os, sys
 import numpy as np
-from fastact.commands.program import program
+from fastact.cli.program import program
 for options in (["relu"], ["softmax"], ["softmax", "--axis=0"], ["softmax", "--axis=none"]):
     print(options, flush=True)  # what does not end is the last line
     program.main(["apply", *options, "x.npy", "y.npy"], standalone_mode=False)

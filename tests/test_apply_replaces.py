@@ -20,7 +20,7 @@ import pytest
 import fastact as fa
 from apply_runs import fail, same, samples, save, succeed
 from conftest import check_python, limits_memory, run_python
-from fastact import streaming
+from fastact.cli import npy_stream
 
 resource = pytest.importorskip("resource", reason="the system is not POSIX")
 
@@ -40,10 +40,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_input_that_ends_early(folder: Path) -> None:
     x = save("x.npy", samples("f4", (4, 5)))
     old = save("y.npy", np.arange(3))
-    with streaming.NpySource("x.npy") as source:
+    with npy_stream.NpySource("x.npy") as source:
         os.truncate("x.npy", os.path.getsize("x.npy") - 2)
         with pytest.raises(ValueError, match="cut short: it ended 2 bytes too early"):
-            streaming.stream(fa.get("relu"), [source], Path("y.npy"))
+            npy_stream.stream(fa.get("relu"), [source], Path("y.npy"))
     assert source.size == x.size
     same(np.load("y.npy"), old)
     assert sorted(os.listdir()) == ["x.npy", "y.npy"]
@@ -71,8 +71,8 @@ def access_while_written(target: str) -> int:
         (partial,) = Path(target).parent.glob("*.partial")
         found.append(stat.S_IMODE(partial.stat().st_mode))
 
-    with streaming.NpySource("x.npy") as source:
-        streaming.stream(fa.get("relu"), [source], Path(target), progress=look)
+    with npy_stream.NpySource("x.npy") as source:
+        npy_stream.stream(fa.get("relu"), [source], Path(target), progress=look)
     return functools.reduce(operator.or_, found)
 
 
@@ -93,13 +93,13 @@ AS_ANOTHER = """
 import os, sys, numpy as np
 from pathlib import Path
 import fastact as fa
-from fastact import streaming
-with streaming.NpySource("x.npy") as source:
+from fastact.cli import npy_stream
+with npy_stream.NpySource("x.npy") as source:
     fa.relu(np.ones(3))  # with all that has yet to be read from files
     os.setgroups([])
     os.setgid(int(sys.argv[1]))
     os.setuid(int(sys.argv[1]))
-    streaming.stream(fa.relu, [source], Path("y.npy"))
+    npy_stream.stream(fa.relu, [source], Path("y.npy"))
 """
 
 
@@ -273,7 +273,7 @@ def wait_until(condition: Any, process: subprocess.Popen[str]) -> None:
 # The peak of the process itself: what wait4 tells counts the parent's memory at the fork, too.
 PEAK = """
 import sys
-from fastact.cli import main
+from fastact.cli.main import main
 try:
     main(sys.argv[1:])
 finally:

@@ -11,8 +11,9 @@ import pytest
 
 import fastact as fa
 from apply_runs import fail, save, succeed
-from fastact import _exp_sums, streaming_rows
-from fastact.rowwise import ROW_FUNCTIONS
+from fastact.calling import chunked_softmax
+from fastact.cli import npy_stream_rows
+from fastact.functions.rows import ROW_FUNCTIONS
 
 X = np.random.default_rng(0).normal(0, 3, (4, 9, 5)).astype("f4")
 
@@ -34,7 +35,7 @@ def close(expected: Any) -> None:
 @pytest.mark.parametrize("block", [7, 60, 1000])
 @pytest.mark.parametrize("name", ROW_FUNCTIONS)
 def test_every_function(name: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming_rows, "BLOCK", block)
+    monkeypatch.setattr(npy_stream_rows, "BLOCK", block)
     function = ROW_FUNCTIONS[name]
     x = save("x.npy", X)
     for axis in (0, 1, -1):
@@ -58,11 +59,11 @@ def test_every_function(name: str, block: int, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("block", [4, 1000])
 @pytest.mark.parametrize("order", "CF")
 @pytest.mark.parametrize("axis", ["0", "1", "0,1", "1,2", "none"])
-@pytest.mark.parametrize("name", _exp_sums.FINISHES)
+@pytest.mark.parametrize("name", chunked_softmax.FINISHES)
 def test_orders_and_axes(
     name: str, axis: str, order: str, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming_rows, "BLOCK", block)
+    monkeypatch.setattr(npy_stream_rows, "BLOCK", block)
     x = save("x.npy", np.asarray(X, order=order))  # type: ignore[call-overload]
     succeed(name, "x.npy", "y.npy", f"--axis={axis}")
     axes = None if axis == "none" else tuple(map(int, axis.split(",")))

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from bench_programs import bench
-from fastact import reference_fused, reference_rows
+from fastact.reference import gates as reference_gates
+from fastact.reference import rows as reference_rows
 
 FAMILIES, CASES, OPERANDS = bench("families"), bench("cases"), bench("operands")
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -38,7 +39,7 @@ def gates(case: Any, a: Any) -> Array:
     # glu is PyTorch's: the second half is the gate.
     gate, value = halves[::-1] if case.function == "glu" else halves
     given = (gate, value) if case.pass_ == "forward" else (a.g, gate, value)
-    found = reference_fused.evaluate(case.function, case.pass_, *given)
+    found = reference_gates.evaluate(case.function, case.pass_, *given)
     return np.concatenate(found[::-1] if case.function == "glu" else found, a.axis)
 
 
@@ -51,7 +52,7 @@ def losses(case: Any, a: Any) -> tuple[float, Array]:
         one_hot[rows, a.target] = 1
         return -logs[rows, a.target].mean(), (np.exp(logs) - one_hot) / len(x)
     given = (x, a.target, 1.0, 1.0, 1.0 / x.size)
-    loss, gradient = reference_fused.evaluate("_bce_with_logits", "value_and_grad", *given)
+    loss, gradient = reference_gates.evaluate("_bce_with_logits", "value_and_grad", *given)
     return loss.mean(), gradient
 
 

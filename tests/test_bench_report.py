@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from bench_programs import BENCH, bench
-from fastact import reference
-from fastact.elementwise import FUNCTIONS
+from fastact.functions.elementwise import FUNCTIONS
+from fastact.reference import activations as reference
 
 PEERS = ("plain", "scipy", "numexpr", "torch", "jax")
 

@@ -17,9 +17,9 @@ from click.testing import CliRunner, Result
 
 import fastact as fa
 from fastact.backends import registry
-from fastact.commands.bench import PLAIN, QUICK
-from fastact.commands.program import program
-from fastact.elementwise import FUNCTIONS
+from fastact.cli.bench import PLAIN, QUICK
+from fastact.cli.program import program
+from fastact.functions.elementwise import FUNCTIONS
 
 AVAILABLE = [name for name, state in fa.backends().items() if state == "available"]
 
@@ -123,7 +123,7 @@ def test_wrong_environment(
 
 
 def test_unexpected_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastact.commands.info.platform", None)
+    monkeypatch.setattr("fastact.cli.info.platform", None)
     assert isinstance(run("info").exception, AttributeError)
 
 

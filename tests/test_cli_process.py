@@ -144,7 +144,7 @@ def test_interrupted() -> None:
 
 AT_AN_IMPORT = """
 import os, sys
-from fastact.cli import main
+from fastact.cli.main import main
 def look(event, details):
     if event == "import" and details[0] == sys.argv[1]:
         os.kill(os.getpid(), 2)
@@ -159,8 +159,8 @@ main(sys.argv[2:])
         "click",
         "numpy",
         "numpy._core._multiarray_umath",
-        "fastact.commands.program",
-        "fastact.elementwise",
+        "fastact.cli.program",
+        "fastact.functions.elementwise",
         "numpy.random",
         "tqdm",
     ],
@@ -173,7 +173,7 @@ def test_interrupted_at_an_import(module: str) -> None:
     assert os.listdir() == ["x.npy"]
 
 
-@pytest.mark.parametrize("module", ["fastact.commands", "signal"])
+@pytest.mark.parametrize("module", ["fastact.cli.process", "signal"])
 def test_interrupted_at_the_first_imports(module: str) -> None:
     done = run_python(AT_AN_IMPORT, module, "info", FASTACT_BACKEND="numpy")
     assert (done.returncode, done.stdout, done.stderr) in [
@@ -186,10 +186,15 @@ def test_the_first_imports_are_few() -> None:
     program = """
 import sys
 before = {*sys.modules}
-import fastact.cli
+import fastact.cli.main
 print(*sorted({*sys.modules} - before - {"__future__"}))  # an editable install has imported that before
 """
-    assert run_python(program).stdout.split() == ["fastact", "fastact.backends", "fastact.cli"]
+    assert run_python(program).stdout.split() == [
+        "fastact",
+        "fastact.backends",
+        "fastact.cli",
+        "fastact.cli.main",
+    ]
 
 
 @pytest.mark.parametrize("delay", [0, 0.002, 0.01, 0.03, 0.06, 0.1, 0.2, 0.4, 0.8])
@@ -203,7 +208,7 @@ def test_interrupted_after_a_while(delay: float) -> None:
         env=ENVIRONMENT,
     )
     assert running.stderr is not None
-    while "fastact.commands.process" not in running.stderr.readline():
+    while "fastact.cli.process" not in running.stderr.readline():
         assert running.poll() is None
     time.sleep(delay)
     running.send_signal(signal.SIGINT)
@@ -216,7 +221,7 @@ def test_interrupted_after_a_while(delay: float) -> None:
 
 ON_A_SIGNAL = """
 import os, signal, sys, time
-from fastact.commands import process
+from fastact.cli import process
 """
 
 

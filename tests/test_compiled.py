@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 
 from fastact import threads
-from fastact.backends import cython, numba
+from fastact.backends.cython import backend as cython
+from fastact.backends.numba import backend as numba
 from native_cases import DTYPES, MISUSE, assert_same_bits, inputs, outputs, params, run
 from test_native import run_python
 
 if reason := cython.why_unavailable() or numba.why_unavailable():
     pytest.skip(reason, allow_module_level=True)
 
-from fastact.backends import _native
+from fastact.backends.cython import _native
 
 # No parameter, one, two; two inputs, three; two outputs.
 SHAPES = [
@@ -153,7 +154,7 @@ def test_eight_callers_at_once(set_threads: Callable[[int], None]) -> None:
 FORK = """
 import warnings
 from fastact import threads
-from fastact.backends import numba
+from fastact.backends.numba import backend as numba
 warnings.simplefilter("ignore")  # newer Pythons warn of threads at a fork, which is the point
 threads.set_num_threads(2)
 gelu = numba.kernel("gelu", "forward", np.dtype("f4"))

@@ -16,9 +16,10 @@ import pytest
 
 import fastact as fa
 from conftest import check_python
-from fastact import _exp_sums, accuracy
-from fastact.exact_rows import exact
-from fastact.rowwise import ROW_FUNCTIONS, RowFunction
+from fastact import accuracy
+from fastact.calling import chunked_softmax
+from fastact.functions.rows import ROW_FUNCTIONS, RowFunction
+from fastact.reference.exact_rows import exact
 from row_cases import ROW_BACKENDS
 
 dask = pytest.importorskip("dask")
@@ -57,7 +58,7 @@ def close(result: Any, expected: Array, bound: float = 4) -> None:
 
 @pytest.mark.parametrize("masked", [None, "numpy", "dask", "broadcast"])
 @pytest.mark.parametrize("axis", AXES, ids=str)
-@pytest.mark.parametrize("name", _exp_sums.FINISHES)
+@pytest.mark.parametrize("name", chunked_softmax.FINISHES)
 def test_chunks_along_the_row(name: str, axis: Any, masked: str | None) -> None:
     function = ROW_FUNCTIONS[name]
     mask: Any = MASK
@@ -115,7 +116,7 @@ def test_noise_differs_from_chunk_to_chunk() -> None:
 def test_others_ask_for_one_chunk() -> None:
     for name, function in ROW_FUNCTIONS.items():
         calls = [function.passes[p] for p in function.passes if p == "vjp"]
-        calls += [] if name in _exp_sums.FINISHES else [function]
+        calls += [] if name in chunked_softmax.FINISHES else [function]
         for call in calls:
             with pytest.raises(ValueError, match=r"in one chunk: x = x.rechunk\(\{1: -1\}\)"):
                 call(*[lazy()] * call.nin, 1)
@@ -124,7 +125,7 @@ def test_others_ask_for_one_chunk() -> None:
 def test_chunks_whose_maxima_are_further_apart_than_the_largest_number() -> None:
     largest = np.finfo("d").max
     x = np.array([largest, 0.5 * largest, -0.2 * largest, -largest])
-    for name in _exp_sums.FINISHES:
+    for name in chunked_softmax.FINISHES:
         expected = getattr(fa, name)(x, 0, temperature=0.9 * largest)
         result = getattr(fa, name)(da.from_array(x, chunks=1), 0, temperature=0.9 * largest)
         np.testing.assert_allclose(result.compute(), expected, rtol=4e-16)
@@ -162,7 +163,7 @@ def test_degenerate_parts() -> None:
     mask[6, 4:] = False
     mask[7] = False
     for name, function in ROW_FUNCTIONS.items():
-        if name in _exp_sums.FINISHES:
+        if name in chunked_softmax.FINISHES:
             for where in (True, mask):
                 expected = function(x, 1, where=where)
                 for chunks in (4, 1, 5):
@@ -180,7 +181,7 @@ def test_against_60_digits(chunk: int) -> None:
             "deep": np.linspace(-600, 0, 60),
             "equal": np.ones(60),
         }
-        for name in _exp_sums.FINISHES:
+        for name in chunked_softmax.FINISHES:
             for case, row in rows.items():
                 x = row.astype(dtype)
                 (truth,) = exact(name, "forward", x)
@@ -216,7 +217,7 @@ class Counting:
 
 
 @pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
-@pytest.mark.parametrize("name", _exp_sums.FINISHES)
+@pytest.mark.parametrize("name", chunked_softmax.FINISHES)
 def test_each_chunk_is_loaded_twice_at_most(name: str, scheduler: str) -> None:
     source = Counting(X[0])
     x = da.from_array(source, chunks=(3, 2), asarray=True)
@@ -229,7 +230,7 @@ def test_each_chunk_is_loaded_twice_at_most(name: str, scheduler: str) -> None:
 
 def test_names_are_deterministic() -> None:
     for axis in (0, 2):
-        for name in _exp_sums.FINISHES:
+        for name in chunked_softmax.FINISHES:
             function = ROW_FUNCTIONS[name]
             assert function(lazy(), axis).name == function(lazy(), axis).name
             assert function(lazy(), axis).name != function(lazy(), axis, temperature=2.0).name
@@ -249,7 +250,7 @@ def test_inside_xarray() -> None:
 @pytest.mark.parametrize("scheduler", ["threads", "processes"])
 def test_schedulers(scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FASTACT_BACKEND", ROW_BACKENDS[0])
-    for name in _exp_sums.FINISHES:
+    for name in chunked_softmax.FINISHES:
         function = ROW_FUNCTIONS[name]
         lazily = function(lazy(), 1, where=MASK)
         computed = lazily.compute(scheduler=scheduler, num_workers=2)

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 import fastact as fa
-from fastact.activations import TABLE
-from fastact.declare import Table
-from fastact.dialect import build, emit_c, emit_numba
-from fastact.dialect.kernels import DTYPES, kernels, trace, with_plain
-from fastact.dialect.primitives import coefficients, exact, fma, low, polynomial
-from fastact.dialect.trace import DialectError
-from fastact.fused import FUSED
-from fastact.rows import ROWS
+from fastact.compiler import build, emit_c, emit_numba
+from fastact.compiler.kernels import DTYPES, kernels, trace, with_plain
+from fastact.compiler.trace import DialectError
+from fastact.definitions.activations import TABLE
+from fastact.definitions.declare import Table
+from fastact.definitions.dialect import coefficients, exact, fma, low, polynomial
+from fastact.definitions.gates import FUSED
+from fastact.definitions.rows import ROWS
 
 GOLDEN = Path(__file__).parent / "golden"
 LINE = exact("0.1")
@@ -92,8 +92,8 @@ def test_line_directives_name_the_source() -> None:
         if line.startswith("#line")
     }
     number, file = re.fullmatch(r'#line (\d+) "(.+)"', row).groups()  # type: ignore[union-attr]
-    assert file == "fastact/activations.py"
-    source = (build.PACKAGE / "activations.py").read_text(encoding="utf-8").splitlines()
+    assert file == "fastact/definitions/activations.py"
+    source = (build.PACKAGE / "definitions/activations.py").read_text(encoding="utf-8").splitlines()
     assert source[int(number) - 1].strip() == "return max(x, 0.0)"
 
 

@@ -14,8 +14,8 @@ import pytest
 
 import fastact as fa
 from conftest import ROOT, WORST, required
-from fastact import reference
-from fastact.elementwise import FUNCTIONS
+from fastact.functions.elementwise import FUNCTIONS
+from fastact.reference import activations as reference
 
 DOCS, BENCH = ROOT / "docs", ROOT / "bench"
 sympy = pytest.importorskip("sympy", reason="needs the extra `docs`")

@@ -12,9 +12,10 @@ from conftest import BACKENDS, check_python
 PROGRAM = """
 import contextlib, ctypes, os, platform, sys
 if os.environ["BLOCKED"]:
-    sys.modules["fastact.backends._native"] = None
+    sys.modules["fastact.backends.cython._native"] = None
 import numpy as np
-import fastact as fa, fastact._arithmetic
+import fastact as fa
+from fastact.backends import environment
 rng = np.random.default_rng(0)
 np.seterr(all="ignore")
 libm = ctypes.CDLL("libm.so.6")
@@ -32,8 +33,8 @@ def control():
     assert libm.fegetenv(now) == 0
     return now[at] & ~status
 
-from fastact.elementwise import FUNCTIONS
-from fastact.rowwise import ROW_FUNCTIONS
+from fastact.functions.elementwise import FUNCTIONS
+from fastact.functions.rows import ROW_FUNCTIONS
 bits = rng.integers(0, 1 << 32, 140_000, dtype="u4").view("f4")
 x = np.where(np.isfinite(bits), bits, np.float32(1e-40))
 g, half = x[::-1].copy(), x.astype("f2")
@@ -61,7 +62,7 @@ jobs.append(("glu", lambda: fa.glu(rows)))
 jobs.append(("swiglu.vjp", lambda: fa.swiglu.vjp(rows, rows, share)))
 jobs.append(("prelu.vjp", lambda: fa.prelu.vjp(share, rows, np.full(500, 0.3, "f4"))))
 jobs.append(("maxout", lambda: fa.maxout(rows, 2)))
-if fa._arithmetic.Environment is contextlib.nullcontext:  # what NumPy computes is in the caller's
+if environment.Environment is contextlib.nullcontext:  # what NumPy computes is in the caller's
     jobs = [(name, job) for name, job in jobs if "entropy" not in name and name != "prelu.vjp"]
 def bits_of(result):
     return [np.asarray(part).tobytes() for part in (result if isinstance(result, tuple) else (result,))]

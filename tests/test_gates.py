@@ -10,10 +10,13 @@ import pytest
 
 import fastact as fa
 from conftest import BACKENDS, WORST
-from fastact import _walk, accuracy, reference, reference_fused
+from fastact import accuracy
 from fastact.backends import registry
-from fastact.fused import FUSED, GATES
-from fastact.gated import GATED
+from fastact.calling import broadcast
+from fastact.definitions.gates import FUSED, GATES
+from fastact.functions.gates import GATED
+from fastact.reference import activations as reference
+from fastact.reference import gates as reference_gates
 from native_cases import DTYPES, assert_same_bits
 
 RNG = np.random.default_rng
@@ -31,9 +34,9 @@ def shuffled(dtype: str, seed: int) -> np.ndarray:
 
 def truths(name: str, pass_: str, inputs: list[np.ndarray]) -> list[np.ndarray]:
     if inputs[0].dtype != np.float64:
-        return [np.asarray(value) for value in reference_fused.evaluate(name, pass_, *inputs)]
+        return [np.asarray(value) for value in reference_gates.evaluate(name, pass_, *inputs)]
     rows = [
-        reference_fused.exact(name, pass_, *values)
+        reference_gates.exact(name, pass_, *values)
         for values in zip(*(x.tolist() for x in inputs), strict=True)
     ]
     return [np.array(column, dtype=object) for column in zip(*rows, strict=True)]
@@ -41,7 +44,7 @@ def truths(name: str, pass_: str, inputs: list[np.ndarray]) -> list[np.ndarray]:
 
 def promised(name: str, pass_: str, place: int, inputs: list[np.ndarray]) -> np.ndarray:
     """Tell where an error bound is promised: see the gates' docstrings."""
-    activation = reference_fused.FUSED[name].activation
+    activation = reference_gates.FUSED[name].activation
     gate = inputs[-2]
     sloped = pass_ == "vjp" and place == 0
     factor = reference.evaluate(
@@ -106,7 +109,7 @@ def test_special_values(name: str, backend: str) -> None:
     assert np.isnan(dvalue[np.isnan(gate)]).all()
     assert np.isnan(dgate[np.isnan(gate)]).all() or name == "bilinear"
     with np.errstate(all="ignore"):
-        activation = reference_fused.FUSED[name].activation.definition.__name__
+        activation = reference_gates.FUSED[name].activation.definition.__name__
         expected = reference.evaluate(activation, "forward", gate) * value
     np.testing.assert_allclose(got, expected, rtol=1e-15)
 
@@ -217,7 +220,7 @@ def test_rows_in_place_are_as_rows_copied(count: int, monkeypatch: pytest.Monkey
                 target = out[:, gap : gap + length]
                 f(*arrays, out=target)
                 with monkeypatch.context() as patch:
-                    patch.setattr(_walk, "SHORTEST_ROW", 1 << 40)
+                    patch.setattr(broadcast, "SHORTEST_ROW", 1 << 40)
                     expected = f(*arrays)
                 assert_same_bits([np.ascontiguousarray(target)], [expected])
                 assert (out[:, :gap] == 7).all()

@@ -10,7 +10,10 @@ import fastact as fa
 from conftest import check_python
 
 
-@pytest.mark.parametrize("module", ["activations", "rows", "fused", "losses", "lookup", "accuracy"])
+@pytest.mark.parametrize(
+    "module",
+    ["accuracy", "plotting", "definitions.rows", "functions.catalogue", "functions.losses"],
+)
 def test_any_module_may_be_the_first(module: str) -> None:
     check_python(f"""
 import fastact.{module}
@@ -24,9 +27,9 @@ def test_functions_load_with_the_first() -> None:
     check_python("""
 import sys
 import fastact
-assert "fastact.lookup" not in sys.modules and "numba" not in sys.modules
+assert "fastact.functions.catalogue" not in sys.modules and "numba" not in sys.modules
 assert fastact.get("relu") is fastact.relu
-assert "fastact.lookup" in sys.modules and "numba" not in sys.modules
+assert "fastact.functions.catalogue" in sys.modules and "numba" not in sys.modules
 assert not hasattr(fastact, "nothing") and "softmax" in dir(fastact)
 """)
 

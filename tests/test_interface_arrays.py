@@ -11,7 +11,7 @@ import pytest
 
 import fastact as fa
 from conftest import required
-from fastact.elementwise import Elementwise
+from fastact.functions.elementwise import Elementwise
 
 HALF, SINGLE, DOUBLE = (np.dtype(char) for char in "efd")
 X = np.array([-3.0, -0.5, 0.0, 0.5, 3.0])

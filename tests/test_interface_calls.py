@@ -13,7 +13,7 @@ import pytest
 
 import fastact as fa
 from conftest import BACKENDS, required
-from fastact.elementwise import FUNCTIONS, Elementwise
+from fastact.functions.elementwise import FUNCTIONS, Elementwise
 
 HALF, SINGLE, DOUBLE = (np.dtype(char) for char in "efd")
 X = np.array([-3.0, -0.5, 0.0, 0.5, 3.0])

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import fastact as fa
 from conftest import required
-from fastact import _walk
-from fastact.elementwise import FUNCTIONS, Elementwise
+from fastact.calling import broadcast
+from fastact.functions.elementwise import FUNCTIONS, Elementwise
 
 Array = npt.NDArray[Any]
 
@@ -132,7 +132,7 @@ def test_same_layout_is_one_flat_call(kind: Elementwise) -> None:
     for order in itertools.permutations(range(3)):
         calls.clear()
         x = base.transpose(order)
-        _walk.compute(kernel, x.dtype, _walk.Operands([x], [np.empty_like(x)], (), None))
+        broadcast.compute(kernel, x.dtype, broadcast.Operands([x], [np.empty_like(x)], (), None))
         assert calls == [720]
 
 
@@ -281,12 +281,12 @@ def test_any_layouts_broadcast(
         for n, p in parameters.items()
     }
     expected = function.vjp(*flat, **values).astype(loop).reshape(whole)
-    before = _walk.SCRATCH_BYTES
-    _walk.SCRATCH_BYTES = 128 if small_blocks else before
+    before = broadcast.SCRATCH_BYTES
+    broadcast.SCRATCH_BYTES = 128 if small_blocks else before
     try:
         result = function.vjp(g, x, **parameters)
     finally:
-        _walk.SCRATCH_BYTES = before
+        broadcast.SCRATCH_BYTES = before
     np.testing.assert_array_equal(result, expected)
     assert result.dtype == loop
 
@@ -298,7 +298,7 @@ def _flat(a: Array, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
 @given(shape=st.lists(st.integers(0, 6), max_size=4).map(tuple), size=st.integers(1, 40))
 def test_regions_cover_everything_once_in_order(shape: tuple[int, ...], size: int) -> None:
     numbered = np.arange(int(np.prod(shape))).reshape(shape)
-    pieces = [numbered[region].ravel() for region in _walk.regions(shape, size)]
+    pieces = [numbered[region].ravel() for region in broadcast.regions(shape, size)]
     assert all(0 < piece.size <= size for piece in pieces)
     seen = np.concatenate([np.empty(0, int), *pieces])
     np.testing.assert_array_equal(seen, numbered.ravel())

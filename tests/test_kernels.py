@@ -12,9 +12,9 @@ import pytest
 
 from conftest import BACKENDS, WORST
 from fastact import accuracy
-from fastact.activations import TABLE
 from fastact.backends import registry
-from fastact.declare import SIGNATURES
+from fastact.definitions.activations import TABLE
+from fastact.definitions.declare import SIGNATURES
 from native_cases import assert_same_bits, outputs
 
 COMPILED = [name for name in BACKENDS if name != "numpy"]
@@ -74,7 +74,7 @@ def test_cython_and_numba_give_the_same_bits(
 
 def critical(name: str, dtype: str) -> np.ndarray:
     """Return the neighbours of every number that the source of the kernels names."""
-    from fastact.dialect.kernels import trace
+    from fastact.compiler.kernels import trace
 
     label = "f32" if dtype == "float32" else "f64"
     graph = trace(TABLE[name], "value_and_derivative", label)

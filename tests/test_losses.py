@@ -11,9 +11,10 @@ import pytest
 
 import fastact as fa
 from conftest import BACKENDS, WORST
-from fastact import accuracy, reference_fused
+from fastact import accuracy
 from fastact.backends import registry
-from fastact.fused import FUSED
+from fastact.definitions.gates import FUSED
+from fastact.reference import gates as reference_gates
 from native_cases import DTYPES
 
 mpmath = pytest.importorskip("mpmath")
@@ -39,7 +40,7 @@ def test_bce_error(dtype: str, target: float) -> None:
     x = x[np.isfinite(x)]
     t = np.full_like(x, target)
     outputs = fa.binary_cross_entropy_with_logits.value_and_grad(x, t, reduction="none")
-    evaluate = reference_fused.evaluate if dtype == "float32" else exact_columns
+    evaluate = reference_gates.evaluate if dtype == "float32" else exact_columns
     truths = evaluate("_bce_with_logits", "value_and_grad", x, t, 1.0, 1.0, 1.0)
     for what, got, true in zip(("loss", "gradient"), outputs, truths, strict=True):
         error = accuracy.ulp_error(got, true)
@@ -53,7 +54,7 @@ def test_bce_error(dtype: str, target: float) -> None:
 
 def exact_columns(name: str, pass_: str, x: np.ndarray, t: np.ndarray, *params: float) -> Any:
     rows = [
-        reference_fused.exact(name, pass_, *pair, *params)
+        reference_gates.exact(name, pass_, *pair, *params)
         for pair in zip(x.tolist(), t.tolist(), strict=True)
     ]
     return [np.array(column, dtype=object) for column in zip(*rows, strict=True)]

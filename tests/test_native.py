@@ -14,7 +14,7 @@ import pytest
 
 from conftest import limits_memory
 from fastact import threads
-from fastact.backends import cython
+from fastact.backends.cython import backend as cython
 from native_cases import (
     DTYPES,
     IDS,
@@ -30,7 +30,7 @@ from native_cases import (
 if reason := cython.why_unavailable():
     pytest.skip(reason, allow_module_level=True)
 
-from fastact.backends import _native
+from fastact.backends.cython import _native
 
 ISAS = list(_native.available_isas())
 # Every shape of kernel: no parameter, one, two; two inputs, three; two outputs.
@@ -57,7 +57,7 @@ def native() -> Iterator[ModuleType]:
 def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     code = (
         "import os, signal, threading, time\nimport numpy as np\n"
-        "from fastact.backends import cython\n" + code
+        "from fastact.backends.cython import backend as cython\n" + code
     )
     return subprocess.run(
         [sys.executable, "-c", code],
@@ -116,7 +116,7 @@ def test_every_length_and_offset(name: str, pass_: str, dtype: str, isa: str) ->
 
 GUARDED = """
 import ctypes, mmap
-from fastact.backends import _native
+from fastact.backends.cython import _native
 page = mmap.PAGESIZE
 libc = ctypes.CDLL(None, use_errno=True)
 def guarded(dtype):

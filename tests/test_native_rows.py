@@ -13,13 +13,13 @@ import pytest
 
 from conftest import limits_memory
 from fastact import threads
-from fastact.backends import cython
-from fastact.rows import ROWS
+from fastact.backends.cython import backend as cython
+from fastact.definitions.rows import ROWS
 
 if reason := cython.why_unavailable():
     pytest.skip(reason, allow_module_level=True)
 
-from fastact.backends import _native
+from fastact.backends.cython import _native
 
 ISAS = list(_native.available_isas())
 DTYPES = {"f32": np.dtype("f4"), "f64": np.dtype("f8")}
@@ -332,9 +332,7 @@ def test_eight_callers_at_once() -> None:
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
-    prelude = (
-        "import os, resource, signal\nimport numpy as np\nfrom fastact.backends import cython\n"
-    )
+    prelude = "import os, resource, signal\nimport numpy as np\nfrom fastact.backends.cython import backend as cython\n"
     prelude += "softmax = cython.row_kernel('softmax', 'forward', np.dtype('f4'))\n"
     return subprocess.run(
         [sys.executable, "-c", prelude + code], capture_output=True, text=True, timeout=60

@@ -82,8 +82,8 @@ if os.environ["DEFAULT"]:  # for the pool's threads, too
     assert libc.pthread_attr_init(attributes) == 0
     assert libc.pthread_attr_setstacksize(attributes, ctypes.c_size_t(1 << 17)) == 0
     assert libc.pthread_setattr_default_np(attributes) == 0
-from fastact.rowwise import ROW_FUNCTIONS
-from fastact.elementwise import FUNCTIONS
+from fastact.functions.rows import ROW_FUNCTIONS
+from fastact.functions.elementwise import FUNCTIONS
 fa.set_num_threads(2)
 shapes = [(3, 40), (300, 400), (2, 140_000)]
 arrays = [rng.standard_normal(shape, dtype=dtype) for dtype in ("f4", "f8") for shape in shapes]
@@ -150,7 +150,7 @@ def test_workers_stay_where_they_are_put() -> None:
 
 LONG_ROW = """
 x, y = np.zeros((2, 1, 1 << 26, 1), "f4")
-from fastact.backends import cython
+from fastact.backends.cython import backend as cython
 kernel = cython.row_kernel(os.environ["NAME"], "forward", np.dtype("f4"))
 def interrupt(*_): raise KeyboardInterrupt
 signal.signal(signal.SIGALRM, interrupt)
@@ -179,7 +179,7 @@ def test_one_long_row_can_be_interrupted(name: str, threads: int) -> None:
 # --- kernels that Python code makes itself --------------------------------------------------------------------
 
 BY_HAND = """
-from fastact.backends import _native
+from fastact.backends.cython import _native
 kinds = [_native.Kernel, _native.RowKernel, _native.Compiled, _native.Caller, _native.Binding]
 made = 0
 for kind in kinds:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from fastact.backends import cython
+from fastact.backends.cython import backend as cython
 from native_cases import (
     CSRC,
     DRIVERS,

@@ -12,9 +12,9 @@ PROGRAM = """
 import itertools, sys
 import numpy as np
 import fastact as fa
-from fastact.elementwise import FUNCTIONS
-from fastact.gated import GATED
-from fastact.rowwise import ROW_FUNCTIONS
+from fastact.functions.elementwise import FUNCTIONS
+from fastact.functions.gates import GATED
+from fastact.functions.rows import ROW_FUNCTIONS
 
 shape = tuple(map(int, sys.argv[1:]))
 axes = range(len(shape))

@@ -17,9 +17,9 @@ import pytest
 
 from conftest import BACKENDS
 from fastact import threads
-from fastact.activations import TABLE
-from fastact.backends import numba as backend
-from fastact.declare import SIGNATURES
+from fastact.backends.numba import backend
+from fastact.definitions.activations import TABLE
+from fastact.definitions.declare import SIGNATURES
 
 if (REASON := backend.why_unavailable()) is not None:
     pytest.skip(REASON, allow_module_level=True)
@@ -38,11 +38,11 @@ KERNELS = [
 PRELUDE = f"""
 import os, sys, threading
 if "WITHOUT_EXTENSION" in os.environ:
-    sys.modules["fastact.backends._native"] = None
+    sys.modules["fastact.backends.cython._native"] = None
 import numpy as np
 from fastact import threads
-from fastact.activations import TABLE
-from fastact.backends import numba as backend
+from fastact.definitions.activations import TABLE
+from fastact.backends.numba import backend
 
 NAME = {WITH_PARAMS[0]!r}
 PARAMS = [0.5] * len(TABLE[NAME].params)
@@ -86,7 +86,7 @@ def kinds_of(name: str, pass_: str, dtype: str, kind: str) -> tuple[FunctionType
     """Return an emitted function and the Numba types of its arguments."""
     from numba import types
 
-    module = importlib.import_module(f"fastact.backends._kernels.{name}")
+    module = importlib.import_module(f"fastact.backends.numba._kernels.{name}")
     function = getattr(module, f"{pass_}_f{dtype[-2:]}_{kind}")
     array = getattr(types, dtype)[::1]
     params = [types.float64] if kind == "scalar" else [array, types.float64, types.boolean]
@@ -136,7 +136,7 @@ def test_a_second_process_does_not_compile(variables: dict[str, str], filled: Pa
 
 def test_an_edited_kernel_is_compiled_again(filled: Path, tmp_path: Path) -> None:
     shutil.copytree(filled, tmp_path / "edited")
-    for module in (tmp_path / "edited/fastact/backends/_kernels").glob("*.py"):
+    for module in (tmp_path / "edited/fastact/backends/numba/_kernels").glob("*.py"):
         module.write_text(module.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
     assert int(run_in(tmp_path / "edited", COUNT)) > 0
 
@@ -203,7 +203,7 @@ def test_numba_cannot_be_imported(stub: str | None, said: str, tmp_path: Path) -
 
 def test_kernels_were_not_emitted(tmp_path: Path) -> None:
     folder = copy_package(tmp_path)
-    shutil.rmtree(folder / "fastact/backends/_kernels")
+    shutil.rmtree(folder / "fastact/backends/numba/_kernels")
     assert "not been generated" in run_in(folder, "print(backend.why_unavailable())")
 
 
@@ -231,7 +231,7 @@ def without_extension(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("without_extension")
 def test_the_pool_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    from fastact.backends import numba_pool
+    from fastact.backends.numba import pool as numba_pool
 
     monkeypatch.setattr(threads._state, "count", 2)
     kernel = backend.kernel(WITH_PARAMS[0], "forward", np.dtype(np.float32))
@@ -284,7 +284,8 @@ def test_results_past_the_cache(pass_: str, count: int, monkeypatch: pytest.Monk
 
 def optimised(name: str, pass_: str, dtype: str, kind: str, streaming: bool = False) -> str:
     """Return the LLVM code of one emitted function, compiled afresh."""
-    from fastact.backends import numba_compile, numba_ops
+    from fastact.backends.numba import compile as numba_compile
+    from fastact.backends.numba import operations as numba_ops
 
     function, arguments = kinds_of(name, pass_, dtype, kind)
     if streaming:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fastact.backends import numba as backend
+from fastact.backends.numba import backend
 
 if (REASON := backend.why_unavailable()) is not None:
     pytest.skip(REASON, allow_module_level=True)
@@ -109,13 +109,13 @@ def test_files_of_two_functions_change_places(copied: Path) -> None:
     assert compiled_in(copied) == 0
 
 
-@pytest.mark.parametrize("edited", ["_kernels/*.py", "numba_ops.py"])
+@pytest.mark.parametrize("edited", ["_kernels/*.py", "operations.py"])
 def test_two_clones_share_a_folder(edited: str, copied: Path, tmp_path: Path) -> None:
     """An edit of what is compiled, or of what goes into it, is never answered by the other's code."""
     other = copy_package(tmp_path / "other")
     shared = {"NUMBA_CACHE_DIR": str(copied / "cache")}
     assert compiled_in(other, **shared) == 0
-    for module in (other / "fastact/backends").glob(edited):
+    for module in (other / "fastact/backends/numba").glob(edited):
         module.write_text(module.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
     assert compiled_in(other, **shared) > 0
     assert compiled_in(other, **shared) == compiled_in(copied, **shared) == 0
@@ -132,7 +132,7 @@ def test_parallel_and_serial_are_told_apart(ready: Path, tmp_path: Path) -> None
 sys.path.append({str(tmp_path)!r})
 from counting import count
 from numba import njit, types
-from fastact.backends.numba_cache import DiskCache
+from fastact.backends.numba.cache import DiskCache
 for parallel in (False, True):
     dispatcher = njit(parallel=parallel)(count)
     dispatcher._cache = DiskCache(count, dispatcher.targetoptions)

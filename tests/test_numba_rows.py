@@ -13,13 +13,13 @@ import pytest
 
 from conftest import WORST
 from fastact import threads
-from fastact.backends import numba as backend
-from fastact.rows import ROWS
+from fastact.backends.numba import backend
+from fastact.definitions.rows import ROWS
 
 if (REASON := backend.why_unavailable()) is not None:
     pytest.skip(REASON, allow_module_level=True)
 
-from fastact.backends import numba_rows
+from fastact.backends.numba.rows import kernel as numba_rows
 
 DTYPES = ("float32", "float64")
 # Each form of each kernel is compiled: what the quick suite takes of them is float32, and all of softmax.
@@ -429,10 +429,10 @@ def test_arithmetic_is_on_vectors(key: str, suffix: str) -> None:
     """Scalar arithmetic is left with the parameter and its low part alone."""
     from numba import types
 
-    from fastact.backends import numba_compile
+    from fastact.backends.numba import compile as numba_compile
 
     name, pass_ = key.split("-")
-    module = importlib.import_module(f"fastact.backends._kernels.rows_{name}")
+    module = importlib.import_module(f"fastact.backends.numba._kernels.rows_{name}")
     for bits, element in (("f32", "float"), ("f64", "double")):
         function = getattr(module, f"{pass_}_{bits}{suffix}")
         dispatcher = numba_compile._dispatcher(function)

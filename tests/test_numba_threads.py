@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import BACKENDS, IMPORTED, limits_memory
-from fastact.backends import numba as backend
+from fastact.backends.numba import backend
 
 if (REASON := backend.why_unavailable()) is not None:
     pytest.skip(REASON, allow_module_level=True)
@@ -33,7 +33,7 @@ PRELUDE = """
 import os, signal, sys, threading, time, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
 if "WITHOUT_EXTENSION" in os.environ:
-    sys.modules["fastact.backends._native"] = None
+    sys.modules["fastact.backends.cython._native"] = None
 import numpy as np
 X = np.random.default_rng(0).standard_normal((600, 1000)).astype(np.float32)
 
@@ -180,7 +180,7 @@ for allowed in (2, 2, 4, 3):
 def test_pieces_are_done_side_by_side(tmp_path: Path) -> None:
     """A piece waits for the other: one thread alone would have to give up."""
     (tmp_path / "meeting.py").write_text(
-        "from fastact.backends.numba_pool import add, get, pause, put\n"
+        "from fastact.backends.numba.pool import add, get, pause, put\n"
         "def meet(place, k):\n"
         "    add(place, 0, 1)\n"
         "    looks = 0\n"
@@ -193,7 +193,7 @@ def test_pieces_are_done_side_by_side(tmp_path: Path) -> None:
 sys.path.append({str(tmp_path)!r})
 import_fastact()
 from numba import types
-from fastact.backends import numba, numba_pool
+from fastact.backends.numba import backend as numba, pool as numba_pool
 from meeting import meet
 place = np.zeros(3, np.int64)
 numba_pool.share(numba.machine_code(meet, (types.intp, types.intp))[1], place.ctypes.data, 2, 2)
@@ -318,7 +318,7 @@ assert forks(own, 0.2)
 def test_fork_while_numba_is_imported(tmp_path: Path) -> None:
     script = """
 import fastact as fa
-import fastact.backends.numba
+import fastact.backends.numba.backend
 assert forks(import_fastact, 0.1)
 """
     run_cold(script, tmp_path, FASTACT_BACKEND="numba")
@@ -330,7 +330,7 @@ def test_fork_in_spite_of_a_compilation_without_end(tmp_path: Path) -> None:
     script = """
 import_fastact()
 fa.gelu(x)
-from fastact.backends import numba_fork
+from fastact.backends.numba import fork as numba_fork
 from numba.core.compiler_lock import global_compiler_lock
 numba_fork._PATIENCE = 0.5
 def child():

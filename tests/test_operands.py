@@ -12,15 +12,8 @@ import pytest
 
 import fastact as fa
 from conftest import BACKENDS
-from fastact import (
-    _cross_entropy,
-    _reduction,
-    _row_walk,
-    _walk,
-    _weight_gradient,
-    losses,
-    pieces,
-)
+from fastact.calling import broadcast, row_layout
+from fastact.functions import channels, cross_entropy, losses, reduction, weight_gradient
 from operand_cases import CASES, ROWS, Case
 
 Array = npt.NDArray[Any]
@@ -29,12 +22,12 @@ Array = npt.NDArray[Any]
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Walk the operands in many blocks; how they are walked is the same for every backend, so the fastest will do."""
-    monkeypatch.setattr(_walk, "SCRATCH_BYTES", 1 << 12)
-    monkeypatch.setattr(_row_walk, "SCRATCH_BYTES", 1 << 12)
-    monkeypatch.setattr(_cross_entropy, "ROWS", 4)
-    monkeypatch.setattr(_cross_entropy, "ELEMENTS", 1 << 9)
-    monkeypatch.setattr(_weight_gradient, "SUM_BLOCK", 1 << 8)
-    for module in (_reduction, losses, pieces):
+    monkeypatch.setattr(broadcast, "SCRATCH_BYTES", 1 << 12)
+    monkeypatch.setattr(row_layout, "SCRATCH_BYTES", 1 << 12)
+    monkeypatch.setattr(cross_entropy, "ROWS", 4)
+    monkeypatch.setattr(cross_entropy, "ELEMENTS", 1 << 9)
+    monkeypatch.setattr(weight_gradient, "SUM_BLOCK", 1 << 8)
+    for module in (reduction, losses, channels):
         monkeypatch.setattr(module, "BLOCK", 1 << 8)
     with fa.use_backend(BACKENDS[0]):
         yield

@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 
 import fastact as fa
 from conftest import IMPORTED, check_python, required, run_python
-from fastact.commands.program import program
-from fastact.elementwise import FUNCTIONS
+from fastact.cli.program import program
+from fastact.functions.elementwise import FUNCTIONS
 
 pytest.importorskip("matplotlib", reason="pictures need the extra `plot`")
 Image = pytest.importorskip("PIL.Image", reason="pictures need the extra `plot`")
@@ -301,7 +301,9 @@ def test_matplotlib_is_imported_on_demand() -> None:
 
 @pytest.mark.parametrize("missing", ["matplotlib", "PIL"])
 def test_without_the_extra(missing: str, tmp_path: Path) -> None:
-    program = f"import sys; sys.modules[{missing!r}] = None; from fastact.cli import main; main()"
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None; from fastact.cli.main import main; main()"
+    )
     for arguments in (["gelu"], ["gelu", "relu"], ["--all"]):
         done = run_python(program, "plot", *arguments)
         assert done.returncode == 1

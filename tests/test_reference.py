@@ -6,7 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from fastact import accuracy, activations, mathematics, reference
+from fastact import accuracy
+from fastact.definitions import activations
+from fastact.reference import activations as reference
+from fastact.reference import arithmetic
 
 mpmath = pytest.importorskip("mpmath")
 
@@ -56,7 +59,7 @@ def test_float64_against_60_digits(name, params, pass_):
 
 @pytest.mark.parametrize("name, params", CASES)
 def test_derivative_against_difference_quotient(name, params):
-    m = mathematics.exact_arithmetic()
+    m = arithmetic.exact_arithmetic()
     function, h = reference.TABLE[name], m.context.ldexp(1, -70)
     params = [m.context.mpf(p) for p in params]
     for x in np.random.default_rng(21).uniform(-9, 9, 60).tolist():
@@ -201,21 +204,21 @@ TEXTBOOK = {
 
 @pytest.mark.parametrize("name", TEXTBOOK)
 def test_textbook_formula(name):
-    context, params = mathematics.exact_arithmetic().context, parameter_sets(name)[0]
+    context, params = arithmetic.exact_arithmetic().context, parameter_sets(name)[0]
     for x in np.random.default_rng(24).uniform(-9, 9, 60).tolist():
         expected = TEXTBOOK[name](context, context.mpf(x))
         assert abs(reference.exact(name, "forward", x, *params) - expected) <= 1e-50, x
 
 
 def test_constants_are_what_they_are_named():
-    context = mathematics.exact_arithmetic().context
+    context = arithmetic.exact_arithmetic().context
     two_over_pi = context.sqrt(2 / context.pi)
-    assert abs(mathematics.exact_arithmetic().real(reference.SQRT_2_OVER_PI) - two_over_pi) < 1e-58
-    assert float(context.exp(-mathematics._DEEP)) == mathematics._EXP_MINUS_DEEP
+    assert abs(arithmetic.exact_arithmetic().real(reference.SQRT_2_OVER_PI) - two_over_pi) < 1e-58
+    assert float(context.exp(-arithmetic._DEEP)) == arithmetic._EXP_MINUS_DEEP
 
 
 def test_chebyshev_coefficients_of_the_normal_tail():
-    m = mathematics.exact_arithmetic()
+    m = arithmetic.exact_arithmetic()
     context, nodes = m.context, 80
     angles = [context.pi * (2 * j + 1) / (2 * nodes) for j in range(nodes)]
     arguments = [4 * (1 + context.cos(a)) / (1 - context.cos(a)) for a in angles]
@@ -223,18 +226,18 @@ def test_chebyshev_coefficients_of_the_normal_tail():
     points = list(zip(values, angles, strict=True))
     computed = [
         context.fsum(v * context.cos(k * a) for v, a in points) * 2 / nodes
-        for k in range(len(mathematics._TAIL) + 2)
+        for k in range(len(arithmetic._TAIL) + 2)
     ]
     first = float(computed[0] / 2)
-    assert (first, float(computed[0] / 2 - first)) == mathematics._TAIL_FIRST
-    assert tuple(float(c) for c in computed[1:-1]) == mathematics._TAIL
+    assert (first, float(computed[0] / 2 - first)) == arithmetic._TAIL_FIRST
+    assert tuple(float(c) for c in computed[1:-1]) == arithmetic._TAIL
     assert abs(computed[-1]) < 1e-19
 
 
 def test_pair_carries_twice_the_digits():
-    context = mathematics.exact_arithmetic().context
+    context = arithmetic.exact_arithmetic().context
     a, b = np.random.default_rng(23).uniform(0.5, 2, (2, 50))
-    pair = (mathematics.Pair.of(a) * b + a) / (mathematics.Pair.of(b) - 3.0)
+    pair = (arithmetic.Pair.of(a) * b + a) / (arithmetic.Pair.of(b) - 3.0)
     columns = (column.tolist() for column in (a, b, pair.hi, pair.lo))
     for x, y, hi, lo in zip(*columns, strict=True):
         x, y = context.mpf(x), context.mpf(y)

@@ -23,7 +23,7 @@ PRELUDE = """
 import os, pickle, signal, sys, threading, time, warnings
 import numpy as np
 import fastact as fa
-from fastact.elementwise import FUNCTIONS
+from fastact.functions.elementwise import FUNCTIONS
 heavy = next(f for f in reversed(FUNCTIONS.values()) if not f.parameters)
 small = os.environ["FASTACT_BACKEND"] == "numpy"
 x = np.random.default_rng(0).standard_normal(20_000 if small else 600_000).astype(np.float32)
@@ -94,7 +94,7 @@ def test_multiprocessing(method: str, backend: str, tmp_path) -> None:
         "import multiprocessing, sys, warnings\n"
         "import numpy as np\n"
         "import fastact as fa\n"
-        "from fastact.elementwise import FUNCTIONS\n"
+        "from fastact.functions.elementwise import FUNCTIONS\n"
         "def apply(job):\n"
         "    function, x = job\n"
         "    return function(x)\n"

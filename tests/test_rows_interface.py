@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import fastact as fa
-from fastact import _row_walk
-from fastact.rowwise import ROW_FUNCTIONS, RowCall, RowFunction
+from fastact.calling import row_layout
+from fastact.functions.rows import ROW_FUNCTIONS, RowCall, RowFunction
 from row_cases import ROW_BACKENDS
 from test_interface_layouts import VIEWS
 
@@ -181,8 +181,8 @@ def test_contiguous_arrays_are_handed_over_as_they_are() -> None:
     ]
     for x, axes, shape in cases:
         calls.clear()
-        operands = _row_walk.RowOperands([x], (), (np.empty_like(x),), (), None, (1.0,))
-        _row_walk.compute(kernel, x.dtype, axes, operands)
+        operands = row_layout.RowOperands([x], (), (np.empty_like(x),), (), None, (1.0,))
+        row_layout.compute(kernel, x.dtype, axes, operands)
         assert calls == [shape]
 
 
@@ -207,9 +207,9 @@ def test_masks_broadcast(
     kind: str, axis: Any, block: int | None, strict: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if block:
-        monkeypatch.setattr(_row_walk, "SCRATCH_BYTES", 8 * block)
-        monkeypatch.setattr(_row_walk, "MASK_BYTES", block)
-        monkeypatch.setattr(_row_walk, "FEW", 1)
+        monkeypatch.setattr(row_layout, "SCRATCH_BYTES", 8 * block)
+        monkeypatch.setattr(row_layout, "MASK_BYTES", block)
+        monkeypatch.setattr(row_layout, "FEW", 1)
     rng = np.random.default_rng(0)
     x = rng.normal(0, 2, (3, 2, 8, 9))
     mask = MASKS[kind](rng.random(x.shape) < 0.7)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 import fastact as fa
-from fastact.rowwise import ROW_FUNCTIONS, RowFunction
+from fastact.functions.rows import ROW_FUNCTIONS, RowFunction
 from test_interface_protocols import Base, Declines, Derived, Labelled, OptsOut
 
 Array = npt.NDArray[Any]

@@ -10,9 +10,10 @@ import pytest
 
 import fastact as fa
 from conftest import WORST
-from fastact import accuracy, reference_rows
-from fastact.exact_rows import exact
-from fastact.rows import ROWS
+from fastact import accuracy
+from fastact.definitions.rows import ROWS
+from fastact.reference import rows as reference_rows
+from fastact.reference.exact_rows import exact
 from row_cases import PASSES, ROW_BACKENDS, hard_rows, run_kernel
 
 pytest.importorskip("mpmath")
@@ -281,7 +282,7 @@ def test_long_rows(name: str, char: str, case: str, backend: str) -> None:
 
 def _long_truth(name: str, levels: Array, counts: Array) -> Array:
     """Return the truth for each level, or for the row, given how often each level is there."""
-    from fastact.mathematics import exact_arithmetic
+    from fastact.reference.arithmetic import exact_arithmetic
 
     context = exact_arithmetic().context
     sign = -1 if name == "softmin" else 1

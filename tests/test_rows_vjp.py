@@ -12,10 +12,10 @@ import pytest
 
 import fastact as fa
 from conftest import WORST
-from fastact import reference_rows
-from fastact.exact_rows import exact
-from fastact.rows import ROWS
-from fastact.rowwise import ROW_FUNCTIONS
+from fastact.definitions.rows import ROWS
+from fastact.functions.rows import ROW_FUNCTIONS
+from fastact.reference import rows as reference_rows
+from fastact.reference.exact_rows import exact
 from row_cases import ROW_BACKENDS, run_kernel
 
 pytest.importorskip("mpmath")

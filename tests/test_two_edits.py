@@ -80,8 +80,11 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
-    for name, text in (("activations", DECLARATION + FEWER), ("reference", DEFINITION + FEWER)):
-        with (folder / "fastact" / f"{name}.py").open("a", encoding="utf-8") as file:
+    for name, text in (
+        ("definitions", DECLARATION + FEWER),
+        ("reference", DEFINITION + FEWER),
+    ):
+        with (folder / "fastact" / name / "activations.py").open("a", encoding="utf-8") as file:
             file.write(text)
     skip = {} if find_spec("Cython") else {"FASTACT_NO_EXTENSION": "1"}
     command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]

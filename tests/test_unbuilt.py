@@ -86,7 +86,7 @@ def test_the_variable_is_asking_for_it(unbuilt: Path) -> None:
 
 def test_a_folder_of_bytecode_is_no_build(unbuilt: Path, tmp_path: Path) -> None:
     shutil.copytree(unbuilt / "fastact", tmp_path / "fastact")
-    (tmp_path / "fastact/backends/_kernels/__pycache__").mkdir(parents=True)
+    (tmp_path / "fastact/backends/numba/_kernels/__pycache__").mkdir(parents=True)
     assert len(messages(ARRAYS + "fa.gelu(x)", tmp_path)) == 1
 
 

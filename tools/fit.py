@@ -256,7 +256,9 @@ def main() -> int:
     check = parser.parse_args().check
     missing = 0
     source = (
-        (Path(__file__).parent.parent / "fastact" / "coefficients.py").read_text() if check else ""
+        (Path(__file__).parent.parent / "fastact" / "definitions" / "coefficients.py").read_text()
+        if check
+        else ""
     )
     for problem in PROBLEMS:
         for dtype in problem.degree:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import reference, reference_fused, reference_rows
-from .._arithmetic import silent
-from ..fused import FUSED
+from ..definitions.gates import FUSED
+from ..reference import activations, gates, rows
+from .environment import silent
 from .registry import Kernel, within
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -32,9 +32,9 @@ def describe() -> dict[str, str]:
 
 def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
     """Return the kernel of one pass of one function; it computes in float64 and rounds once."""
-    if hasattr(reference_fused.FUSED.get(name), pass_):
+    if hasattr(gates.FUSED.get(name), pass_):
         return _fused_kernel(name, pass_, dtype)
-    definition = reference.TABLE.get(name)
+    definition = activations.TABLE.get(name)
     lacks = pass_ == "vjp_from_output" and definition and definition.slope_from_output is None
     if definition is None or lacks or pass_ not in _PASSES:
         raise KeyError(f"the numpy backend has no {pass_} of {name!r}")
@@ -65,7 +65,7 @@ def _fused_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
             for start in range(0, size, BLOCK):
                 part = slice(start, start + BLOCK)
                 values = [v[part] if isinstance(v, np.ndarray) else v for v in operands]
-                results = reference_fused.evaluate(
+                results = gates.evaluate(
                     name, pass_, *values[:n_in], *values[len(values) - n_params :]
                 )
                 for out, result in zip(values[n_in:], results, strict=False):
@@ -75,25 +75,25 @@ def _fused_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
 
 
 def _forward(name: str, x: Array, out: Array, *params: Any) -> None:
-    out[:] = reference.evaluate(name, "forward", x, *params)
+    out[:] = activations.evaluate(name, "forward", x, *params)
 
 
 def _derivative(name: str, x: Array, out: Array, *params: Any) -> None:
-    out[:] = reference.evaluate(name, "derivative", x, *params)
+    out[:] = activations.evaluate(name, "derivative", x, *params)
 
 
 def _vjp(name: str, g: Array, x: Array, out: Array, *params: Any) -> None:
-    out[:] = _product(g, reference.evaluate(name, "derivative", x, *params))
+    out[:] = _product(g, activations.evaluate(name, "derivative", x, *params))
 
 
 def _value_and_derivative(name: str, x: Array, out: Array, dout: Array, *params: Any) -> None:
-    slope = reference.evaluate(name, "derivative", x, *params)
-    out[:] = reference.evaluate(name, "forward", x, *params)
+    slope = activations.evaluate(name, "derivative", x, *params)
+    out[:] = activations.evaluate(name, "forward", x, *params)
     dout[:] = slope
 
 
 def _vjp_from_output(name: str, g: Array, y: Array, out: Array, *params: Any) -> None:
-    out[:] = _product(g, reference.evaluate(name, "derivative_from_output", y, *params))
+    out[:] = _product(g, activations.evaluate(name, "derivative_from_output", y, *params))
 
 
 def _product(g: Array, slope: Array) -> Array:
@@ -117,7 +117,7 @@ def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
 
     Beyond the block it needs memory for some twenty copies of a row, in float64.
     """
-    definition = reference_rows.DEFINITIONS.get((name, pass_))
+    definition = rows.DEFINITIONS.get((name, pass_))
     if definition is None:
         raise KeyError(f"the numpy backend has no {pass_} of the row function {name!r}")
     counts = definition[:4]
@@ -133,7 +133,7 @@ def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
         with silent():
             for outer, inner in _row_blocks(*shape):
                 block, places = (outer, slice(None), inner), (outer, inner)
-                results = reference_rows.evaluate(
+                results = rows.evaluate(
                     name,
                     pass_,
                     *(_rows_last(array[block]) for array in inputs),

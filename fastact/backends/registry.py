@@ -35,7 +35,7 @@ __all__ = [
 VARIABLE = "FASTACT_BACKEND"
 ENTRY_POINT_GROUP = "fastact.backends"
 # In the order in which "auto" tries them.
-BUILT_IN = ("cython", "numba", "numpy")
+BUILT_IN = {"cython": ".cython.backend", "numba": ".numba.backend", "numpy": ".numpy"}
 
 Kernel = Callable[..., object]
 
@@ -247,7 +247,7 @@ def not_built() -> str | None:
     # A folder in which only __pycache__ was left is found, as a namespace package without a file.
     if any(
         (spec := find_spec(f"{__package__}.{part}")) and spec.origin
-        for part in ("_kernels", "_native")
+        for part in ("numba._kernels", "cython._native")
     ):
         return None
     root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
@@ -271,7 +271,7 @@ def _load(name: str) -> Backend:
     with state.lock:
         if name not in state.loaded:
             if name in BUILT_IN:
-                state.loaded[name] = cast(Backend, import_module(f".{name}", __package__))
+                state.loaded[name] = cast(Backend, import_module(BUILT_IN[name], __package__))
             else:
                 state.loaded[name] = state.factories[name]()
         return state.loaded[name]

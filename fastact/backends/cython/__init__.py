@@ -1,0 +1,1 @@
+"""The compiled backend: the loops of csrc/ behind an extension module."""

@@ -1,0 +1,92 @@
+"""The compiled backend: the loops of csrc/ for the best instruction set of this processor."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ... import threads
+
+if TYPE_CHECKING:
+    from ._native import Kernel, RowKernel
+
+name = "cython"
+
+VARIABLE = "FASTACT_ISA"
+
+
+def why_unavailable() -> str | None:
+    """Say why the extension module cannot be used, or return None if it can."""
+    try:
+        import_module("._native", __package__)
+    except ImportError as error:
+        return f"the extension module was not built or does not load ({error})"
+    return None
+
+
+def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
+    """Return the kernel of one pass of one function, for float32 or float64."""
+    try:
+        return _kernels()[name, pass_, f"f{8 * dtype.itemsize}"]
+    except KeyError:
+        raise KeyError(f"the cython backend has no kernel {name}, {pass_}, {dtype}") from None
+
+
+def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> RowKernel:
+    """Return the kernel of one pass of one row function, for float32 or float64."""
+    try:
+        return _row_kernels()[name, pass_, f"f{8 * dtype.itemsize}"]
+    except KeyError:
+        raise KeyError(f"the cython backend has no row kernel {name}, {pass_}, {dtype}") from None
+
+
+def describe() -> dict[str, str]:
+    """Describe the instruction set in use and the others that this processor could run."""
+    from ._native import available_isas
+
+    isas = available_isas()
+    try:
+        isa = _isa()
+    except ValueError as error:
+        return {"instruction set": str(error)}
+    others = ", ".join(other for other in isas if other != isa)
+    return {
+        "instruction set": f"{isa} ({isas[isa]})",
+        "also built for this processor": others or "none",
+        "threads": "own pool, started by the first large call",
+    }
+
+
+def _isa() -> str:
+    from ._native import available_isas
+
+    isas = available_isas()
+    isa = os.environ.get(VARIABLE)
+    if isa is None:
+        return next(iter(isas))
+    if isa not in isas:
+        raise ValueError(
+            f"{VARIABLE}={isa!r}: choose one of {', '.join(isas)} (all that this processor can run)"
+        )
+    return isa
+
+
+@cache
+def _kernels() -> dict[tuple[str, str, str], Kernel]:
+    from . import _native
+
+    table = _native.kernels(_isa())
+    threads.on_change(_native.set_threads)
+    return table
+
+
+@cache
+def _row_kernels() -> dict[tuple[str, str, str], RowKernel]:
+    from . import _native
+
+    threads.on_change(_native.set_threads)
+    return _native.row_kernels(_isa())

@@ -1,0 +1,51 @@
+"""Compiling with a disk cache, and without it where it cannot be had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from numba import njit, types
+
+from . import cache
+
+
+def compiled(
+    function: Callable[..., Any],
+    arguments: Sequence[Any],
+    returns: Any = types.none,
+) -> Any:
+    """Return Numba's compile result for `function`, from the disk cache if it is there.
+
+    Parameters
+    ----------
+    function : callable
+        A plain function of a module; its closure, if any, is not looked at.
+    arguments : sequence of numba types
+        The types of its arguments.
+    returns : numba type
+        What it returns.
+    """
+    dispatcher = _dispatcher(function)
+    with suppress(OSError):  # nothing can be kept: all works, and is compiled in each process
+        dispatcher._cache = cache.DiskCache(function, dispatcher.targetoptions)
+    dispatcher.compile(returns(*arguments))
+    return dispatcher.overloads[tuple(arguments)]
+
+
+def address(result: Any) -> int:
+    """Return the address of a compile result's function, in Numba's own calling convention."""
+    return int(result.library.get_pointer_to_function(result.fndesc.llvm_func_name))
+
+
+def cache_folder() -> str:
+    """Return where compiled code is kept, or "none" and why it cannot be."""
+    try:
+        return str(cache.folder())
+    except OSError as error:
+        return f"none: {error}"
+
+
+def _dispatcher(function: Callable[..., Any]) -> Any:
+    return njit(error_model="numpy", nogil=True, boundscheck=False)(function)

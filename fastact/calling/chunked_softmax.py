@@ -1,0 +1,124 @@
+"""softmax and its like over rows in parts: a statistic of each part, combined, then a second pass.
+
+The statistic is a pair: the maximum m, and `others`, the sum of exp((x - m)/T) less 1, which is the
+share of one maximum. So 1 + others keeps its digits when others is small, and rows may be cut where
+one likes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..backends.environment import silent
+from ..backends.registry import Kernel, active
+from ..reference.arithmetic import FLOAT64, Pair, difference_over
+from .fast import RowKernelTable
+from .row_arguments import kept, walked_dtype
+from .row_layout import RowOperands, compute
+
+__all__ = ["FINISHES", "PAIR", "combined", "finish", "log_of_sum", "statistic"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+DType = np.dtype[Any]
+Axes = tuple[int, ...]
+
+#: The dtype of a statistic.
+PAIR = np.dtype([("maximum", np.float64), ("others", np.float64)])
+
+#: Function -> the kernel of its second pass; None if the statistic of the whole is enough.
+FINISHES = {
+    "softmax": "_softmax_from",
+    "softmin": "_softmax_from",
+    "log_softmax": "_log_softmax_from",
+    "logsumexp": None,
+}
+_KERNELS = {
+    name: RowKernelTable(name, "forward")
+    for name in ("_exp_sum", "_softmax_from", "_log_softmax_from")
+}
+
+
+def _kernel(name: str, dtype: DType) -> Kernel:
+    kernel = _KERNELS[name][active()][dtype]
+    assert kernel is not None
+    return kernel
+
+
+def _prepared(name: str, x: Any, loop: DType, temperature: float) -> Array:
+    """Return a part in the dtype of the kernel, rounded to that of the result."""
+    with silent():
+        array = np.asarray(x).astype(loop, copy=False)
+        walked = walked_dtype(loop, temperature)
+        array = array.astype(np.float32 if walked.itemsize == 2 else walked, copy=False)
+        return np.negative(array) if name == "softmin" else array
+
+
+def statistic(
+    name: str, axes: Axes, temperature: float, loop: DType, x: Any, mask: Array | None = None
+) -> Array:
+    """Return the pair of each row's part in x; `axes` are kept with length 1."""
+    array = _prepared(name, x, loop, temperature)
+    if mask is not None:
+        mask = np.broadcast_to(mask, array.shape)
+    pair = np.empty(kept(array.shape, axes), PAIR)
+    rows = pair["maximum"], pair["others"]
+    operands = RowOperands([array], (), (), rows, mask, (temperature,))
+    compute(_kernel("_exp_sum", array.dtype), array.dtype, axes, operands)
+    lost = (pair["maximum"] == -np.inf) & np.isnan(pair["others"])
+    if lost.any():  # a part of nothing but NaN and -inf: a kernel's maximum need not be NaN
+        spoilt = np.isnan(array) if mask is None else np.isnan(array) & mask
+        pair["maximum"][spoilt.any(axis=axes, keepdims=True)] = np.nan
+    return pair
+
+
+def combined(pairs: Array, axis: int, temperature: float) -> Array:
+    """Combine the pairs along an axis, which is kept with length 1.
+
+    Nothing is lost: the share of the greatest maximum stays out of the sum, those of the other
+    maxima go into it.
+    """
+    maximum, others = pairs["maximum"], pairs["others"]
+    total = np.empty(kept(pairs.shape, (axis,)), PAIR)
+    with silent():
+        top = maximum.max(axis=axis, keepdims=True)
+        weights = FLOAT64.exp(difference_over(maximum, top, temperature))
+        rest = weights.copy()
+        np.put_along_axis(rest, np.argmax(maximum, axis=axis, keepdims=True), 0.0, axis=axis)
+        # A part of -inf alone, or with nothing that counts, adds nothing.
+        terms = np.where(maximum == -np.inf, 0.0, others * weights + rest)
+        found = np.where(np.isfinite(top), terms.sum(axis=axis, keepdims=True), np.nan)
+        total["maximum"] = top
+        total["others"] = np.where((others == -1.0).all(axis=axis, keepdims=True), -1.0, found)
+    return total
+
+
+def finish(
+    name: str,
+    axes: Axes,
+    temperature: float,
+    loop: DType,
+    totals: Array,
+    x: Any,
+    mask: Array | None = None,
+) -> Array:
+    """Return the results for a part of the rows, given the pairs of the whole rows."""
+    array = _prepared(name, x, loop, temperature)
+    if mask is not None:
+        mask = np.broadcast_to(mask, array.shape)
+    out = np.empty_like(array, loop)
+    rows = [totals["maximum"], totals["others"]]
+    operands = RowOperands([array], rows, [out], (), mask, (temperature,))
+    kernel = FINISHES[name]
+    assert kernel is not None
+    compute(_kernel(kernel, array.dtype), array.dtype, axes, operands)
+    return out
+
+
+def log_of_sum(temperature: float, loop: DType, totals: Array) -> Array:
+    """Return the logarithm of the sum of exp(x/T) over the rows."""
+    maximum = totals["maximum"]
+    with silent():
+        total = Pair.of(maximum) / temperature + np.log1p(totals["others"])
+        return np.where(np.isfinite(maximum), total.hi, maximum).astype(loop)

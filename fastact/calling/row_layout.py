@@ -1,0 +1,345 @@
+"""From arrays of any shape, layout and dtype to calls of a row kernel, which wants (outer, axis, inner).
+
+The axes are taken in the order in which they lie in memory. Where the reduced ones are neighbours in
+it and every array is contiguous, the kernel gets the arrays themselves. All others are walked in
+blocks of rows through scratch memory of a fixed size, or through the output where it is contiguous.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..backends.environment import silent
+from ..backends.registry import Kernel
+from .broadcast import as_slices, regions
+from .fast import MAX_SIZE
+from .memory import without_overlap
+from .row_arguments import kept
+
+__all__ = ["RowOperands", "compute"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+DType = np.dtype[Any]
+Index = tuple[Any, ...]
+
+# Elements of a block, in all operands together, and bytes of a mask.
+SCRATCH_BYTES = 3 << 17
+MASK_BYTES = 1 << 18
+# Fewer elements than this in one call of a kernel, and Python's share of the time shows.
+FEW = 1 << 12
+
+
+class RowOperands(NamedTuple):
+    """The arrays of one call; None among the outputs is one to be allocated.
+
+    The inputs, the outputs and the mask have one shape, in any strides; the arrays with one value for
+    each row have it with length 1 along the reduced axes.
+    """
+
+    inputs: Sequence[Array]
+    row_inputs: Sequence[Array]
+    outputs: Sequence[Array | None]
+    row_outputs: Sequence[Array | None]
+    where: Array | None
+    params: Sequence[float]
+
+
+def compute(
+    kernel: Kernel,
+    loop: DType,
+    axes: tuple[int, ...],
+    operands: RowOperands,
+    in_order: bool = False,
+) -> list[Array]:
+    """Run `kernel` over the rows along `axes` and return the outputs, then the values for each row.
+
+    The elements of a row come in the order in which they lie in memory, or `in_order` of their indices.
+
+    float16 is computed in float32 and rounded once. An input that shares memory with an output in any
+    way but element by element is copied first.
+    """
+    if _has_no_results(axes, operands):
+        # A loop over 10**15 rows of nothing would not end.
+        operands = _Layout(operands, axes, in_order).allocate(operands, loop)
+    elif _is_small_and_plain(axes, operands):
+        return _run_small(kernel, loop, axes, operands)
+    else:
+        operands = _without_overlap(operands)
+        layout = _Layout(operands, axes, in_order)
+        operands = layout.allocate(operands, loop)
+        _Walk(kernel, loop, layout, operands).run()
+    return [out for out in (*operands.outputs, *operands.row_outputs) if out is not None]
+
+
+def _has_no_results(axes: tuple[int, ...], operands: RowOperands) -> bool:
+    """Tell whether no output has an element; a row without elements may still have a sum."""
+    shape = operands.inputs[-1].shape
+    return 0 in shape and (not operands.row_outputs or 0 in kept(shape, axes))
+
+
+def _is_small_and_plain(axes: tuple[int, ...], operands: RowOperands) -> bool:
+    """Tell whether new arrays in C order will do, for inputs of which a copy fits a block."""
+    inputs = operands.inputs
+    return (
+        all(out is None for out in (*operands.outputs, *operands.row_outputs))
+        and all(array.flags.c_contiguous for array in inputs)
+        and sum(array.size for array in inputs) * 16 <= SCRATCH_BYTES
+        and bool(axes)
+        and max(axes) - min(axes) + 1 == len(axes)
+    )
+
+
+def _run_small(
+    kernel: Kernel, loop: DType, axes: tuple[int, ...], operands: RowOperands
+) -> list[Array]:
+    """Compute in one call: a list, a number, a small mask or float16 takes a third of the time."""
+    shape = operands.inputs[-1].shape
+    first, last = min(axes), max(axes) + 1
+    outer, inner = math.prod(shape[:first]), math.prod(shape[last:])
+    three, rows = (outer, math.prod(shape[first:last]), inner), (outer, inner)
+    dtype = np.dtype(np.float32) if loop.itemsize == 2 else loop
+    where = operands.where
+    mask = None if where is None else np.ascontiguousarray(where).reshape(three)
+    with silent():
+        given = [_rounded(array, loop, dtype).reshape(three) for array in operands.inputs]
+        given += [_rounded(array, loop, dtype).reshape(rows) for array in operands.row_inputs]
+        outputs = [np.empty(three, dtype) for _ in operands.outputs]
+        row_outputs = [np.empty(rows, dtype) for _ in operands.row_outputs]
+        kernel(*given, *outputs, *row_outputs, mask, *operands.params)
+        short = (*shape[:first], *[1] * (last - first), *shape[last:])
+        results = [out.reshape(shape) for out in outputs] + [r.reshape(short) for r in row_outputs]
+        return [result.astype(loop, copy=False) for result in results]
+
+
+def _rounded(array: Array, loop: DType, dtype: DType) -> Array:
+    """Return the array in `dtype` and C order, rounded to `loop` first, as NumPy does."""
+    if array.dtype != loop:
+        array = array.astype(loop)
+    return np.require(array.astype(dtype, copy=False), requirements=["C", "A"])
+
+
+def _without_overlap(operands: RowOperands) -> RowOperands:
+    """Copy what an output would overwrite before it is read."""
+    inputs, row_inputs, where = operands.inputs, operands.row_inputs, operands.where
+    outs = [*operands.outputs, *operands.row_outputs]
+    read = iter(without_overlap(outs, [*inputs, *row_inputs, where]))
+    return operands._replace(
+        inputs=[next(read) for _ in inputs],
+        row_inputs=[next(read) for _ in row_inputs],
+        where=next(read),
+    )
+
+
+class _Layout:
+    """The axes in the order outer, reduced, inner; those of length 1 are left out."""
+
+    def __init__(self, operands: RowOperands, axes: tuple[int, ...], in_order: bool) -> None:
+        # y, not g: a gradient is often one number, broadcast.
+        leader = next((out for out in operands.outputs if out is not None), operands.inputs[-1])
+        self.shape = leader.shape
+        self._single = [axis for axis, length in enumerate(self.shape) if length == 1]
+        order = [axis for axis, length in enumerate(self.shape) if length != 1]
+        order.sort(key=lambda axis: -abs(leader.strides[axis]))
+        self.reduced = [axis for axis in (sorted(order) if in_order else order) if axis in axes]
+        kept = [axis for axis in order if axis not in axes]
+        # Kept axes after the last reduced one are the inner ones.
+        first_inner = len(order)
+        while first_inner and order[first_inner - 1] in kept:
+            first_inner -= 1
+        self.inner = order[first_inner:]
+        self.outer = [axis for axis in kept if axis not in self.inner]
+        self.axes = axes
+
+    def allocate(self, operands: RowOperands, loop: DType) -> RowOperands:
+        """Allocate the missing outputs, with the axes in memory as in the input."""
+        outputs = [
+            np.empty_like(operands.inputs[-1], loop, subok=False) if out is None else out
+            for out in operands.outputs
+        ]
+        kept = tuple(1 if axis in self.axes else n for axis, n in enumerate(self.shape))
+        order = [*self.outer, *self.inner, *self.reduced, *self._single]
+        rows = [
+            np.empty([kept[axis] for axis in order], loop).transpose(np.argsort(order))
+            if out is None
+            else out
+            for out in operands.row_outputs
+        ]
+        return operands._replace(outputs=outputs, row_outputs=rows)
+
+    def full(self, array: Array) -> Array:
+        """Return a view of an array of the full shape, its axes as here."""
+        order = [*self.outer, *self.reduced, *self.inner, *self._single]
+        return _without_last(array.transpose(order), len(self._single))
+
+    def row(self, array: Array) -> Array:
+        """Return a view of an array of the rows' shape, its axes as here."""
+        order = [*self.outer, *self.inner, *self.reduced, *self._single]
+        return _without_last(array.transpose(order), len(self.reduced) + len(self._single))
+
+    def lengths(self, axes: Sequence[int]) -> tuple[int, ...]:
+        """Return the lengths of some axes."""
+        return tuple(self.shape[axis] for axis in axes)
+
+
+class _Walk:
+    """One call: its operands in the layout's order of axes, and memory to copy pieces of them to."""
+
+    def __init__(self, kernel: Kernel, loop: DType, layout: _Layout, operands: RowOperands) -> None:
+        self.kernel = kernel
+        self.loop = loop
+        self.dtype = np.dtype(np.float32) if loop.itemsize == 2 else loop
+        self.params = operands.params
+        self.inputs = [layout.full(array) for array in operands.inputs]
+        self.outputs = [layout.full(out) for out in operands.outputs if out is not None]
+        self.row_inputs = [layout.row(array) for array in operands.row_inputs]
+        self.row_outputs = [layout.row(out) for out in operands.row_outputs if out is not None]
+        self.where = None if operands.where is None else layout.full(operands.where)
+        self.outer = layout.lengths(layout.outer)
+        self.inner = layout.lengths(layout.inner)
+        self.reduced = layout.lengths(layout.reduced)
+        self.axis = math.prod(self.reduced)
+        self._scratch: dict[object, Array] = {}
+
+    def run(self) -> None:
+        """Compute everything."""
+        # A cast may overflow or meet a NaN; that is expected here, whatever the caller's settings.
+        with silent():
+            for outer, inner in self._pieces():
+                self._piece(outer, inner)
+
+    def _pieces(self) -> Iterator[tuple[Index, Index]]:
+        """Cut the outer and the inner axes so that the pieces may be computed one by one."""
+        outer_size, inner_size = self._sizes()
+        for outer in _blocks(self.outer, outer_size):
+            for inner in _blocks(self.inner, inner_size):
+                yield outer, inner
+
+    def _sizes(self) -> tuple[int, int]:
+        """Return how many outer and how many inner indices make a piece."""
+        width = math.prod(self.inner)
+        one = max(1, self.axis * width)
+        arrays = (*self.inputs, *self.outputs, *self.row_inputs, *self.row_outputs)
+        if all(map(self._is_ready, arrays)):
+            fitting = MAX_SIZE // one if self.where is None else self._mask_span(one)
+            if fitting:
+                return min(fitting, max(1, MAX_SIZE // one)), max(1, width)
+        full = len(self.inputs) + len(self.outputs)
+        elements = SCRATCH_BYTES // (full * self.dtype.itemsize + 1)
+        if one <= elements:
+            return elements // one, max(1, width)
+        return 1, max(1, elements // max(1, self.axis))
+
+    def _mask_span(self, one: int) -> int:
+        """Return for how many outer indices the kernel may get a view of the mask; 0 if for none."""
+        assert self.where is not None
+        depth = len(self.outer)
+        for lead in range(depth + 1):
+            part = self.where[(0,) * lead] if 0 not in self.outer[:lead] else self.where
+            span = math.prod(self.outer[lead:])
+            if (part.flags.c_contiguous or _same_for_all(part, depth - lead)) and (
+                span * one >= FEW or lead == 0
+            ):
+                return max(1, span)
+        return max(1, MASK_BYTES // one) if one <= MASK_BYTES else 0
+
+    def _is_ready(self, array: Array) -> bool:
+        """Tell whether a kernel may have the array itself; what is to be rounded to float16 is copied."""
+        return (
+            array.dtype == self.dtype == self.loop
+            and array.flags.c_contiguous
+            and array.flags.aligned
+        )
+
+    def _piece(self, outer: Index, inner: Index) -> None:
+        # The ellipsis keeps what has no axes an array.
+        block: Index = (*outer, *[slice(None)] * len(self.reduced), *inner, ...)
+        rows_block: Index = (*outer, *inner, ...)
+        sources = [array[block] for array in self.inputs]
+        targets = [out[block] for out in self.outputs]
+        row_targets = [out[rows_block] for out in self.row_outputs]
+        depth = math.prod(sources[0].shape[: len(outer)])
+        width = math.prod(sources[0].shape[len(outer) + len(self.reduced) :])
+        shape, rows = (depth, self.axis, width), (depth, width)
+        results = [self._room(out, ("out", k), shape) for k, out in enumerate(targets)]
+        # One input is copied right to where the result will be.
+        rooms = results if len(sources) == 1 and results else [None] * len(sources)
+        given = [
+            self._gathered(source, ("in", k), shape, room)
+            for k, (source, room) in enumerate(zip(sources, rooms, strict=True))
+        ]
+        given += [
+            self._gathered(array[rows_block], ("row in", k), rows, None)
+            for k, array in enumerate(self.row_inputs)
+        ]
+        row_results = [self._room(out, ("row", k), rows) for k, out in enumerate(row_targets)]
+        mask = None if self.where is None else self._mask(self.where[block], len(outer), shape)
+        self.kernel(*given, *results, *row_results, mask, *self.params)
+        for target, result in zip((*targets, *row_targets), (*results, *row_results), strict=True):
+            if not np.may_share_memory(target, result):
+                self._store(target, result)
+
+    def _room(self, out: Array, key: object, shape: tuple[int, ...]) -> Array:
+        """Return where a kernel may write: the output itself, or scratch memory."""
+        if self._is_ready(out):
+            return out.reshape(shape)
+        return self._memory(key, shape, self.dtype)
+
+    def _memory(self, key: object, shape: tuple[int, ...], dtype: DType) -> Array:
+        size = math.prod(shape)
+        if key not in self._scratch or self._scratch[key].size < size:
+            self._scratch[key] = np.empty(size, dtype)
+        return self._scratch[key][:size].reshape(shape)
+
+    def _gathered(
+        self, source: Array, key: object, shape: tuple[int, ...], room: Array | None
+    ) -> Array:
+        """Return the piece as the kernel wants it, copied only if it is not so already."""
+        if self._is_ready(source):
+            return source.reshape(shape)
+        if self.loop.itemsize == 2 and source.dtype != self.loop:
+            source = source.astype(self.loop)  # first to float16, as NumPy does
+        copy = self._memory(key, shape, self.dtype) if room is None else room
+        np.copyto(copy.reshape(source.shape), source, casting="unsafe")
+        return copy
+
+    def _mask(self, piece: Array, depth: int, shape: tuple[int, ...]) -> Array:
+        if _same_for_all(piece, depth) and shape[0]:
+            first: Array = piece[(0,) * depth]
+            return first.reshape(1, *shape[1:])
+        if piece.flags.c_contiguous:
+            return piece.reshape(shape)
+        copy = self._memory("mask", shape, np.dtype(np.bool_))
+        np.copyto(copy.reshape(piece.shape), piece)
+        return copy
+
+    def _store(self, out: Array, result: Array) -> None:
+        """Round the result to the loop's dtype, if it is not of that already, and store it."""
+        if self.loop.itemsize == 2 and out.dtype != self.loop:
+            result = result.astype(self.loop)
+        np.copyto(out, result.reshape(out.shape), casting="unsafe")
+
+
+def _without_last(array: Array, count: int) -> Array:
+    """Drop the last axes, which have length 1."""
+    index: Index = (..., *[0] * count)
+    view: Array = array[index]
+    return view
+
+
+def _same_for_all(mask: Array, depth: int) -> bool:
+    """Tell whether the mask is the same, and contiguous, for every index of its first axes."""
+    if any(
+        stride and length > 1
+        for stride, length in zip(mask.strides[:depth], mask.shape[:depth], strict=True)
+    ):
+        return False
+    return 0 not in mask.shape and bool(mask[(0,) * depth].flags.c_contiguous)
+
+
+def _blocks(shape: tuple[int, ...], size: int) -> Iterator[Index]:
+    for region in regions(shape, size):
+        yield as_slices(region, len(shape))

@@ -1,0 +1,167 @@
+"""``fastact bench``: speed and error of each backend beside plain NumPy."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from ..accuracy import Worst
+from ..backends.registry import backends, use_backend
+from ..functions.elementwise import FUNCTIONS
+from ..threads import get_num_threads
+from .options import align, pass_option
+from .subject import Subject, dtype_option, names_argument, param_option, shown
+
+Array = npt.NDArray[Any]
+Context = AbstractContextManager[object]
+
+QUICK = ("relu", "sigmoid", "tanh", "silu", "gelu", "gelu_tanh", "softplus", "mish")
+
+# What one writes without a library, where NumPy has the functions for it.
+PLAIN: dict[str, Callable[[Array], Array]] = {
+    "elu": lambda x: np.where(x > 0, x, np.expm1(x)),
+    "exponential": np.exp,
+    "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh(0.7978845608028654 * (x + 0.044715 * x**3))),
+    "hard_swish": lambda x: x * np.clip(x + 3, 0, 6) / 6,
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "log_sigmoid": lambda x: -np.log1p(np.exp(-x)),
+    "mish": lambda x: x * np.tanh(np.log1p(np.exp(x))),
+    "quick_gelu": lambda x: x / (1 + np.exp(-1.702 * x)),
+    "relu": lambda x: np.maximum(x, 0),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "softplus": lambda x: np.log1p(np.exp(x)),
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "tanh": np.tanh,
+    "tanh_shrink": lambda x: x - np.tanh(x),
+}
+
+# Its row's name; a backend is called "numpy", in small letters.
+_PLAIN = "NumPy"
+_silence = partial(np.errstate, all="ignore")
+
+_WIDTHS = (-24, -13, 10, 12, 8, 10, 10, -24)
+_HEAD = ("function", "backend", "ns/element", "M elements/s", "GB/s", "x NumPy", "worst ulp", "at")
+_COUNTS = {"float32": 1 << 17, "float64": 300}
+
+
+@click.command()
+@names_argument
+@click.option("--quick", is_flag=True, help="A few functions, smaller arrays: within a minute.")
+@click.option("--size", type=click.IntRange(1), help="Elements. [default: 1048576, quick 262144]")
+@pass_option
+@dtype_option
+@param_option
+@click.option(
+    "--repeat", type=click.IntRange(1), default=9, show_default=True, help="Take the best of these."
+)
+def bench(
+    names: tuple[str, ...],
+    quick: bool,
+    size: int | None,
+    pass_: str,
+    dtype: str,
+    params: tuple[str, ...],
+    repeat: int,
+) -> None:
+    """Measure NAMES (all functions by default) on every available backend.
+
+    Each backend writes into the same array and is warmed up first; they take turns, and the best
+    time counts. "NumPy" is the formula as one writes it by hand, for the forward pass. GB/s counts
+    each input and output once. Errors are over inputs spaced evenly by bit pattern.
+    """
+    subjects = [Subject(name, params) for name in names or (QUICK if quick else FUNCTIONS)]
+    size = size or (1 << 18 if quick else 1 << 20)
+    found = backends()
+    usable = [name for name, state in found.items() if state == "available"]
+    rng = np.random.default_rng(0)
+    click.echo(f"{pass_}, {size} {dtype} elements, {get_num_threads()} threads")
+    for name, state in found.items():
+        if name not in usable:
+            click.echo(f"without {name}: {state}")
+    click.echo(align(_HEAD, _WIDTHS))
+    for subject in subjects:
+        if pass_ not in subject.function.passes:
+            click.echo(f"{subject.label} has no {pass_}")
+            continue
+        compute = subject.function.passes[pass_]
+        data = [(3 * rng.standard_normal(size)).astype(dtype) for _ in range(compute.nin)]
+        for row in _rows(subject, pass_, data, repeat, usable):
+            click.echo(align(row, _WIDTHS))
+
+
+class Contender:
+    """One way to compute the same thing, and the best time it took, in seconds.
+
+    `within` makes the context that a call needs; entering it is not timed.
+    """
+
+    def __init__(self, call: Callable[[], object], within: Callable[[], Context]) -> None:
+        self._call = call
+        self._within = within
+        self._loops = 1
+        self.best = math.inf
+        # The first call may compile; the next ones tell how many fill a millisecond.
+        self.turn()
+        self.best = math.inf
+        for _ in range(4):  # one alone may meet another process in its way
+            self.turn()
+        self._loops = max(1, round(1e-3 / self.best))
+
+    def turn(self) -> None:
+        """Take one measurement."""
+        with self._within():
+            self._call()  # what the contender before left in the caches is not this one's fault
+            start = time.perf_counter()
+            for _ in range(self._loops):
+                self._call()
+            self.best = min(self.best, (time.perf_counter() - start) / self._loops)
+
+
+def _rows(
+    subject: Subject, pass_: str, data: list[Array], repeat: int, usable: list[str]
+) -> Iterator[tuple[str, ...]]:
+    size, dtype = data[0].size, str(data[0].dtype)
+    outs = tuple(np.empty(size, dtype) for _ in range(subject.function.passes[pass_].nout))
+    call = subject.call(pass_, *data, out=outs if len(outs) > 1 else outs[0])
+    contenders = {name: Contender(call, partial(use_backend, name)) for name in usable}
+    plain = PLAIN.get(subject.label) if pass_ == "forward" else None
+    if plain is not None:
+        contenders[_PLAIN] = Contender(partial(plain, data[0]), _silence)
+    for _ in range(repeat):
+        for contender in contenders.values():
+            contender.turn()
+    moved = sum(array.nbytes for array in (*data, *outs))
+    for name, best in ((name, contender.best) for name, contender in contenders.items()):
+        yield (
+            subject.label,
+            name,
+            f"{1e9 * best / size:.3f}",
+            f"{size / best / 1e6:.1f}",
+            f"{moved / best / 1e9:.2f}",
+            f"{contenders[_PLAIN].best / best:.2f}" if plain is not None else "-",
+            *_error(name, subject, pass_, dtype, plain),
+        )
+
+
+def _error(
+    name: str, subject: Subject, pass_: str, dtype: str, plain: Callable[[Array], Array] | None
+) -> tuple[str, str]:
+    if dtype == "float64" and find_spec("mpmath") is None:
+        return "-", "needs mpmath"
+    if name == _PLAIN and plain is not None:
+        found: Worst | None = subject.worst_of(plain, dtype, _COUNTS[dtype])
+    else:
+        with use_backend(name):
+            found = subject.worst(pass_, dtype, _COUNTS[dtype])
+    return ("-", "") if found is None else (f"{found.ulp:.2f}", shown(found.x, dtype))

@@ -1,0 +1,62 @@
+"""``fastact list``: every function there is."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+import click
+
+from ..functions.catalogue import get, names
+from ..functions.elementwise import Elementwise
+from ..functions.rows import RowFunction
+from .options import PASSES, align
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def list_functions(as_json: bool) -> None:
+    """List every function with its aliases, parameters and passes."""
+    functions = [get(name) for name in names()]
+    if as_json:
+        click.echo(json.dumps([_record(function) for function in functions], indent=2))
+        return
+    rows = [("function", "aliases", "parameters", "passes"), *map(_row, map(_record, functions))]
+    widths = [-max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo(align(row, widths))
+
+
+def _row(record: dict[str, Any]) -> tuple[str, str, str, str]:
+    parameters = ", ".join(_shown(parameter) for parameter in record["parameters"])
+    return record["name"], ", ".join(record["aliases"]), parameters, ", ".join(record["passes"])
+
+
+def _record(function: Any) -> dict[str, Any]:
+    return {
+        "name": function.name,
+        "aliases": list(function.aliases),
+        "parameters": [
+            {"name": name, "required": True}
+            if default is inspect.Parameter.empty
+            else {"name": name, "required": False, "default": default}
+            for name, default in function.parameters.items()
+        ],
+        "passes": ["forward", *(pass_ for pass_ in PASSES[1:] if _has(function, pass_))],
+        "source": function.source,
+    }
+
+
+def _has(function: Any, pass_: str) -> bool:
+    if isinstance(function, (Elementwise, RowFunction)):
+        return pass_ in function.passes
+    return hasattr(function, pass_)
+
+
+def _shown(parameter: dict[str, Any]) -> str:
+    if parameter["required"]:
+        return f"{parameter['name']} (required)"
+    default = parameter["default"]
+    text = f"{default:.6g}" if isinstance(default, float) else str(default)
+    return f"{parameter['name']}={text}"

@@ -1,0 +1,122 @@
+"""What the subcommands share: options, parameters given as text, a table of text."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from ..functions.catalogue import get
+from ..functions.elementwise import Elementwise
+from ..functions.rows import RowFunction
+from .process import cleaned_up_by
+
+PASSES = ("forward", "derivative", "vjp", "value_and_derivative", "vjp_from_output")
+FLOATS = ("float16", "float32", "float64")
+
+pass_option = click.option(
+    "--pass", "pass_", type=click.Choice(PASSES), default="forward", show_default=True
+)
+
+
+def find_elementwise(name: str) -> Elementwise:
+    """Return the function of that name, which may be computed block by block."""
+    function = get(name)
+    if not isinstance(function, Elementwise):
+        raise click.UsageError(f"{name} is not a function of single numbers; call it from Python")
+    return function
+
+
+def find_streamable(name: str) -> Elementwise | RowFunction:
+    """Return the function of that name, which may be computed over a file."""
+    function = get(name)
+    return function if isinstance(function, RowFunction) else find_elementwise(name)
+
+
+def parse_axis(text: str) -> int | tuple[int, ...] | None:
+    """Read an axis: a number, several with commas between them, or none."""
+    if text.lower() == "none":
+        return None
+    try:
+        axes = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise click.UsageError(f"--axis {text}: write 0, -1, 0,1 or none") from None
+    return axes if len(axes) > 1 else axes[0]
+
+
+def parse_params(name: str, known: Mapping[str, Any], texts: Iterable[str]) -> dict[str, Any]:
+    """Read ``name=value`` texts as keyword arguments.
+
+    Parameters
+    ----------
+    name
+        The function's name, for messages.
+    known
+        Its parameters and their defaults.
+    texts
+        What the command line gave.
+    """
+    values = {}
+    for text in texts:
+        parameter, equals, value = (part.strip() for part in text.partition("="))
+        if not equals:
+            raise click.UsageError(f"--param {text}: write it as NAME=VALUE")
+        if parameter not in known:
+            takes = f"it takes {', '.join(known)}" if known else "it takes none"
+            raise click.UsageError(f"{name} has no parameter {parameter!r}; {takes}")
+        values[parameter] = _parse_value(parameter, value, known[parameter])
+    return values
+
+
+def _parse_value(parameter: str, text: str, default: Any) -> Any:
+    # The default tells what else is accepted; the function itself checks a choice among words.
+    if isinstance(default, (str, bool)) and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if isinstance(default, str):
+        return text
+    if default is None and text.lower() == "none":
+        return None
+    try:
+        return int(text) if parameter == "rng" else float(text)
+    except ValueError:
+        raise click.UsageError(f"--param {parameter}: {text!r} is not a number") from None
+
+
+def pass_of(function: Elementwise, pass_: str) -> Callable[..., Any]:
+    """Return what computes one pass of a function."""
+    computes: Callable[..., Any] = function if pass_ == "forward" else getattr(function, pass_)
+    return computes
+
+
+def align(texts: Sequence[str], widths: Sequence[int]) -> str:
+    """Lay out one row of a table; a negative width aligns to the left."""
+    return "  ".join(
+        text.ljust(-width) if width < 0 else text.rjust(width)
+        for text, width in zip(texts, widths, strict=True)
+    ).rstrip()
+
+
+@contextlib.contextmanager
+def progress_bar(
+    name: str, total: int, wanted: bool | None = None
+) -> Iterator[Callable[[int], object]]:
+    """Show a bar on stderr, at once, never, or when it is worth it; yields what moves it on."""
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    terminal = sys.stderr.isatty()
+    bar = tqdm(
+        desc=name,
+        total=total,
+        unit="",
+        unit_scale=total >= 1000,
+        leave=False,
+        disable=wanted is False,
+        # A log gets a line only from runs that are worth watching, and then not ten a second.
+        delay=0 if terminal or wanted else 2,
+        mininterval=0.1 if terminal else 1,
+    )
+    with bar, cleaned_up_by(bar.close):
+        yield bar.update

@@ -1,0 +1,77 @@
+"""The ``fastact`` program behind its command line: its subcommands, and errors as one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import click
+
+from .. import __version__
+from .accuracy import accuracy
+from .apply import apply
+from .bench import bench
+from .files import discard_unfinished
+from .info import info
+from .list import list_functions
+from .plot import plot
+from .process import cleaned_up_by, say
+
+# What the library raises on wrong input, from a wrong name to a full disk. Anything else is a
+# defect of the program, for which a traceback is the right answer.
+EXPECTED = (ValueError, TypeError, LookupError, ImportError, OSError, MemoryError)
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    # str() of a KeyError puts its message into quotes.
+    message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    return " ".join(message.split()) or type(error).__name__
+
+
+class Program(click.Group):
+    """A group of commands that reports every expected error in one line on stderr."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the program; without `standalone_mode`, return or raise as click does."""
+        run: Callable[[], Any] = partial(
+            super().main, args, prog_name, complete_var, standalone_mode=False, **extra
+        )
+        if not standalone_mode:
+            return run()
+        try:
+            with cleaned_up_by(discard_unfinished):
+                result = run()
+        except click.ClickException as error:
+            sys.exit(say(" ".join(error.format_message().split()), error.exit_code))
+        except EXPECTED as error:
+            sys.exit(say(_one_line(error), 1))
+        # An Exit that was raised inside comes back as its status.
+        sys.exit(result if isinstance(result, int) else 0)
+
+
+@click.group(
+    cls=Program,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
+@click.pass_context
+def program(ctx: click.Context) -> None:
+    """Activation functions for NumPy arrays and .npy files."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+for _command in (info, list_functions, apply, bench, accuracy, plot):
+    program.add_command(_command)

@@ -1,0 +1,168 @@
+"""The words of the dialect that Python does not have: lane primitives and constants that know their precision.
+
+A dialect function is an ordinary Python function over these, arithmetic, comparisons, conditional expressions,
+``abs``, ``max``, ``min`` and other dialect functions. It is never run: the build traces it.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, Literal
+
+# The table is imported with the package: what only the build needs, and dataclasses, stay out of that.
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+DType = Literal["f32", "f64"]
+
+
+def round_to(dtype: DType, value: float) -> float:
+    """`value` rounded to `dtype`, overflowing to infinity as IEEE 754 does."""
+    if dtype == "f64":
+        return value
+    try:
+        return float(struct.unpack("f", struct.pack("f", value))[0])
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+class Primitive:
+    """A lane operation with one implementation for each target."""
+
+    def __init__(self, name: str, arity: int, doc: str) -> None:
+        self.name, self.arity, self.__doc__ = name, arity, doc
+
+    def __call__(self, *operands: Any) -> Any:
+        raise TypeError(
+            f"{self.name}() has a meaning only inside a dialect function, which is traced and not run"
+        )
+
+
+fma = Primitive("fma", 3, "a·b + c, rounded once.")
+sqrt = Primitive("sqrt", 1, "Correctly rounded square root.")
+copysign = Primitive(
+    "copysign", 2, "The magnitude of the first operand with the sign of the second."
+)
+scale = Primitive(
+    "scale", 2, "p·2ⁿ for an operand t = n + 1.5·2^mantissa: n is added to the exponent bits of p."
+)
+low = Primitive(
+    "low", 1, "What a parameter or a constant has beyond its value in the computing type."
+)
+
+
+class Reduction:
+    """An operation over a whole row, for the functions of rows.py."""
+
+    def __init__(self, name: str, doc: str) -> None:
+        self.name, self.__doc__ = name, doc
+
+    def __call__(self, *operands: Any) -> Any:
+        raise TypeError(f"{self.name}() has a meaning only inside a row function, which is traced")
+
+
+row_max = Reduction("row_max", "The largest value of an expression in the row.")
+row_sum = Reduction("row_sum", "The sum of an expression over the row.")
+row_sums = Reduction(
+    "row_sums",
+    "row_sums(moved, temperature, *terms): sums of terms that depend on the row's maximum. moved(old, new, *sums, "
+    "temperature) gives what sums taken with the maximum `old` are with `new`, so that parts of a row can be added up. "
+    "A second term is 0 or 1: counts are added up plainly, where other sums are compensated.",
+)
+row_solve = Reduction(
+    "row_solve",
+    "row_solve(step, start, *operands): what `start` rises to under step(value, *operands), which may use row_sum.",
+)
+
+
+class Absent:
+    """The low part of a number that has none."""
+
+
+absent: Any = Absent()
+
+
+class PerType:
+    """A constant that differs between the computing types, such as the argument at which exp underflows."""
+
+    def __init__(self, f32: Any, f64: Any) -> None:
+        self.f32, self.f64 = f32, f64
+
+    def of(self, dtype: DType) -> Any:
+        return self.f32 if dtype == "f32" else self.f64
+
+
+def known(value: Any) -> Any:
+    """Whether a value is known when the kernel is traced, as default parameters can be, or is absent."""
+    raise TypeError(
+        "known() has a meaning only inside a dialect function, which is traced and not run"
+    )
+
+
+class Coefficients:
+    """A polynomial's coefficients, constant term first, for each computing type.
+
+    `rest` is what the constant term has beyond its value in that type, where a fit says.
+    """
+
+    def __init__(
+        self, f32: tuple[float, ...], f64: tuple[float, ...], rest: PerType | None = None
+    ) -> None:
+        self.f32, self.f64, self.rest = f32, f64, rest
+
+    def of(self, dtype: DType) -> tuple[float, ...]:
+        return self.f32 if dtype == "f32" else self.f64
+
+
+class Exact:
+    """A real number known to more digits than a double; its value in a computing type, and the rest of it."""
+
+    def __init__(self, number: str | float) -> None:
+        self._number = number
+
+    @property
+    def number(self) -> Fraction:
+        from fractions import Fraction
+
+        return Fraction(self._number)
+
+    def of(self, dtype: DType) -> float:
+        return round_to(dtype, float(self.number))
+
+    def rest(self, dtype: DType) -> float:
+        from fractions import Fraction
+
+        return round_to(dtype, float(self.number - Fraction(self.of(dtype))))
+
+
+def per_type(*, f32: Any, f64: Any) -> Any:
+    """A constant given for each computing type."""
+    return PerType(f32, f64)
+
+
+def exact(decimal: str) -> Any:
+    """A constant given by its decimal digits, as many as are known."""
+    return Exact(decimal)
+
+
+def coefficients(
+    *, f32: tuple[str, ...], f64: tuple[str, ...], rest: tuple[str, str] | None = None
+) -> Any:
+    """Coefficients given as hexadecimal floats, constant term first; `rest` for f32 and f64."""
+    tables = [tuple(map(float.fromhex, table)) for table in (f32, f64)]
+    known = PerType(f32=float.fromhex(rest[0]), f64=float.fromhex(rest[1])) if rest else None
+    return Coefficients(f32=tables[0], f64=tables[1], rest=known)
+
+
+def polynomial(x: Any, table: Any) -> Any:
+    """c₀ + c₁x + c₂x² + … by Horner's rule in fused multiply-adds."""
+    raise TypeError(
+        "polynomial() has a meaning only inside a dialect function, which is traced and not run"
+    )
+
+
+def polynomial_parts(x: Any, table: Any) -> Any:
+    """The same as the sum of a number and a small one, for a table that knows the rest of c₀."""
+    raise TypeError(
+        "polynomial_parts() has a meaning only inside a dialect function, which is traced and not run"
+    )

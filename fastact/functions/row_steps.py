@@ -1,0 +1,66 @@
+"""Row kernels in Python: the one-hot maximum, and noise before another kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..backends.registry import Kernel
+
+__all__ = ["hardmax", "with_noise"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# Elements of a block. hardmax has an index of 8 bytes for each row, so two-column rows count most.
+BLOCK = 1 << 15
+
+
+def hardmax(x: Array, out: Array, mask: Array | None, temperature: float) -> None:
+    """Write 1 at the first maximum of each row and 0 elsewhere."""
+    if not x.size:
+        return
+    selected = None if mask is None else np.broadcast_to(mask, x.shape)
+    for block in _blocks(*x.shape):
+        _hardmax(x[block], out[block], None if selected is None else selected[block])
+
+
+def _hardmax(x: Array, out: Array, mask: Array | None) -> None:
+    key = x if mask is None else np.where(mask, x, x.dtype.type(-np.inf))
+    best = key.argmax(axis=1, keepdims=True)
+    top = np.take_along_axis(key, best, axis=1)
+    one = np.ones(top.shape, x.dtype)
+    if mask is not None:
+        # Where all that counts is -inf, the first place that counts and not the first place.
+        best = np.where(top == -np.inf, mask.argmax(axis=1, keepdims=True), best)
+        one[~mask.any(axis=1, keepdims=True)] = 0.0
+    out[...] = 0.0
+    np.put_along_axis(out, best, one, axis=1)
+    spoilt = np.isnan(top)
+    if spoilt.any():
+        np.copyto(out, np.nan, where=spoilt if mask is None else spoilt & mask)
+
+
+def _blocks(outer: int, axis: int, inner: int) -> Iterator[tuple[slice, slice, slice]]:
+    rows = max(1, BLOCK // axis)
+    width = min(inner, rows)
+    depth = max(1, rows // width)
+    for first in range(0, outer, depth):
+        for second in range(0, inner, width):
+            yield slice(first, first + depth), slice(None), slice(second, second + width)
+
+
+def with_noise(kernel: Kernel, rng: np.random.Generator) -> Kernel:
+    """Return a kernel that adds Gumbel noise to x, into `out`, and then runs `kernel` in place."""
+
+    def run(x: Array, out: Array, mask: Array | None, temperature: float) -> None:
+        source, target = x.reshape(-1), out.reshape(-1)
+        for start in range(0, source.size, BLOCK):
+            part = source[start : start + BLOCK]
+            # NumPy draws anew where the logarithm would be of 0.
+            noise = rng.gumbel(size=part.size)
+            np.add(part, noise, out=target[start : start + BLOCK], casting="unsafe")
+        kernel(out, out, mask, temperature)
+
+    return run
