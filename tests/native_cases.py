@@ -15,8 +15,8 @@ from fastact.definitions.activations import TABLE
 from fastact.definitions.declare import Declaration
 from fastact.definitions.gates import FUSED
 
-CSRC = Path(__file__).parent.parent / "csrc"
-DRIVERS = Path(__file__).parent / "csrc"
+CSRC = Path(__file__).parents[1] / "csrc"
+DRIVERS = Path(__file__).parent / "compiler" / "csrc"
 DTYPES = {"f32": np.dtype(np.float32), "f64": np.dtype(np.float64)}
 DECLARED: dict[str, Declaration] = {**TABLE, **FUSED}
 KEYS = [

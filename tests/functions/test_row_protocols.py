@@ -10,7 +10,7 @@ import pytest
 
 import fastact as fa
 from fastact.functions.rows import ROW_FUNCTIONS, RowFunction
-from test_interface_protocols import Base, Declines, Derived, Labelled, OptsOut
+from test_protocols import Base, Declines, Derived, Labelled, OptsOut
 
 Array = npt.NDArray[Any]
 X = np.random.default_rng(0).standard_normal((6, 4))

@@ -21,7 +21,7 @@ import fastact as fa
 from fastact.calling import row_layout
 from fastact.functions.rows import ROW_FUNCTIONS, RowCall, RowFunction
 from row_cases import ROW_BACKENDS
-from test_interface_layouts import VIEWS
+from test_layouts import VIEWS
 
 Array = npt.NDArray[Any]
 X = np.random.default_rng(0).normal(0, 2, (6, 5, 7))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import fastact as fa
+from conftest import ROOT
 from fastact.compiler import build, emit_c, emit_numba
 from fastact.compiler.kernels import DTYPES, kernels, trace, with_plain
 from fastact.compiler.trace import DialectError
@@ -55,7 +56,7 @@ INFINITE = inf
 def test_golden(target: str, request: pytest.FixtureRequest) -> None:
     traced = list(kernels(sample()))
     text = (
-        emit_c.header(traced, Path(__file__).parent.parent) + emit_c.rows(traced)
+        emit_c.header(traced, ROOT) + emit_c.rows(traced)
         if target == "c"
         else emit_numba.module(traced)
     )

@@ -135,7 +135,7 @@ def test_it_has_a_page(copy: Path) -> None:
 
 def test_the_tests_know_it(copy: Path) -> None:
     shutil.copytree(ROOT / "tests", copy / "tests", ignore=shutil.ignore_patterns("__pycache__"))
-    selected = run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_kernels.py",
-                   "tests/test_reference.py", "-k", "odd_square")  # fmt: skip
+    selected = run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/accuracy/test_kernels.py",
+                   "tests/accuracy/test_reference.py", "-k", "odd_square")  # fmt: skip
     assert "passed" in selected
     assert "failed" not in selected

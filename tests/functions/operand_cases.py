@@ -19,7 +19,7 @@ from fastact.functions.rows import RowCall
 
 Array = npt.NDArray[Any]
 
-# Rows that the kernels take where they lie, and more elements than a block with tests/test_operands.py's sizes.
+# Rows that the kernels take where they lie, and more elements than a block with test_operands.py's sizes.
 ROWS, COLUMNS = 8, 132
 
 
