@@ -70,7 +70,13 @@ def emitter():
 def emit_python(root):
     """Write what the build emits besides C: the Numba kernels and the type stub."""
     emitter().write_numba(root / KERNELS)
-    emitter().write_stub(root / STUB.parent)
+    write_stub(root / STUB)
+
+
+def write_stub(path):
+    """Write the type stub, which is made of the signatures of the functions themselves."""
+    emitter()  # which has the source tree importable
+    path.write_text(importlib.import_module("fastact.functions.stub").stub(), encoding="utf-8")
 
 
 class BuildKernels(build_py):

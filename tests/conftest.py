@@ -124,6 +124,14 @@ def kinds() -> list[str]:
     return list(found.values())
 
 
+@pytest.fixture(autouse=True)
+def _backends_restored() -> Iterator[None]:
+    """Forget the backends that a test registers, and its choice of one."""
+    before = dict(registry.state.factories), dict(registry.state.loaded), registry.state.chosen
+    yield
+    registry.state.factories, registry.state.loaded, registry.state.chosen = before
+
+
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """Run the test on each backend that is there."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ..definitions.activations import TABLE
 from ..definitions.declare import Declaration
-from ..definitions.gates import FUSED, GATES
+from ..definitions.gates import FUSED
 from ..definitions.rows import ROWS
-from . import emit_c, emit_c_rows, emit_numba, emit_numba_rows, emit_stub
+from . import emit_c, emit_c_rows, emit_numba, emit_numba_rows
 from .kernels import kernels
 from .row_kernels import row_kernels
 
@@ -46,11 +46,6 @@ def write_numba(directory: Path) -> None:
         write(directory / f"{name}.py", emit_numba.module(group))
     for name, rows in groupby(row_kernels(ROWS), key=lambda kernel: kernel.name):
         write(directory / f"rows_{name}.py", emit_numba_rows.module(rows))
-
-
-def write_stub(directory: Path) -> None:
-    """Write the type stub of the package whose folder this is."""
-    write(directory / "__init__.pyi", emit_stub.stub(TABLE.values(), ROWS.values(), GATES))
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +37,6 @@ class Fake:
     def kernel(self, name: str, pass_: str, dtype: Any) -> registry.Kernel:
         self.bound.append((name, pass_, dtype))
         return lambda x, out, *params: out.fill(self.fill)
-
-
-@pytest.fixture(autouse=True)
-def _restored() -> Iterator[None]:
-    before = dict(registry.state.factories), dict(registry.state.loaded), registry.state.chosen
-    yield
-    registry.state.factories, registry.state.loaded, registry.state.chosen = before
 
 
 def test_backends_tells_what_is_available_or_why_not() -> None:

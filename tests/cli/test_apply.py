@@ -181,7 +181,7 @@ def test_progress(folder: Path) -> None:
     ("arguments", "status", "words"),
     [
         (["gellu", "x.npy", "y.npy"], 1, "'gellu'; did you mean 'gelu'"),
-        (["prelu", "x.npy", "y.npy"], 2, "prelu is not a function of single numbers"),
+        (["prelu", "x.npy", "y.npy"], 2, "prelu is not elementwise"),
         (["relu", "x.npy", "y.npy", "--param=alpha=1"], 2, "no parameter 'alpha'; it takes none"),
         (["elu", "x.npy", "y.npy", "--param=beta=1"], 2, "no parameter 'beta'; it takes alpha"),
         (["elu", "x.npy", "y.npy", "--param=alpha"], 2, "write it as NAME=VALUE"),

@@ -155,7 +155,7 @@ def test_wrong_arguments() -> None:
         plotting.panels("gelo")
     with pytest.raises(TypeError, match="alpha"):
         plotting.panels("relu", alpha=1)
-    with pytest.raises(TypeError, match="not a function of single numbers"):
+    with pytest.raises(TypeError, match="is not elementwise with a derivative"):
         plotting.panels(np.linalg.norm)
     with pytest.raises(ValueError, match="at least one"):
         plotting.compare()
@@ -229,8 +229,8 @@ def test_all_functions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     [
         ([], 2, "name the function to draw"),
         (["gelo"], 1, "did you mean 'gelu'"),
-        (["rrelu"], 2, "rrelu is not a function of single numbers"),
-        (["relu", "softmax"], 2, "softmax is not a function of single numbers"),
+        (["rrelu"], 2, "rrelu is not elementwise"),
+        (["relu", "softmax"], 2, "softmax is not elementwise"),
         (["relu", "--param", "alpha=1"], 2, "relu has no parameter 'alpha'"),
         (["elu", "--param", "alpha=x"], 2, "'x' is not a number"),
         (["elu", "relu", "--image", "photo.png"], 2, "--image is for one function"),

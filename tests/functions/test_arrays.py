@@ -231,7 +231,7 @@ def test_where_leaves_the_rest_untouched(kind: Elementwise, strict: None) -> Non
 
 
 def test_where_is_checked(kind: Elementwise) -> None:
-    with pytest.raises(TypeError, match="where is of dtype int64"):
+    with pytest.raises(TypeError, match="where has dtype int64"):
         kind(X, where=np.ones(5, int), **required(kind))
     with pytest.raises(ValueError, match=r"\(5,\), \(4,\) do not broadcast"):
         kind(X, where=np.ones(4, bool), **required(kind))

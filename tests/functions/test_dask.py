@@ -138,7 +138,7 @@ def test_errors_come_at_once() -> None:
         fa.softmax(lazy().astype(complex))
     with pytest.raises(ValueError, match="where of shape"):
         fa.softmax(lazy(), where=np.ones(4, bool))
-    with pytest.raises(TypeError, match="where is of dtype int64"):
+    with pytest.raises(TypeError, match="where has dtype int64"):
         fa.softmax(lazy(), where=np.ones(5, int))
     with pytest.raises(ValueError, match="temperature"):
         fa.softmax(lazy(), 1, temperature=0.0)

@@ -278,7 +278,11 @@ def test_bad_axis(axis: int, error: type[Exception]) -> None:
 @pytest.mark.parametrize(
     "call, error, message",
     [
-        (lambda: fa.glu(np.zeros(4), order="first"), ValueError, "gate_first, value_first"),
+        (
+            lambda: fa.glu(np.zeros(4), order="first"),
+            ValueError,
+            "choose one of 'gate_first', 'value_first'",
+        ),
         (lambda: fa.glu(1.0), np.exceptions.AxisError, "axis"),
         (lambda: fa.glu(), TypeError, "gate and value"),
         (lambda: fa.glu(np.zeros(4), np.zeros(4), axis=0), TypeError, "axis"),

@@ -290,7 +290,7 @@ def test_cross_entropy_of_no_classes(
             assert gradient.shape == f.vjp(g, x, target, **options).shape == shape
     if ignored.size:
         ignored.flat[-1] = 0
-        with pytest.raises(IndexError, match="class 0 is not one of the 0"):
+        with pytest.raises(IndexError, match="class 0 is out of range for 0 classes"):
             f(x, ignored, axis=axis, label_smoothing=smoothing)
 
 
@@ -303,7 +303,7 @@ def test_out_of_range_classes_are_refused_before_anything_is_written() -> None:
             fa.cross_entropy.value_and_grad,
             lambda *a, **k: fa.cross_entropy.vjp(1.0, *a, **k),
         ):
-            with pytest.raises(IndexError, match=f"class {wrong} is not one of the 3"):
+            with pytest.raises(IndexError, match=f"class {wrong} is out of range for 3"):
                 call(x, target, out=out)
     assert (out == 7).all()
 
@@ -320,16 +320,20 @@ X = np.zeros((2, 3))
         (lambda: fa.cross_entropy(X, X, ignore_index=1), ValueError, "ignore"),
         (lambda: fa.cross_entropy(X, [0, 1], label_smoothing=2), ValueError, "label_smoothing"),
         (lambda: fa.cross_entropy(X, [0, 1], weight=[1.0]), ValueError, "weight"),
-        (lambda: fa.cross_entropy(X, [0, 1], reduction="all"), ValueError, "mean, sum, none"),
+        (
+            lambda: fa.cross_entropy(X, [0, 1], reduction="all"),
+            ValueError,
+            "choose one of 'mean', 'sum', 'none'",
+        ),
         (lambda: fa.cross_entropy(X.astype(complex), [0, 1]), TypeError, "complex"),
         (lambda: fa.cross_entropy.value_and_grad(X, [0, 1], out=np.zeros(3)), ValueError, "out"),
-        (lambda: fa.cross_entropy.vjp([1.0, 2.0], X, [0, 1]), ValueError, "g of shape"),
+        (lambda: fa.cross_entropy.vjp([1.0, 2.0], X, [0, 1]), ValueError, "g has shape"),
         (lambda: fa.binary_cross_entropy_with_logits(X, X[0]), ValueError, "shape"),
         (lambda: fa.binary_cross_entropy_with_logits(X, X, weight="a"), TypeError, "weight"),
         (lambda: fa.binary_cross_entropy_with_logits(X, X, weight=[1, 2]), ValueError, "weight"),
         (lambda: fa.binary_cross_entropy_with_logits(X, X, reduction=0), ValueError, "reduction"),
-        (lambda: fa.binary_cross_entropy(X - 0.1, X), ValueError, "no probability"),
-        (lambda: fa.binary_cross_entropy(X + 1.1, X), ValueError, "no probability"),
+        (lambda: fa.binary_cross_entropy(X - 0.1, X), ValueError, "must lie in"),
+        (lambda: fa.binary_cross_entropy(X + 1.1, X), ValueError, "must lie in"),
         (lambda: fa.binary_cross_entropy(X, X.astype("M8[s]")), TypeError, "datetime"),
     ],
 )

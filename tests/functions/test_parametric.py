@@ -38,7 +38,7 @@ def test_present_themselves(function) -> None:
         shown = inspect.signature(call).parameters
         for name, default in function.parameters.items():
             assert shown[name].default == default
-    with pytest.raises(TypeError, match="unexpected keyword argument 'wrong'"):
+    with pytest.raises(TypeError, match="has no parameter 'wrong'"):
         function(X, W, wrong=1)
     assert function.source in pydoc.plain(pydoc.render_doc(function))
 
@@ -107,7 +107,9 @@ def test_wrong_axis_and_wrong_length() -> None:
         fa.prelu(X, W, axis=3)
     with pytest.raises(np.exceptions.AxisError):
         fa.prelu(X[0, 0], W)
-    with pytest.raises(ValueError, match="3 weights for the 5 elements of axis 2"):
+    with pytest.raises(
+        ValueError, match="weight has 3 elements, expected 5: one for each of axis 2"
+    ):
         fa.prelu(X, W, axis=2)
     with pytest.raises(ValueError, match="broadcast"):
         fa.prelu(X, np.ones((2, 2)))
@@ -249,5 +251,5 @@ def test_rrelu_gradients_use_the_slopes_of_the_call() -> None:
 
 @pytest.mark.parametrize("bounds", [(1, 0), (np.nan, 1), (0, np.inf)])
 def test_rrelu_bounds_are_checked(bounds: tuple[float, float]) -> None:
-    with pytest.raises(ValueError, match="do not bound a slope"):
+    with pytest.raises(ValueError, match="expected finite numbers, lower <= upper"):
         fa.rrelu(X, *bounds)

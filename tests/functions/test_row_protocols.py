@@ -97,17 +97,68 @@ def test_subclasses(function: RowFunction) -> None:
     assert function(X, 0, out=out) is out
 
 
-def test_overrides_are_asked_as_numpy_asks() -> None:
-    base, derived = Base(), Derived()
-    kind, ufunc, method, inputs, options = fa.softmax(base, 1, temperature=2.0, dtype="f")
-    assert (kind, ufunc, method, inputs) == ("Base", fa.softmax, "__call__", (base,))
-    assert options == {"axis": 1, "temperature": 2.0, "dtype": "f"}
-    assert fa.softmax.vjp(base, derived)[0] == "Derived"
-    assert fa.softmax(X, out=base)[0] == "Base"
-    assert fa.logsumexp(base, keepdims=True)[4]["keepdims"] is True
-    assert fa.gumbel_softmax(base, tau=2.0, rng=1)[4] == {
-        "axis": -1, "tau": 2.0, "hard": False, "rng": 1,
-    }  # fmt: skip
-    for refused in (Declines(), OptsOut()):
-        with pytest.raises(TypeError):
-            fa.softmax(refused)
+def test_arrays_without_rows_are_refused() -> None:
+    """Another library would call a row function block by block, or on what it stores of a sparse array."""
+    for refused in (Base(), Derived(), Declines(), OptsOut()):
+        for call in (
+            lambda one: fa.softmax(one),
+            lambda one: fa.softmax.vjp(X, one),
+            lambda one: fa.softmax(X, out=one),
+            lambda one: fa.logsumexp(one),
+        ):
+            with pytest.raises(TypeError, match=f"{type(refused).__name__}.* convert"):
+                call(refused)
+
+
+@pytest.mark.parametrize("library", ["sparse", "awkward", "polars"])
+def test_libraries_that_have_no_rows(library: str) -> None:
+    module: Any = pytest.importorskip(library)
+    make = {"sparse": "COO", "awkward": "Array", "polars": "Series"}[library]
+    values = np.eye(3) if library == "sparse" else [0.0, 1.0, 2.0]
+    with pytest.raises(TypeError, match="convert"):
+        fa.softmax(getattr(module, make)(values))
+
+
+NULLABLE = ["Int64", "Float32", "double[pyarrow]"]
+
+
+@pytest.mark.parametrize("dtype", NULLABLE)
+def test_what_pandas_misses_takes_no_part(dtype: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    if "pyarrow" in dtype:
+        pytest.importorskip("pyarrow")
+    series = pandas.Series([0, 1, None], list("abc"), dtype=dtype, name="n")
+    series_of_sum = pandas.Series([5, 0, 1], list("abc"), dtype=dtype)[lambda s: s < 5].reindex(
+        list("abc")
+    )
+    for one, present in ((series, [0, 1]), (series_of_sum, [1, 2])):
+        result = fa.softmax(one)
+        assert list(result.index) == list("abc") and result.isna().sum() == 1
+        np.testing.assert_allclose(
+            result.iloc[present].astype(float), [0.26894142, 0.73105858], 1e-6
+        )
+        assert fa.logsumexp(one) == pytest.approx(1.3132617)
+    frame = pandas.DataFrame({"p": series, "q": pandas.Series([1.0, 2.0, 4.0], list("abc"))})
+    whole = fa.softmax(frame, axis=1)
+    assert list(whole.columns) == ["p", "q"] and whole.isna().to_numpy().sum() == 1
+    assert whole.loc["c", "q"] == 1
+    reduced = fa.logsumexp(frame, axis=1)
+    assert list(reduced.index) == list("abc")
+    assert reduced["c"] == pytest.approx(4.0)
+    alone = fa.logsumexp(frame[["p"]], axis=1)
+    assert alone.isna().tolist() == [False, False, True]
+
+
+def test_sparse_pandas() -> None:
+    pandas = pytest.importorskip("pandas")
+    series = pandas.Series(pandas.arrays.SparseArray([0.0, 0.0, 1.0]))
+    np.testing.assert_array_equal(fa.softmax(series), fa.softmax(np.array([0.0, 0.0, 1.0])))
+    assert fa.logsumexp(series) == fa.logsumexp([0.0, 0.0, 1.0])
+
+
+def test_pandas_is_aligned() -> None:
+    pandas = pytest.importorskip("pandas")
+    y = pandas.Series([0.2, 0.3, 0.5], list("abc"))
+    g = pandas.Series([3.0, 2.0, 1.0], list("cba"))
+    result = fa.softmax.vjp(g, y)
+    np.testing.assert_array_equal(result, fa.softmax.vjp(np.array([1.0, 2.0, 3.0]), y.to_numpy()))

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import fastact as fa
 from fastact.calling import row_layout
-from fastact.functions.rows import ROW_FUNCTIONS, RowCall, RowFunction
+from fastact.functions.rows import ROW_FUNCTIONS, RowFunction, RowPass
 from row_cases import ROW_BACKENDS
 from test_layouts import VIEWS
 
@@ -29,7 +29,7 @@ AXES: list[Any] = [0, 1, 2, -1, (0, 1), (1, 2), (2, 0), (0, 1, 2), None, ()]
 STEADY = [f for f in ROW_FUNCTIONS.values() if "rng" not in f.parameters]
 
 # One of each kind: an array of x's shape, a number for each row, NumPy's own.
-KINDS = list({type(f): f for f in reversed(STEADY)}.values())
+KINDS = list({(f.reduces, f.in_order): f for f in reversed(STEADY)}.values())
 
 
 @pytest.fixture(params=ROW_FUNCTIONS.values(), ids=lambda f: f.name)
@@ -236,7 +236,7 @@ def test_masks_that_do_not_fit(function: RowFunction) -> None:
         for mask in (np.ones(6, bool), np.ones((1, 6, 5, 7), bool)):
             with pytest.raises(ValueError, match="does not broadcast"):
                 call(X, where=mask)
-        with pytest.raises(TypeError, match="where is of dtype int64"):
+        with pytest.raises(TypeError, match="where has dtype int64"):
             call(X, where=np.ones(7, int))
 
 
@@ -285,8 +285,8 @@ def test_temperature_is_positive(value: float, function: RowFunction) -> None:
 
 def bad_outs(shape: tuple[int, ...]) -> list[tuple[Any, type[Exception], str]]:
     return [
-        (np.full((*shape, 2), 7.0), ValueError, "out of shape"),
-        (np.full((1, *shape), 7.0), ValueError, "out of shape"),
+        (np.full((*shape, 2), 7.0), ValueError, "out has shape"),
+        (np.full((1, *shape), 7.0), ValueError, "out has shape"),
         (np.full(shape, 7), TypeError, "out of dtype int64"),
         (np.full(shape, None), TypeError, "out of dtype object"),
         (np.broadcast_to(7.0, shape), ValueError, "read-only"),
@@ -441,7 +441,7 @@ def test_presentation(function: RowFunction) -> None:
     assert fa.get(function.name) is getattr(fa, function.name) is function
     assert function.name in fa.names() and function.name in fa.__all__
     for name, call in function.passes.items():
-        assert isinstance(call, RowCall)
+        assert isinstance(call, RowPass)
         wanted = function.name if name == "forward" else f"{function.name}.{name}"
         assert call.__qualname__ == wanted
         assert call.__module__ == "fastact"
@@ -559,7 +559,7 @@ def test_temperature_beyond_float32(
     temperature: float, dtype: str, function: RowFunction, backend: str
 ) -> None:
     """The results of a temperature that float32 does not have are those of float64, rounded."""
-    named = {next(iter(function.named(1.0))): temperature}
+    named = {function.heat: temperature}
     named |= {"rng": 5} if "rng" in function.parameters else {}
     x = X.astype(dtype)
     for call in passes(function):

@@ -1,4 +1,4 @@
-"""What a call of a row function may be given: axes, a temperature, masks, gradients, `out`."""
+"""Axes of a call, and what goes with them: a temperature, masks, values of which each row has one."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .arguments import check_where
+from .dtypes import Array, DType
 
 __all__ = [
     "COLDEST",
     "HOTTEST",
     "broadcast",
     "checked_axes",
+    "checked_axis",
     "expanded",
     "kept",
     "mask_for",
@@ -25,12 +27,10 @@ __all__ = [
     "walked_dtype",
 ]
 
-Array = np.ndarray[Any, np.dtype[Any]]
-DType = np.dtype[Any]
 Shape = tuple[int, ...]
 
 
-def checked_axes(axis: Any, ndim: int) -> Shape:
+def checked_axes(label: str, axis: Any, ndim: int) -> Shape:
     """Return the reduced axes, None being all of them, as numbers from 0 on.
 
     Raises
@@ -40,7 +40,22 @@ def checked_axes(axis: Any, ndim: int) -> Shape:
     ValueError
         If one is there twice.
     """
-    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
+    if axis is None:
+        return tuple(range(ndim))
+    try:
+        return normalize_axis_tuple(axis, ndim)
+    except TypeError:
+        raise TypeError(
+            f"{label}(): axis={axis!r}: expected an integer, a tuple of integers or None"
+        ) from None
+
+
+def checked_axis(label: str, axis: Any, ndim: int) -> int:
+    """Return one axis as a number from 0 on."""
+    try:
+        return normalize_axis_index(axis, ndim)
+    except TypeError:
+        raise TypeError(f"{label}(): axis={axis!r}: expected an integer") from None
 
 
 @lru_cache(maxsize=1024)
