@@ -1,4 +1,4 @@
-/* The loop of kernels that another compiler made, and jobs of other kinds of its. */
+/* Machine code that another compiler made: as the loop of an elementwise kernel, and for any job cut into pieces. */
 #include "environment.h"
 #include "fastact.h"
 
@@ -8,15 +8,15 @@ void fastact_run_code(const fastact_call *call, ptrdiff_t begin, ptrdiff_t end)
     const void *in[FASTACT_MAX_INPUTS], *param_array[FASTACT_MAX_PARAMS];
     void *out[FASTACT_MAX_OUTPUTS], *result = NULL, *error = NULL;
     for (int k = 0; k < code->n_in; k++)
-        in[k] = (const char *)call->in[k] + begin * code->item;
+        in[k] = (const char *)call->in[k] + begin * code->itemsize;
     for (int k = 0; k < code->n_out; k++)
-        out[k] = (char *)call->out[k] + begin * code->item;
+        out[k] = (char *)call->out[k] + begin * code->itemsize;
     for (int k = 0; k < code->n_params; k++)
         param_array[k] = call->param_array[k] == NULL
                              ? NULL
-                             : (const char *)call->param_array[k] + begin * code->item;
-    code->entry(&result, &error, call->stream ? code->streaming : code->storing, in, out,
-                call->param, param_array, end - begin);
+                             : (const char *)call->param_array[k] + begin * code->itemsize;
+    code->entry_point(&result, &error, call->non_temporal ? code->non_temporal_address : code->address, in,
+                out, call->param, param_array, end - begin);
 }
 
 typedef struct {
@@ -24,19 +24,19 @@ typedef struct {
     ptrdiff_t context;
 } job;
 
-static void run_pieces(void *context, int worker, ptrdiff_t begin, ptrdiff_t end)
+static void run_pieces(void *context, int thread, ptrdiff_t begin, ptrdiff_t end)
 {
-    const job *shared = context;
+    const job *work = context;
     void *result = NULL, *error = NULL;
-    (void)worker;
+    (void)thread;
     for (; begin < end; begin++)
-        shared->piece(&result, &error, shared->context, begin);
+        work->piece(&result, &error, work->context, begin);
 }
 
-void fastact_share(fastact_piece piece, ptrdiff_t context, ptrdiff_t pieces)
+void fastact_run_pieces(fastact_piece piece, ptrdiff_t context, ptrdiff_t pieces)
 {
-    job shared = {piece, context};
+    job work = {piece, context};
     const fastact_environment given = fastact_enter();
-    fastact_parallel(run_pieces, &shared, pieces, 1, fastact_threads());
+    fastact_parallel(run_pieces, &work, 0, pieces, 1, fastact_threads());
     fastact_leave(given);
 }

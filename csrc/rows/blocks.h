@@ -1,98 +1,86 @@
-/* How a call on rows is cut up, and blocks of rows as the loops take them. Included by rows.c. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+/* A tile of rows, and the blocks that its loops get. Included by tile.c. */
+#include "rows/plan.h"
 
-#include "environment.h"
-#include "fastact.h"
-
-enum {
-    CHUNK_BYTES = 1 << 14,  /* of a column; what is read twice is in the first-level cache still */
-    MAX_SLABS = 16,         /* of a row */
-    TILE_BYTES = 1 << 14,   /* of several rows along the lanes */
-    MAX_COLUMNS = 32,       /* of a tile */
-    MAX_PACKED_COLUMNS = 8, /* of a packed tile */
-    PACKED_BYTES = 1 << 18, /* a tile that is larger is packed chunk by chunk */
-    FOLD_FROM = 16,         /* vectors; few rows this long do not get a lane each */
-    ROW_BYTES = 1 << 15,    /* a longer row is cut into slabs */
-    ITEM_ELEMENTS = 1 << 12,  /* that a worker takes at a time */
-    SLICE_ELEMENTS = 1 << 24, /* between looks for Ctrl-C */
-    MAX_ROUNDS = 64, /* of a solution, which takes 5 to 10 */
-};
-
-/* Rows of more bytes than this are read twice and not three times, and exp is computed twice. Packed rows
-   from fewer on: along an axis of 4,096, one column of vectors would fill the packed tile, while chunks of
-   eight columns use whole stretches of memory. */
-enum { FITS_BYTES = 1 << 19, PACKED_FITS_BYTES = PACKED_BYTES / 4 };
-
-typedef struct {
-    const fastact_row_kernel *kernel;
-    const fastact_row_call *call;
-    const fastact_row_loops *loops;
-    int along, online;
-    ptrdiff_t rows, tile_rows, tiles; /* rows: of the whole call */
-    ptrdiff_t tile_lanes;             /* of a packed tile */
-    ptrdiff_t fold;                   /* rows that share a vector, several elements of each; or 0 */
-    ptrdiff_t first_tile;             /* of the present slice */
-    ptrdiff_t steps, last;            /* vectors of a row, and lanes of the last one */
-    ptrdiff_t chunk, slab, slabs;     /* in steps */
-    ptrdiff_t packed;                 /* steps that a packed tile holds at a time */
-    int threads;                      /* as many as there are shares */
-    struct {
-        ptrdiff_t values, online_values, total, known, runs, mask_runs, packed, bytes;
-    } share; /* where what a worker keeps of a tile lies in its share of `memory`, and the size of a share */
-    char *memory;
-    int (*stop)(void);
-    int stopped; /* what `stop` has answered; asked when no worker is at work */
-    fastact_environment given;
-} plan;
-
-/* A tile and what is known of it. What it points to is in the share of memory of the worker that has the tile: a
-   thread may have as little as 128 KiB of stack. */
+/* What a tile points to is in the scratch memory of the thread that computes it and not on the stack, which may be as
+   small as 128 KiB. */
 typedef struct {
     plan *plan;
     ptrdiff_t first, rows, columns;
-    int across;   /* its rows lie side by side, and fill vectors: they are not packed */
-    char *packed; /* the elements if they are packed once, and then shared; or NULL */
-    char *values, *total, *known;
-    fastact_runs *runs, *mask_runs; /* of rows that are not along */
-    fastact_block block;            /* without elements */
+    int across;   /* adjacent rows are adjacent in memory, and fill vectors: they are not packed */
+    char *packed; /* the elements if the whole tile is packed at once, else NULL */
+    char *values, *merged, *accumulators;
+    fastact_runs *runs, *mask_runs; /* unless plan->along */
+    fastact_block block;            /* without operands */
 } tile;
 
-static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
-static ptrdiff_t larger(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
-static ptrdiff_t ratio_up(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
-
-/* The share of a worker; -1 is the calling one, with all the others to help it. */
-static char *share_of(const plan *p, int worker)
+/* A tile that all threads share is in the memory of the first one. */
+static char *scratch_of(const plan *p, int thread)
 {
-    return p->memory + larger(worker, 0) * p->share.bytes;
+    return p->memory + larger(thread, 0) * p->scratch.bytes;
 }
 
-/* --- blocks --------------------------------------------------------------------------------------------- */
-
-/* Made once a tile: a block takes 9 ns to clear, and rows of 128 float32 fill a tile in 400. */
+/* Called once for a tile: clearing a block takes 9 ns, and a tile of rows of 128 float32 some 400. */
 static fastact_block empty_block(const tile *t)
 {
     const plan *p = t->plan;
     fastact_block b = {0};
     b.columns = t->columns;
-    b.rows = p->fold ? p->kernel->lanes->width : t->rows;
+    b.rows = p->fold ? p->kernel->type->width : t->rows;
     b.along = p->along;
     b.fold = (int)p->fold;
     b.param = p->call->param;
     b.values = t->values;
-    b.last = p->kernel->lanes->width;
+    b.last_lanes = p->kernel->type->width;
     return b;
 }
 
-/* The block of steps [begin, end) where its rows are. */
+/* Which of the tile's rows are adjacent in memory, and where. `outer_step`: elements from one outer index to the next,
+   0 for a mask that is shared. */
+static void find_runs(const tile *t, fastact_runs *runs, ptrdiff_t outer_step)
+{
+    const fastact_row_call *call = t->plan->call;
+    const ptrdiff_t width = t->plan->kernel->type->width;
+    ptrdiff_t outer = t->first / call->inner, inner = t->first % call->inner, lane = 0, length;
+    runs->count = 0;
+    runs->stride = call->inner;
+    runs->axis = call->axis;
+    runs->full = 1;
+    runs->short_step = -1;
+    if (t->plan->fold) {
+        const ptrdiff_t elements = width / call->inner, left = call->axis % elements;
+        *runs = (fastact_runs){.count = 1, .stride = elements * call->inner, .short_step = -1};
+        runs->run[0] = (fastact_run_of_rows){0, runs->stride, outer * outer_step};
+        runs->short_step = left ? t->plan->steps - 1 : -1;
+        runs->short_length = left * call->inner;
+        return;
+    }
+    for (ptrdiff_t row = 0; row < t->rows; row += length) {
+        length = smaller(smaller(width - lane, call->inner - inner), t->rows - row);
+        runs->full &= length == width;
+        runs->run[runs->count++] = (fastact_run_of_rows){row, length, outer * outer_step + inner};
+        lane = lane + length == width ? 0 : lane + length;
+        inner += length;
+        if (inner == call->inner) {
+            inner = 0;
+            outer++;
+        }
+    }
+}
+
+static int is_across(const tile *t)
+{
+    const ptrdiff_t inner = t->plan->call->inner;
+    return t->runs->full && t->plan->call->mask == NULL
+           && t->first / inner == (t->first + t->rows - 1) / inner;
+}
+
+/* The operands of a block whose rows are read where they are, from step `begin` on. */
 static void place_along(tile *t, fastact_block *b, ptrdiff_t begin)
 {
     const plan *p = t->plan;
     const fastact_row_call *call = p->call;
-    const ptrdiff_t item = p->kernel->lanes->item, axis = call->axis;
-    const ptrdiff_t at = t->first * axis + begin * p->kernel->lanes->width;
+    const ptrdiff_t item = p->kernel->type->itemsize, axis = call->axis;
+    const ptrdiff_t at = t->first * axis + begin * p->kernel->type->width;
     for (int k = 0; k < p->kernel->n_in; k++)
         b->in[k] = (const char *)call->in[k] + at * item;
     b->in_step = b->out_step = b->terms_step = axis;
@@ -103,25 +91,25 @@ static void place_along(tile *t, fastact_block *b, ptrdiff_t begin)
         b->mask_step = call->mask_is_shared ? 0 : axis;
     }
     if (begin + b->steps == p->steps)
-        b->last = p->last;
+        b->last_lanes = p->last_lanes;
 }
 
-/* Where `packed` keeps input k, or the mask after the last input. */
+/* Input k within packed memory; after the last input comes the mask. */
 static char *packed_part(const plan *p, char *packed, int k)
 {
-    return packed + k * p->tile_lanes * p->packed * p->kernel->lanes->item;
+    return packed + k * p->tile_lanes * p->packed * p->kernel->type->itemsize;
 }
 
 static void pack_mask(const tile *t, unsigned char *to, ptrdiff_t begin, ptrdiff_t end)
 {
     const plan *p = t->plan;
-    const ptrdiff_t width = p->kernel->lanes->width;
+    const ptrdiff_t width = p->kernel->type->width;
     for (ptrdiff_t r = 0; r < t->mask_runs->count; r++) {
         const fastact_run_of_rows *run = &t->mask_runs->run[r];
         unsigned char *at = to + run->row / width * p->packed * width + run->row % width;
         const unsigned char *from = p->call->mask + run->offset + begin * t->mask_runs->stride;
         for (ptrdiff_t j = begin; j < end; j++, at += width, from += t->mask_runs->stride)
-            for (ptrdiff_t k = 0; k < (j == t->mask_runs->cut ? t->mask_runs->cut_length : run->length); k++)
+            for (ptrdiff_t k = 0; k < (j == t->mask_runs->short_step ? t->mask_runs->short_length : run->length); k++)
                 at[k] = from[k];
     }
 }
@@ -129,36 +117,36 @@ static void pack_mask(const tile *t, unsigned char *to, ptrdiff_t begin, ptrdiff
 static void pack(const tile *t, char *packed, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t origin)
 {
     const plan *p = t->plan;
-    const fastact_row_lanes *lanes = p->kernel->lanes;
-    const ptrdiff_t at = (begin - origin) * lanes->width;
+    const fastact_row_type *type = p->kernel->type;
+    const ptrdiff_t at = (begin - origin) * type->width;
     for (int k = 0; k < p->kernel->n_in; k++)
-        lanes->pack(t->runs, p->call->in[k], packed_part(p, packed, k) + at * lanes->item, begin, end,
-                    p->packed * lanes->width);
+        type->pack(t->runs, p->call->in[k], packed_part(p, packed, k) + at * type->itemsize, begin, end,
+                   p->packed * type->width);
     if (p->call->mask != NULL)
         pack_mask(t, (unsigned char *)packed_part(p, packed, p->kernel->n_in) + at, begin, end);
 }
 
-/* The block of steps [begin, end) of a packed tile whose first step is `origin`. */
+/* The operands of a block in packed memory whose first step is `origin`. */
 static void place_packed(tile *t, fastact_block *b, char *packed, ptrdiff_t begin, ptrdiff_t origin)
 {
     const plan *p = t->plan;
-    const fastact_row_lanes *lanes = p->kernel->lanes;
-    const ptrdiff_t at = (begin - origin) * lanes->width;
+    const fastact_row_type *type = p->kernel->type;
+    const ptrdiff_t at = (begin - origin) * type->width;
     for (int k = 0; k < p->kernel->n_in; k++)
-        b->in[k] = packed_part(p, packed, k) + at * lanes->item;
+        b->in[k] = packed_part(p, packed, k) + at * type->itemsize;
     b->out = (void *)b->in[0];
-    b->in_step = b->out_step = b->terms_step = b->mask_step = p->packed * lanes->width;
+    b->in_step = b->out_step = b->terms_step = b->mask_step = p->packed * type->width;
     if (p->call->mask != NULL)
         b->mask = (unsigned char *)packed_part(p, packed, p->kernel->n_in) + at;
     if (begin + b->steps == p->steps)
-        b->last = p->last;
+        b->last_lanes = p->last_lanes;
 }
 
-/* The block of steps [begin, end) of a tile whose rows lie side by side. */
+/* The operands of a block that is `across`. */
 static void place_across(tile *t, fastact_block *b, ptrdiff_t begin)
 {
     const fastact_row_call *call = t->plan->call;
-    const ptrdiff_t at = (t->runs->run[0].offset + begin * call->inner) * t->plan->kernel->lanes->item;
+    const ptrdiff_t at = (t->runs->run[0].offset + begin * call->inner) * t->plan->kernel->type->itemsize;
     for (int k = 0; k < t->plan->kernel->n_in; k++)
         b->in[k] = (const char *)call->in[k] + at;
     if (call->out != NULL)
@@ -167,8 +155,8 @@ static void place_across(tile *t, fastact_block *b, ptrdiff_t begin)
     b->stride = call->inner;
 }
 
-/* The block of steps [begin, end), for reading. */
-static fastact_block block(tile *t, int worker, ptrdiff_t begin, ptrdiff_t end)
+/* The block of steps [begin, end), packed if necessary. */
+static fastact_block block(tile *t, int thread, ptrdiff_t begin, ptrdiff_t end)
 {
     const plan *p = t->plan;
     fastact_block b = t->block;
@@ -180,7 +168,7 @@ static fastact_block block(tile *t, int worker, ptrdiff_t begin, ptrdiff_t end)
     } else if (t->packed != NULL) {
         place_packed(t, &b, t->packed, begin, 0);
     } else {
-        char *packed = share_of(p, worker) + p->share.packed;
+        char *packed = scratch_of(p, thread) + p->scratch.packed;
         pack(t, packed, begin, end, begin);
         place_packed(t, &b, packed, begin, begin);
     }
