@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -10,19 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from native_cases import DRIVERS, assert_same_bits, compile_c
+from native_cases import DRIVERS, assert_same_bits, compile_c, instruction_sets
 
 
 def runnable() -> list[tuple[str, str, str]]:
     """Return (instruction set, compiler, emulator) for each that can be compiled and run here."""
     found = []
-    if sys.platform == "linux" and shutil.which("gcc"):
-        flags = Path("/proc/cpuinfo").read_text().split()
-        found += [("baseline", "gcc", "")]
-        found += [("avx2", "gcc", "")] if {"avx2", "fma"} <= set(flags) else []
-        found += [("avx512", "gcc", "")] if "avx512f" in flags else []
-    if shutil.which("aarch64-linux-gnu-gcc") and shutil.which("qemu-aarch64"):
-        found += [("neon", "aarch64-linux-gnu-gcc", "qemu-aarch64")]
+    for isa, (processor, flags) in instruction_sets().items():
+        cross, emulator = f"{processor}-linux-gnu-gcc", f"qemu-{processor}"
+        if sys.platform == "linux" and processor in ("any", platform.machine()):
+            features = set(Path("/proc/cpuinfo").read_text().split())
+            if shutil.which("gcc") and {flag.removeprefix("-m") for flag in flags} <= features:
+                found.append((isa, "gcc", ""))
+        elif not flags and shutil.which(cross) and shutil.which(emulator):
+            found.append((isa, cross, emulator))
     return found
 
 
@@ -41,12 +43,12 @@ def lanes(isa: str, compiler: str, emulator: str, folder: Path) -> list[np.ndarr
 
 @pytest.fixture(scope="module")
 def baseline(tmp_path_factory: pytest.TempPathFactory) -> list[np.ndarray]:
-    if not runnable():
+    if ("baseline", "gcc", "") not in runnable():
         pytest.skip("no gcc on Linux here")
-    return lanes(*runnable()[0], tmp_path_factory.mktemp("lanes"))
+    return lanes("baseline", "gcc", "", tmp_path_factory.mktemp("lanes"))
 
 
-@pytest.mark.parametrize("isa", ["avx2", "avx512", "neon"])
+@pytest.mark.parametrize("isa", [isa for isa in instruction_sets() if isa != "baseline"])
 def test_primitives(isa: str, baseline: list[np.ndarray], tmp_path: Path) -> None:
     for candidate in runnable():
         if candidate[0] == isa:

@@ -67,7 +67,7 @@ def requests() -> Iterator[tuple[str, str, str, bool]]:
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str, bool], list]:
     """Return what NEON gives for every request, from one run of the emulator."""
     program = tmp_path_factory.mktemp("neon") / "kernels"
-    compile_c(COMPILER, "neon", [CSRC / "kernels_neon.c", DRIVERS / "kernel_driver.c"], program)
+    compile_c(COMPILER, "neon", [CSRC / "kernels.c", DRIVERS / "kernel_driver.c"], program)
     sent = b"".join(request_bytes(*request) for request in requests())
     done = subprocess.run([EMULATOR, str(program)], input=sent, capture_output=True, timeout=170)
     assert done.returncode == 0, done.stderr.decode()

@@ -1,4 +1,4 @@
-# The kernels that work on whole rows. Included by _native.pyx.
+# Row kernels. Included by _native.pyx.
 
 cdef extern from "fastact.h":
     enum:
@@ -27,7 +27,7 @@ cdef extern from *:
         PyGILState_Release(state);
         return raised;
     }
-    /* For an error that is set already. */
+    /* Raises the exception that fastact_interrupted has set. */
     static int fastact_raise(void) { return -1; }
     """
     int fastact_interrupted() noexcept nogil
@@ -38,56 +38,55 @@ cdef extern from *:
 cdef class RowKernel:
     """One pass of one row function for one dtype.
 
-    Takes the inputs, the values of rows that it needs, the output and the values of rows that it gives, the mask or
-    None, and the parameters.
+    Takes the inputs, the row inputs, the output, the row outputs, the mask or None, and the parameters.
     """
 
-    cdef const fastact_row_kernel *row
+    cdef const fastact_row_kernel *entry
     cdef int typenum
 
     def __repr__(self):
         return f"<native row kernel {self._name()}>"
 
     def _name(self):
-        if self.row == NULL:
+        if self.entry == NULL:
             return "of no function"
-        return f"{self.row.name.decode()} {self.row.pass_.decode()} {self.row.dtype.decode()}"
+        return f"{self.entry.name.decode()} {self.entry.pass_.decode()} {self.entry.dtype.decode()}"
 
     def __call__(self, *args):
-        cdef const fastact_row_kernel *row = self.row
+        cdef const fastact_row_kernel *entry = self.entry
         cdef fastact_row_call call
         cdef Py_ssize_t elements[3]
         cdef Py_ssize_t rows[2]
         cdef int k, n_arrays, place = 0, done
-        check_made(row)
-        n_arrays = row.n_in + row.n_row_in + row.n_out + row.n_row_out
-        if len(args) != n_arrays + 1 + row.n_params:
+        check_bound(entry)
+        n_arrays = entry.n_in + entry.n_row_in + entry.n_out + entry.n_row_out
+        if len(args) != n_arrays + 1 + entry.n_params:
             raise TypeError(f"{self._name()} takes {n_arrays} arrays, a mask or None, and "
-                            f"{row.n_params} parameters, by position")
+                            f"{entry.n_params} parameters, by position")
         elements[0] = -1
-        for k in range(row.n_in):
+        for k in range(entry.n_in):
             call.inputs[k] = self._memory(args[place + k], 3, elements, False)
-        place += row.n_in
+        place += entry.n_in
         rows[0], rows[1] = elements[0], elements[2]
-        for k in range(row.n_row_in):
+        for k in range(entry.n_row_in):
             call.row_in[k] = self._memory(args[place + k], 2, rows, False)
-        place += row.n_row_in
+        place += entry.n_row_in
         call.out = NULL
-        if row.n_out:
+        if entry.n_out:
             call.out = self._memory(args[place], 3, elements, True)
-        place += row.n_out
-        for k in range(row.n_row_out):
+        place += entry.n_out
+        for k in range(entry.n_row_out):
             call.row_out[k] = self._memory(args[place + k], 2, rows, True)
-        place += row.n_row_out
+        place += entry.n_row_out
         call.outer, call.axis, call.inner = elements[0], elements[1], elements[2]
         self._take_mask(args[place], &call)
-        for k in range(row.n_params):
+        for k in range(entry.n_params):
             call.param[k] = PyFloat_AsDouble(args[place + 1 + k])
         if call.outer * call.axis * call.inner < FASTACT_ROWS_LARGE:
-            done = fastact_run_rows(row, &call, NULL)
+            done = fastact_run_rows(entry, &call, NULL)
         else:
             with nogil:
-                done = fastact_run_rows(row, &call, fastact_interrupted)
+                done = fastact_run_rows(entry, &call, fastact_interrupted)
         if done == FASTACT_NO_MEMORY:
             raise MemoryError(f"{self._name()}: no memory to rearrange rows in")
         if done == FASTACT_STOPPED:
@@ -95,18 +94,9 @@ cdef class RowKernel:
 
     cdef void *_memory(self, object argument, int ndim, Py_ssize_t *shape, bint written) except? NULL:
         """Return the array's memory, its shape checked against that of the arrays before it."""
-        cdef cnp.ndarray array
-        cdef int k, flags = cnp.NPY_ARRAY_C_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED
-        if written:
-            flags |= cnp.NPY_ARRAY_WRITEABLE
-        if not cnp.PyArray_Check(argument):
-            raise TypeError(f"{self._name()}: expected an array, not {type(argument).__name__}")
-        array = <cnp.ndarray>argument
-        if cnp.PyArray_TYPE(array) != self.typenum or not cnp.PyArray_ISNOTSWAPPED(array):
-            raise TypeError(f"{self._name()}: the array is {array.dtype}")
-        if not cnp.PyArray_CHKFLAGS(array, flags):
-            raise ValueError(f"{self._name()}: the array is not contiguous, aligned"
-                             f"{' and writeable' if written else ''}")
+        cdef cnp.ndarray array = checked(self, argument, self.typenum)
+        cdef int k
+        check_contiguous(self, array, written)
         if cnp.PyArray_NDIM(array) != ndim:
             raise ValueError(f"{self._name()}: the array has {cnp.PyArray_NDIM(array)} dimensions, not {ndim}")
         if shape[0] < 0:
@@ -134,21 +124,3 @@ cdef class RowKernel:
         call.mask = <const unsigned char *>cnp.PyArray_DATA(array)
         call.mask_is_shared = cnp.PyArray_DIM(array, 0) == 1
         return 0
-
-
-def row_kernels(str isa):
-    cdef const fastact_table *tables[FASTACT_MAX_TABLES]
-    cdef const fastact_row_kernel *row
-    cdef RowKernel kernel
-    cdef int k, i
-    found = {}
-    for k in range(fastact_tables(tables)):
-        if tables[k].isa.decode() == isa:
-            for i in range(tables[k].row_count):
-                row = &tables[k].row_kernels[i]
-                kernel = RowKernel.__new__(RowKernel)
-                kernel.row = row
-                kernel.typenum = cnp.NPY_FLOAT if row.dtype[1] == b"3" else cnp.NPY_DOUBLE
-                found[row.name.decode(), row.pass_.decode(), row.dtype.decode()] = kernel
-            return found
-    raise ValueError(f"no instruction set {isa!r}: choose one of {', '.join(available_isas())}")

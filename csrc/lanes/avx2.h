@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The mask of the first n lanes starts 8 - n (4 - n) elements in. */
+/* The mask of the first n lanes starts at element 8 - n (float64: 4 - n). */
 static const int32_t fastact_first32[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 static const int64_t fastact_first64[8] = {-1, -1, -1, -1};
 

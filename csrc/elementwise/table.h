@@ -1,24 +1,23 @@
-/* Every row of kernels.def becomes a loop function and a row of the table, for the lanes that the
-   including translation unit has chosen. The bodies come from kernels.h; both are emitted. */
+/* Each entry of kernels.def becomes a loop and an entry of the table, with the lanes included before. The bodies are
+   in kernels.h; both files are emitted. */
 #include <math.h>
 #include "kernels.h"
 
 #define T(name) f32_##name
-#include "loop.h"
+#include "elementwise/loop.h"
 #undef T
 #define T(name) f64_##name
-#include "loop.h"
+#include "elementwise/loop.h"
 #undef T
 
-/* What is cheap is unrolled four times: 2,048 float32 in cache take 0.6 (AVX2) and 0.75 (AVX-512) of
-   the time in relu, 0.8 and 0.9 in hard_swish. What is not is computed two vectors at a time; so is
-   said in emit_c.py. */
+/* Cheap bodies are unrolled four times: 2,048 float32 in cache take 0.6 (AVX2) and 0.75 (AVX-512) of the time in
+   relu, 0.8 and 0.9 in hard_swish. The others are emitted for pairs of vectors: emit_c.py has the same list. */
 #define FASTACT_PAIR_move(body) NULL
 #define FASTACT_PAIR_cheap(body) NULL
 #define FASTACT_PAIR_exp(body) body##_pair
 #define FASTACT_PAIR_heavy(body) body##_pair
 
-/* What is compiled for the default parameters: a body of its own, or none. */
+/* The body for the default parameters, if one is emitted. */
 #define FASTACT_PLAIN_0(name, cost) name, FASTACT_PAIR_##cost(name)
 #define FASTACT_PLAIN_1(name, cost) name##_plain, FASTACT_PAIR_##cost(name##_plain)
 
@@ -36,7 +35,7 @@ LANE int are_defaults(const double *params, const double *defaults, int count)
     {                                                                                              \
         _Static_assert(n_in <= FASTACT_MAX_INPUTS && n_out <= FASTACT_MAX_OUTPUTS                  \
                        && n_params <= FASTACT_MAX_PARAMS, "too many operands: " #name);            \
-        const T##_data data = {call->stream,                                                       \
+        const T##_data data = {call->non_temporal,                                                 \
                                 {call->in[0], call->in[1], call->in[2]},                           \
                                 {call->out[0], call->out[1]}};                                     \
         int arrays = 0;                                                                            \
@@ -60,8 +59,3 @@ static const fastact_kernel fastact_kernels[] = {
 #include "kernels.def"
 #undef FASTACT_KERNEL
 };
-
-#define FASTACT_TABLE(isa, lanes)                                                                  \
-    const fastact_table fastact_table_##isa = {                                                    \
-        #isa, lanes, fastact_kernels, sizeof fastact_kernels / sizeof *fastact_kernels,            \
-        fastact_row_kernels, sizeof fastact_row_kernels / sizeof *fastact_row_kernels}

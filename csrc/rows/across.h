@@ -1,11 +1,10 @@
-/* Loops over rows that lie side by side in memory, of which each vector holds one element: blocks that are
-   `across`. Included by rows.h.
+/* The loops over blocks that are `across`, for the element type whose prefix T() adds: adjacent rows are adjacent in
+   memory, and a vector holds one element of each.
 
-   A few steps of all columns are taken at a time, so that whole stretches of memory are used. Nothing is
-   masked here, and every vector is full. */
+   The inner loop goes over the columns, and so over contiguous memory. Nothing is masked, and every vector is full. */
 
-/* How many steps before its use memory is fetched: a stretch is too short for the processor to foresee the
-   next (softmax's product, 128 x 8192: 4 to 6 % longer without). */
+/* The prefetch distance in steps: contiguous memory is too short for the hardware prefetcher (vjp of softmax,
+   128 x 8192: 4 to 6 % longer without). */
 enum { T(AHEAD) = 8 };
 
 LANE const T(t) *T(input)(const fastact_block *b, int k, ptrdiff_t i)
@@ -13,13 +12,13 @@ LANE const T(t) *T(input)(const fastact_block *b, int k, ptrdiff_t i)
     return (const T(t) *)b->in[k] + i * b->stride;
 }
 
-LANE void T(max_across)(T(piece) key, int n_params, const fastact_block *block)
+LANE void T(max_across)(T(piece) key, fastact_row_shape shape, const fastact_block *block)
 {
     const fastact_block local = *block, *b = &local;
-    const T(parameters) given = T(broadcast)(b, n_params);
-    T(statistic) *known = b->known;
+    const T(parameters) given = T(broadcast)(b, shape.n_params);
+    T(accumulator) *acc = b->accumulators;
     for (ptrdiff_t c = 0; c < b->columns && b->fresh; c++)
-        known[c].best = T(set)(-INFINITY);
+        acc[c].max = T(set)(-INFINITY);
     for (ptrdiff_t i = 0; i < b->steps; i++) {
         const T(t) *in = T(input)(b, 0, i), *ahead = T(input)(b, 0, i + T(AHEAD));
         for (ptrdiff_t c = 0; c < b->columns; c++) {
@@ -27,27 +26,26 @@ LANE void T(max_across)(T(piece) key, int n_params, const fastact_block *block)
             T(v) k;
             __builtin_prefetch(ahead + c * T(WIDTH), 0, 2);
             key(&x, NULL, given.p, given.p_lo, &k);
-            known[c].best = T(max)(k, known[c].best);
+            acc[c].max = T(max)(k, acc[c].max);
         }
     }
 }
 
-/* n steps of a column. */
-LANE void T(sum_group_across)(T(piece) terms, int n_in, int n_sums, int counted,
-                              const T(parameters) *given, const fastact_block *b, ptrdiff_t i,
-                              ptrdiff_t c, ptrdiff_t n)
+/* n <= GROUP steps of a column. */
+LANE void T(sum_group_across)(T(piece) terms, fastact_row_shape shape, const T(parameters) *given,
+                              const fastact_block *b, ptrdiff_t i, ptrdiff_t c, ptrdiff_t n)
 {
     T(v) row[ROW_SLOTS], in[2], t[T(GROUP)][FASTACT_MAX_SUMS];
     T(load_values)(b, c * T(WIDTH), row);
 #pragma GCC unroll 4
     for (int j = 0; j < T(GROUP); j++) {
         if (j >= n) {
-            for (int s = 0; s < n_sums; s++)
+            for (int s = 0; s < shape.n_sums; s++)
                 t[j][s] = T(set)(0);
             continue;
         }
 #pragma GCC unroll 2
-        for (int k = 0; k < n_in; k++) {
+        for (int k = 0; k < shape.n_in; k++) {
             in[k] = T(load)(T(input)(b, k, i + j) + c * T(WIDTH));
             __builtin_prefetch(T(input)(b, k, i + j + T(AHEAD)) + c * T(WIDTH), 0, 2);
         }
@@ -55,43 +53,42 @@ LANE void T(sum_group_across)(T(piece) terms, int n_in, int n_sums, int counted,
         if (b->terms != NULL)
             T(store)((T(t) *)b->terms + (i + j) * b->stride + c * T(WIDTH), t[j][0]);
     }
-    T(add_group)((T(statistic) *)b->known + c, n_sums, counted, t, counted || T(ends_block)(b, i));
+    T(add_group)((T(accumulator) *)b->accumulators + c, shape, t, T(ends_block)(b, i));
 }
 
-LANE void T(sum_across)(T(piece) terms, int n_in, int n_sums, int counted, int n_params,
-                        const fastact_block *block)
+LANE void T(sum_across)(T(piece) terms, fastact_row_shape shape, const fastact_block *block)
 {
     const fastact_block local = *block, *b = &local;
-    const T(parameters) given = T(broadcast)(b, n_params);
-    T(statistic) *known = b->known;
+    const T(parameters) given = T(broadcast)(b, shape.n_params);
+    T(accumulator) *acc = b->accumulators;
     for (ptrdiff_t c = 0; c < b->columns; c++) {
-        known[c].at = T(load)(T(values)(b, ROW_MAX) + c * T(WIDTH));
+        acc[c].reference = T(load)(T(values)(b, ROW_MAX) + c * T(WIDTH));
         if (b->fresh)
-            T(clear_sums)(&known[c]);
+            T(clear_sums)(&acc[c]);
     }
     ptrdiff_t i = 0;
     for (; i + T(GROUP) <= b->steps; i += T(GROUP))
         for (ptrdiff_t c = 0; c < b->columns; c++)
-            T(sum_group_across)(terms, n_in, n_sums, counted, &given, b, i, c, T(GROUP));
+            T(sum_group_across)(terms, shape, &given, b, i, c, T(GROUP));
     for (ptrdiff_t c = 0; c < b->columns && i < b->steps; c++)
-        T(sum_group_across)(terms, n_in, n_sums, counted, &given, b, i, c, b->steps - i);
+        T(sum_group_across)(terms, shape, &given, b, i, c, b->steps - i);
 }
 
-LANE void T(map_across)(T(piece) map, int n_in, int n_params, const void *from,
+LANE void T(map_across)(T(piece) map, fastact_row_shape shape, const void *from,
                         const fastact_block *block)
 {
     const fastact_block local = *block, *b = &local;
-    const T(parameters) given = T(broadcast)(b, n_params);
+    const T(parameters) given = T(broadcast)(b, shape.n_params);
     for (ptrdiff_t i = 0; i < b->steps; i++) {
         const T(t) *first = (const T(t) *)from + i * b->stride;
-        const T(t) *second = n_in > 1 ? T(input)(b, 1, i) : first;
+        const T(t) *second = shape.n_in > 1 ? T(input)(b, 1, i) : first;
         T(t) *out = (T(t) *)b->out + i * b->stride;
         for (ptrdiff_t c = 0; c < b->columns; c++) {
             T(v) row[ROW_SLOTS], in[2], y;
             T(load_values)(b, c * T(WIDTH), row);
             in[0] = T(load)(first + c * T(WIDTH));
             __builtin_prefetch(first + T(AHEAD) * b->stride + c * T(WIDTH), 0, 2);
-            if (n_in > 1) {
+            if (shape.n_in > 1) {
                 in[1] = T(load)(second + c * T(WIDTH));
                 __builtin_prefetch(second + T(AHEAD) * b->stride + c * T(WIDTH), 0, 2);
             }

@@ -1,18 +1,18 @@
-/* The one loop, for the element type whose prefix T() adds: f32 or f64. Included by loops.h. */
+/* The loop of all elementwise kernels, for the element type whose prefix T() adds: f32 or f64. */
 
 typedef void (*T(body))(const T(v) *in, const T(v) *p, const T(v) *p_lo, T(v) *out);
 
-/* The same for two vectors; NULL if there is none. */
+/* The same for two vectors at a time. */
 typedef void (*T(pair_body))(const T(v) *in_a, const T(v) *in_b, const T(v) *p, const T(v) *p_lo,
                              T(v) *out_a, T(v) *out_b);
 
 typedef struct {
-    int stream;
+    int non_temporal;
     const T(t) *in[FASTACT_MAX_INPUTS];
     T(t) *out[FASTACT_MAX_OUTPUTS];
 } T(data);
 
-/* What rounding the number to the element type leaves out: always 0 for f64. */
+/* The rounding error of a number as the element type has it: always 0 for f64. */
 LANE T(t) T(low_part)(double number)
 {
     const T(t) high = (T(t))number;
@@ -23,13 +23,13 @@ LANE void T(put)(const T(data) *d, int n_out, ptrdiff_t i, const T(v) *out)
 {
 #pragma GCC unroll 2
     for (int k = 0; k < n_out; k++)
-        if (d->stream)
+        if (d->non_temporal)
             T(stream)(d->out[k] + i, out[k]);
         else
             T(store)(d->out[k] + i, out[k]);
 }
 
-/* One vector at i, of which the first n lanes are there. */
+/* One vector at i; the first n lanes of it if n is less than its width. */
 LANE void T(step)(T(body) body, int n_in, int n_out, const T(data) *d, ptrdiff_t i, ptrdiff_t n,
                   const T(v) *p, const T(v) *p_lo)
 {
@@ -47,7 +47,7 @@ LANE void T(step)(T(body) body, int n_in, int n_out, const T(data) *d, ptrdiff_t
     }
 }
 
-/* Two whole vectors at i. */
+/* Two full vectors at i. */
 LANE void T(pair_step)(T(pair_body) body, int n_in, int n_out, const T(data) *d, ptrdiff_t i,
                        const T(v) *p, const T(v) *p_lo)
 {
@@ -62,8 +62,8 @@ LANE void T(pair_step)(T(pair_body) body, int n_in, int n_out, const T(data) *d,
     T(put)(d, n_out, i + T(WIDTH), out[1]);
 }
 
-/* Every parameter one number: broadcast before the loop, so that what is computed from parameters
-   alone leaves it too. */
+/* All parameters are scalars: broadcast before the loop, so that the compiler also hoists what depends on nothing
+   but parameters. `pair` may be NULL. */
 LANE void T(scalar_loop)(T(body) body, T(pair_body) pair, int n_in, int n_out, int n_params,
                          const fastact_call *call, const T(data) *d, ptrdiff_t begin, ptrdiff_t end)
 {
@@ -76,7 +76,7 @@ LANE void T(scalar_loop)(T(body) body, T(pair_body) pair, int n_in, int n_out, i
     if (pair != NULL)
         for (; end - i >= 2 * T(WIDTH); i += 2 * T(WIDTH))
             T(pair_step)(pair, n_in, n_out, d, i, p, p_lo);
-    else if (!d->stream)
+    else if (!d->non_temporal)
         for (; end - i >= 4 * T(WIDTH); i += 4 * T(WIDTH))
 #pragma GCC unroll 4
             for (int k = 0; k < 4; k++)
@@ -85,7 +85,7 @@ LANE void T(scalar_loop)(T(body) body, T(pair_body) pair, int n_in, int n_out, i
         T(step)(body, n_in, n_out, d, i, end - i, p, p_lo);
 }
 
-/* At least one parameter an array. The scalars among them are read from a row of copies. */
+/* At least one parameter is an array. Scalars are loaded from a vector of copies, at stride 0. */
 LANE void T(array_loop)(T(body) body, int n_in, int n_out, int n_params, const fastact_call *call,
                         const T(data) *d, ptrdiff_t begin, ptrdiff_t end)
 {
@@ -112,7 +112,7 @@ LANE void T(array_loop)(T(body) body, int n_in, int n_out, int n_params, const f
     }
 }
 
-/* Eight sums side by side, whatever the vectors: the same bits from every instruction set. */
+/* Always eight partial sums, whatever the vector width: the same bits from every instruction set. */
 static double T(sum)(const void *elements, ptrdiff_t count)
 {
     typedef T(t) eight __attribute__((vector_size(8 * sizeof(T(t))), aligned(sizeof(T(t)))));

@@ -1,4 +1,4 @@
-/* One lane of portable C: what every processor runs, and what the wide lanes are held to. */
+/* One lane of portable C: runs on every processor, and is what the tests compare the other lanes with. */
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
