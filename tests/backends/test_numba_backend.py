@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 from types import FunctionType
 
@@ -158,11 +159,12 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_cache_files_are_replaced(damage: str, filled: Path, tmp_path: Path) -> None:
+def test_damaged_cache_files_are_replaced(filled: Path, tmp_path: Path) -> None:
     shutil.copytree(filled, tmp_path / "damaged")
-    for path in cache_files(tmp_path / "damaged"):
-        path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    files = list(cache_files(tmp_path / "damaged"))
+    assert len(files) >= len(DAMAGES)
+    for path, damage in zip(files, cycle(DAMAGES.values()), strict=False):
+        path.write_bytes(damage(path.read_bytes()))
     assert int(run_in(tmp_path / "damaged", COUNT, **WITHOUT_EXTENSION)) > 0
     assert int(run_in(tmp_path / "damaged", COUNT, **WITHOUT_EXTENSION)) == 0
 
@@ -175,7 +177,7 @@ def test_processes_fill_a_cold_cache_at_once(variables: dict[str, str], tmp_path
     command = [sys.executable, "-c", PRELUDE + "compute()"]
     running = [
         subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE)
-        for _ in range(6)
+        for _ in range(4)
     ]
     for process in running:
         _, error = process.communicate(timeout=60)
