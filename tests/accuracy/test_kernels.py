@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conftest import BACKENDS, WORST
+from conftest import BACKENDS, WORST, loaded
 from fastact import accuracy
-from fastact.backends import registry
 from fastact.definitions.activations import TABLE
 from fastact.definitions.declare import SIGNATURES
 from native_cases import assert_same_bits, outputs
@@ -34,24 +33,23 @@ def parameters(name: str, factor: float = 1.0) -> tuple[float, ...]:
 
 
 def kernel(backend: str, name: str, pass_: str, dtype: str) -> Callable[..., Any]:
-    return registry._load(backend).kernel(name, pass_, np.dtype(dtype))
+    return loaded(backend).kernel(name, pass_, np.dtype(dtype))
+
+
+# The products of value and derivative take Numba a minute to compile for all: here for every eighth function.
+COMBINED = ("vjp", "value_and_derivative", "vjp_from_output")
+SAME = [pytest.param(name, PASSES, id=name) for name in TABLE]
+SAME += [
+    pytest.param(
+        name, COMBINED, id=f"{name}-combined", marks=[pytest.mark.exhaustive] * (k % 8 > 0)
+    )
+    for k, name in enumerate(TABLE)
+]
 
 
 @pytest.mark.skipif(len(COMPILED) < 2, reason="one compiled backend is not there")
-@pytest.mark.parametrize(
-    "passes",
-    [
-        pytest.param(PASSES, id="alone"),
-        # The products of these: to compile them, too, takes Numba a minute.
-        pytest.param(
-            ("vjp", "value_and_derivative", "vjp_from_output"),
-            id="combined",
-            marks=pytest.mark.exhaustive,
-        ),
-    ],
-)
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize(("name", "passes"), SAME)
 def test_cython_and_numba_give_the_same_bits(
     name: str, dtype: str, passes: tuple[str, ...]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -146,6 +147,20 @@ def test_masked_rows(name: str, char: str, first_axis: bool, backend: str) -> No
             x[~mask] = rng.choice([np.nan, np.inf, -np.inf, 1e30, 0.0], n)[~mask]
             where = f"{n} elements, {mask.sum()} count"
             assert check(backend, name, x, mask, 1.0, where, first_axis) <= BOUND, where
+
+
+@pytest.mark.parametrize("name", [n for n in PUBLIC if n not in SPARSE and ROWS[n].passes["forward"].outputs
+                                  and ROWS[n].passes["forward"].excluded == 0])  # fmt: skip
+def test_many_rows_are_shares_of_one(name: str, backend: str) -> None:
+    """In float32, of which the definition in float64 is the truth."""
+    for trial, shape in enumerate([(400, 5), (400, 40), (50, 301), (195, 64), (3, 40_000)]):
+        for spread, first_axis in product((0.0, 0.1, 1.0, 20.0, 60.0), (False, True)):
+            x = np.random.default_rng(trial).normal(spread, spread, shape).astype("f")
+            (got,) = run_kernel(backend, name, "forward", [x], first_axis=first_axis)
+            (truth,) = reference_rows.evaluate(name, "forward", x)
+            error = accuracy.ulp_error(got.reshape(-1), truth.reshape(-1))
+            assert record(f"many rows {backend} {name}", error, f"{shape}, {spread=}") <= BOUND
+            assert np.abs(got.astype(float).sum(1) - 1).max() <= 1e-6
 
 
 @pytest.mark.parametrize("first_axis", [False, True], ids=["last axis", "first axis"])

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
 import numpy as np
@@ -22,7 +21,6 @@ from native_cases import (
     MISUSE,
     assert_same_bits,
     inputs,
-    outputs,
     params,
     run,
 )
@@ -33,17 +31,6 @@ if reason := cython.why_unavailable():
 from fastact.backends.cython import _native
 
 ISAS = list(_native.available_isas())
-# Every shape of kernel: no parameter, one, two; two inputs, three; two outputs.
-SHAPES = [
-    ("relu", "forward"),
-    ("gelu", "forward"),
-    ("celu", "forward"),
-    ("hard_sigmoid", "vjp"),
-    ("silu", "value_and_derivative"),
-    ("swiglu", "vjp"),
-]
-
-
 PARAMETRIC = [key for key in KEYS if params(key[0])]
 
 
@@ -99,21 +86,6 @@ def test_parameter_arrays_agree_with_scalars(name: str, pass_: str, dtype: str, 
         assert_same_bits(run(kernel, name, pass_, x, *mixed), expected)
 
 
-@pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name,pass_", SHAPES, ids=map("-".join, SHAPES))
-def test_every_length_and_offset(name: str, pass_: str, dtype: str, isa: str) -> None:
-    kernel, whole = _native.kernels(isa)[name, pass_, dtype], inputs(name, pass_, dtype, 128)
-    expected = run(kernel, name, pass_, whole, *params(name))
-    for length in range(71):
-        for offset in range(16):
-            part = slice(offset, offset + length)
-            out = outputs(name, pass_, dtype, 128)
-            kernel(*(x[part] for x in whole), *(y[part] for y in out), *params(name))
-            assert_same_bits([y[part] for y in out], [y[part] for y in expected])
-            assert all((y[:offset] == 7).all() and (y[offset + length :] == 7).all() for y in out)
-
-
 GUARDED = """
 import ctypes, mmap
 from fastact.backends.cython import _native
@@ -145,83 +117,6 @@ print("untouched")
 def test_nothing_beyond_is_touched() -> None:
     done = run_python(GUARDED)
     assert done.stdout == "untouched\n", (done.returncode, done.stderr)
-
-
-@pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("name,pass_", SHAPES, ids=map("-".join, SHAPES))
-def test_output_over_any_input(name: str, pass_: str, isa: str) -> None:
-    kernel, size = _native.kernels(isa)[name, pass_, "f32"], 300_007
-    expected = run(kernel, name, pass_, inputs(name, pass_, "f32", size), *params(name))
-    for k in range(len(inputs(name, pass_, "f32", 1))):
-        for j in range(len(expected)):
-            x, out = inputs(name, pass_, "f32", size), outputs(name, pass_, "f32", size)
-            out[j] = x[k]
-            kernel(*x, *out, *params(name))
-            assert_same_bits(out, expected)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name,pass_", SHAPES, ids=map("-".join, SHAPES))
-def test_same_bits_on_any_number_of_threads(
-    name: str, pass_: str, dtype: str, native: ModuleType
-) -> None:
-    # Long enough for stores that bypass the cache; the offset makes the first vector a part.
-    size = (1 << 24) // DTYPES[dtype].itemsize + 100_003
-    kernel = cython.kernel(name, pass_, DTYPES[dtype])
-    whole = inputs(name, pass_, dtype, size)
-    native.set_threads(1)
-    expected = run(kernel, name, pass_, whole, *params(name))
-    for count, offset in (2, 1), (3, 5), (8, 0):
-        native.set_threads(count)
-        out = outputs(name, pass_, dtype, size)
-        kernel(*(x[offset:] for x in whole), *(y[offset:] for y in out), *params(name))
-        assert_same_bits([y[offset:] for y in out], [y[offset:] for y in expected])
-
-
-def test_eight_callers_at_once(native: ModuleType) -> None:
-    native.set_threads(4)
-    kernel, x = (
-        cython.kernel("silu", "forward", np.dtype("f4")),
-        inputs("silu", "forward", "f32", 200_003),
-    )
-    expected = run(kernel, "silu", "forward", x, 1.0)
-    with ThreadPoolExecutor(8) as pool:
-        for got in pool.map(lambda _: run(kernel, "silu", "forward", x, 1.0), range(400)):
-            assert_same_bits(got, expected)
-
-
-FORK = """
-import warnings
-from fastact import threads
-warnings.simplefilter("ignore")  # newer Pythons warn of threads at a fork, which is the point
-threads.set_num_threads(2)
-gelu = cython.kernel("gelu", "forward", np.dtype("f4"))
-x = np.linspace(-9, 9, 1 << 20, dtype="f4")
-expected, y = np.empty_like(x), np.empty_like(x)
-gelu(x, expected)
-tasks = lambda: len(os.listdir("/proc/self/task"))
-parent = tasks()
-for wanted in 0, 2, 2, 0:
-    child = os.fork()
-    if child == 0:
-        if wanted:
-            threads.set_num_threads(wanted)
-        callers = [threading.Thread(target=gelu, args=(x, np.empty_like(x))) for _ in range(2)]
-        for caller in callers: caller.start()
-        for caller in callers: caller.join()
-        gelu(x, y)
-        while tasks() > max(wanted, 1): time.sleep(0.01)  # a joined thread has not quite ended
-        os._exit(0 if (y == expected).all() and tasks() == max(wanted, 1) else 1)
-    gelu(x, y)
-    assert (y == expected).all() and os.waitpid(child, 0)[1] == 0
-print(parent)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in Linux's /proc")
-def test_fork_after_use() -> None:
-    done = run_python(FORK)
-    assert done.stdout == "2\n", done.stderr
 
 
 STARTING = """

@@ -9,16 +9,13 @@ import fastact as fa
 from conftest import BACKENDS, check_python
 
 PROGRAM = """
-import itertools, sys
+import ast, itertools, sys
 import numpy as np
 import fastact as fa
 from fastact.functions.elementwise import FUNCTIONS
 from fastact.functions.gates import GATED
 from fastact.functions.rows import ROW_FUNCTIONS
 
-shape = tuple(map(int, sys.argv[1:]))
-axes = range(len(shape))
-x, half = np.empty(shape, "f4"), np.empty(shape, "f2", order="F")
 single = next(f for f in FUNCTIONS.values() if not f.parameters)
 
 def check(label, call, expected):
@@ -31,42 +28,45 @@ def check(label, call, expected):
     for one in result if type(result) is tuple else (result,):
         assert expected is not None and one.shape == expected, (label, one.shape)
 
-for array in (x, half, x[..., ::2], x.T):
-    check("elementwise", lambda: single(array), array.shape)
-    check("vjp", lambda: single.vjp(1.0, array), array.shape)
-    check("prelu", lambda: fa.prelu(array, 0.2), array.shape)
-for name, gate in GATED.items():
-    check(name, lambda: gate(x, x), shape)
-    check(name + ".vjp", lambda: gate.vjp(x, x[...], x), shape)
-for (name, f), axis, array in itertools.product(ROW_FUNCTIONS.items(), axes, (x, half)):
-    rest = tuple(n for k, n in enumerate(shape) if k != axis)
-    rows = None if 0 not in rest else rest
-    check(f"{name} {axis}", lambda: f(array, axis), rows if f.reduces else shape)
-    if "vjp" in f.passes:
-        g = 1.0 if f.reduces else array
-        check(f"{name}.vjp {axis}", lambda: f.passes["vjp"](g, array, axis), shape)
-    if not f.reduces:
-        check(f"{name} out {axis}", lambda: f(array, axis, out=array), shape)
-        check(f"{name} mask {axis}", lambda: f(array, axis, where=np.True_), shape)
-for axis in axes:
-    wide = tuple(2 * n if k == axis else n for k, n in enumerate(shape))
-    check(f"crelu {axis}", lambda: fa.crelu(x, axis), wide)
-    pieces = shape[axis] or 1
-    short = tuple(n // pieces if k == axis else n for k, n in enumerate(shape))
-    check(f"maxout {axis}", lambda: fa.maxout(x, pieces, axis), short)
-    check(f"maxout.vjp {axis}", lambda: fa.maxout.vjp(1.0, x, pieces, axis), shape)
-    for reduction in ("mean", "sum"):
-        loss = lambda: fa.cross_entropy.value_and_grad(x, x, axis=axis, reduction=reduction)[1]
-        check(f"cross_entropy {axis} {reduction}", loss, shape)
-for loss in (fa.binary_cross_entropy, fa.binary_cross_entropy_with_logits):
-    check(loss.name, lambda: loss.value_and_grad(x, x)[1], shape)
+for shape in map(ast.literal_eval, sys.argv[1:]):
+    axes = range(len(shape))
+    x, half = np.empty(shape, "f4"), np.empty(shape, "f2", order="F")
+    for array in (x, half, x[..., ::2], x.T):
+        check("elementwise", lambda: single(array), array.shape)
+        check("vjp", lambda: single.vjp(1.0, array), array.shape)
+        check("prelu", lambda: fa.prelu(array, 0.2), array.shape)
+    for name, gate in GATED.items():
+        check(name, lambda: gate(x, x), shape)
+        check(name + ".vjp", lambda: gate.vjp(x, x[...], x), shape)
+    for (name, f), axis, array in itertools.product(ROW_FUNCTIONS.items(), axes, (x, half)):
+        rest = tuple(n for k, n in enumerate(shape) if k != axis)
+        rows = None if 0 not in rest else rest
+        check(f"{name} {axis}", lambda: f(array, axis), rows if f.reduces else shape)
+        if "vjp" in f.passes:
+            g = 1.0 if f.reduces else array
+            check(f"{name}.vjp {axis}", lambda: f.passes["vjp"](g, array, axis), shape)
+        if not f.reduces:
+            check(f"{name} out {axis}", lambda: f(array, axis, out=array), shape)
+            check(f"{name} mask {axis}", lambda: f(array, axis, where=np.True_), shape)
+    for axis in axes:
+        wide = tuple(2 * n if k == axis else n for k, n in enumerate(shape))
+        check(f"crelu {axis}", lambda: fa.crelu(x, axis), wide)
+        pieces = shape[axis] or 1
+        short = tuple(n // pieces if k == axis else n for k, n in enumerate(shape))
+        check(f"maxout {axis}", lambda: fa.maxout(x, pieces, axis), short)
+        check(f"maxout.vjp {axis}", lambda: fa.maxout.vjp(1.0, x, pieces, axis), shape)
+        for reduction in ("mean", "sum"):
+            loss = lambda: fa.cross_entropy.value_and_grad(x, x, axis=axis, reduction=reduction)[1]
+            check(f"cross_entropy {axis} {reduction}", loss, shape)
+    for loss in (fa.binary_cross_entropy, fa.binary_cross_entropy_with_logits):
+        check(loss.name, lambda: loss.value_and_grad(x, x)[1], shape)
 """
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("shape", [(10**15, 0), (0, 10**15), (10**9, 0, 10**9)], ids=str)
-def test_no_elements_take_no_time(shape: tuple[int, ...], backend: str) -> None:
-    check_python(PROGRAM, *map(str, shape), FASTACT_BACKEND=backend, timeout=30)
+def test_no_elements_take_no_time(backend: str) -> None:
+    shapes = (10**15, 0), (0, 10**15), (10**9, 0, 10**9)
+    check_python(PROGRAM, *map(str, shapes), FASTACT_BACKEND=backend, timeout=60)
 
 
 def test_cross_entropy_without_classes(backend: str) -> None:

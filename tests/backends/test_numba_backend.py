@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 from types import FunctionType
 
@@ -158,11 +159,12 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_cache_files_are_replaced(damage: str, filled: Path, tmp_path: Path) -> None:
+def test_damaged_cache_files_are_replaced(filled: Path, tmp_path: Path) -> None:
     shutil.copytree(filled, tmp_path / "damaged")
-    for path in cache_files(tmp_path / "damaged"):
-        path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    files = list(cache_files(tmp_path / "damaged"))
+    assert len(files) >= len(DAMAGES)
+    for path, damage in zip(files, cycle(DAMAGES.values()), strict=False):
+        path.write_bytes(damage(path.read_bytes()))
     assert int(run_in(tmp_path / "damaged", COUNT, **WITHOUT_EXTENSION)) > 0
     assert int(run_in(tmp_path / "damaged", COUNT, **WITHOUT_EXTENSION)) == 0
 
@@ -175,7 +177,7 @@ def test_processes_fill_a_cold_cache_at_once(variables: dict[str, str], tmp_path
     command = [sys.executable, "-c", PRELUDE + "compute()"]
     running = [
         subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE)
-        for _ in range(6)
+        for _ in range(4)
     ]
     for process in running:
         _, error = process.communicate(timeout=60)
@@ -230,10 +232,10 @@ def without_extension(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("without_extension")
-def test_the_pool_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pool_is_busy(set_threads: Callable[[int], None]) -> None:
     from fastact.backends.numba import pool as numba_pool
 
-    monkeypatch.setattr(threads._state, "count", 2)
+    set_threads(2)
     kernel = backend.kernel(WITH_PARAMS[0], "forward", np.dtype(np.float32))
     x = np.linspace(-3, 3, 1 << 18, dtype=np.float32)
     params = [0.5] * len(TABLE[WITH_PARAMS[0]].params)
@@ -250,8 +252,10 @@ def test_the_pool_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("without_extension")
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("pass_", ["vjp", "value_and_derivative"])
-def test_results_past_the_cache(pass_: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads._state, "count", count)
+def test_results_past_the_cache(
+    pass_: str, count: int, monkeypatch: pytest.MonkeyPatch, set_threads: Callable[[int], None]
+) -> None:
+    set_threads(count)
     kernel = backend.kernel(WITH_PARAMS[0], pass_, np.dtype(np.float32))
     params = [0.5] * len(TABLE[WITH_PARAMS[0]].params)
     memory = np.random.default_rng(3).normal(size=(3, 160_000)).astype(np.float32)
@@ -342,32 +346,3 @@ def test_array_parameters_agree_with_floats(name: str) -> None:
     kernel(x, want, single, *floats[1:])
     kernel(x, got, *(np.full_like(x, value) for value in floats))
     assert np.array_equal(got, want, equal_nan=True)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_every_length_and_read_only_and_in_place(dtype: str) -> None:
-    kernel = backend.kernel(WITH_PARAMS[0], "vjp", np.dtype(dtype))
-    params = [0.5] * len(TABLE[WITH_PARAMS[0]].params)
-    rng = np.random.default_rng(7)
-    g, x = rng.normal(size=(2, 200)).astype(dtype)
-    want = np.empty_like(x)
-    kernel(g, x, want, *params)
-    for array in (g, x):
-        array.flags.writeable = False
-    for size in range(140):
-        out = np.full(size + 1, 7, dtype)
-        kernel(g[:size], x[:size], out[:size], *params)
-        assert np.array_equal(out[:size], want[:size])
-        assert out[size] == 7
-        for alias in (0, 1):
-            pair = [g[:size].copy(), x[:size].copy()]
-            kernel(*pair, pair[alias], *params)
-            assert np.array_equal(pair[alias], want[:size])
-
-
-def test_silent_when_everything_is_an_error() -> None:
-    with np.errstate(all="raise"):
-        kernel = backend.kernel(WITH_PARAMS[-1], "derivative", np.dtype(np.float64))
-        x = np.array([0.0, -0.0, 1e308, -1e308, 5e-324, np.inf, -np.inf, np.nan])
-        kernel(x, np.empty_like(x), *[0.5] * len(TABLE[WITH_PARAMS[-1]].params))
-        assert (x[:1] + 1)[0] == 1

@@ -114,15 +114,16 @@ def layer_of(layer: str) -> dict[str, str]:
     return {"NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "4"}
 
 
-@BOTH
-def test_eight_callers_at_once(variables: dict[str, str]) -> None:
+# With the extension, eight callers and a fork after use are of the conformance suite.
+
+
+def test_eight_callers_at_once() -> None:
     script = "prepare(); assert together(*[lambda: all(check() for _ in range(9))] * 8)"
-    run(script, **variables)
+    run(script, WITHOUT_EXTENSION="1")
 
 
 @needs_fork
-@BOTH
-def test_fork_after_use(variables: dict[str, str]) -> None:
+def test_fork_after_use() -> None:
     script = """
 prepare()
 assert check()
@@ -133,7 +134,7 @@ def child():
 children = [in_child(child) for _ in range(4)]
 assert check() and [code(child) for child in children] == [0, 0, 0, 0]
 """
-    run(script, **variables)
+    run(script, WITHOUT_EXTENSION="1")
 
 
 @needs_fork

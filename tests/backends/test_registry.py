@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import fastact as fa
-from conftest import BACKENDS, check_python, run_python
+from conftest import BACKENDS, check_python, loaded, run_python
 from fastact.backends import registry
 from fastact.functions.elementwise import FUNCTIONS
 
@@ -37,6 +37,9 @@ class Fake:
     def kernel(self, name: str, pass_: str, dtype: Any) -> registry.Kernel:
         self.bound.append((name, pass_, dtype))
         return lambda x, out, *params: out.fill(self.fill)
+
+
+pytestmark = pytest.mark.usefixtures("own_backends")
 
 
 def test_backends_tells_what_is_available_or_why_not() -> None:
@@ -157,13 +160,13 @@ def test_registration_is_checked() -> None:
 def test_a_backend_without_a_kernel_says_so() -> None:
     for pass_ in ("forward", "vjp_from_output", "nothing"):
         with pytest.raises(KeyError, match=f"numpy backend has no {pass_} of 'nothing'"):
-            registry._load("numpy").kernel("nothing", pass_, np.dtype("d"))
+            loaded("numpy").kernel("nothing", pass_, np.dtype("d"))
 
 
 def test_numpy_backend_has_every_declared_pass() -> None:
     for function in FUNCTIONS.values():
         for pass_ in function.passes:
-            registry._load("numpy").kernel(function.name, pass_, np.dtype("d"))
+            loaded("numpy").kernel(function.name, pass_, np.dtype("d"))
 
 
 @pytest.mark.parametrize("name", BACKENDS)
@@ -217,15 +220,17 @@ def test_numba_broken_at_import(tmp_path: Path, error: str) -> None:
     assert reason.strip() != "available"
 
 
-def _install(folder: Path, target: str) -> None:
-    (folder / "elsewhere-1.0.dist-info").mkdir()
-    (folder / "elsewhere-1.0.dist-info" / "METADATA").write_text("Name: elsewhere\nVersion: 1.0\n")
-    (folder / "elsewhere-1.0.dist-info" / "entry_points.txt").write_text(
-        f"[fastact.backends]\nelsewhere = {target}\nnumpy = elsewhere:hijack\n"
+def _install(folder: Path, name: str, target: str) -> None:
+    """Install a package whose entry points are a backend, and one that would replace NumPy's."""
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        f"[fastact.backends]\n{name} = {name}:{target}\nnumpy = {name}:hijack\n"
     )
-    (folder / "elsewhere.py").write_text(
+    (folder / f"{name}.py").write_text(
         "def backend():\n"
-        "    return Backend('elsewhere', lambda: None)\n"
+        f"    return Backend({name!r}, lambda: None)\n"
         "class Backend:\n"
         "    def __init__(self, name, why):\n"
         "        self.name, self.why_unavailable = name, why\n"
@@ -235,7 +240,7 @@ def _install(folder: Path, target: str) -> None:
 def test_entry_points_of_installed_packages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _install(tmp_path, "elsewhere:backend")
+    _install(tmp_path, "elsewhere", "backend")
     monkeypatch.syspath_prepend(str(tmp_path))
     importlib.invalidate_caches()
     assert fa.backends()["elsewhere"] == "available"
@@ -247,12 +252,12 @@ def test_entry_points_of_installed_packages(
 
 
 def test_entry_point_that_does_not_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _install(tmp_path, "elsewhere:missing")
+    _install(tmp_path, "incomplete", "missing")
     monkeypatch.syspath_prepend(str(tmp_path))
     importlib.invalidate_caches()
-    assert "AttributeError" in fa.backends()["elsewhere"]
-    with pytest.raises(ImportError, match="elsewhere backend is not available"):
-        fa.set_backend("elsewhere")
+    assert "AttributeError" in fa.backends()["incomplete"]
+    with pytest.raises(ImportError, match="incomplete backend is not available"):
+        fa.set_backend("incomplete")
 
 
 def test_import_is_light() -> None:

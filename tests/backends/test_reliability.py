@@ -17,7 +17,6 @@ import pytest
 from conftest import BACKENDS, IMPORTED, check_python
 
 each_backend = pytest.mark.parametrize("backend", BACKENDS)
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 PRELUDE = """
 import os, pickle, signal, sys, threading, time, warnings
@@ -49,39 +48,6 @@ for t in threads: t.join()
 assert not wrong
 """
     check_python(PRELUDE + program, FASTACT_BACKEND=backend, timeout=120)
-
-
-@needs_fork
-@each_backend
-def test_fork_after_use(backend: str) -> None:
-    program = """
-warnings.simplefilter("ignore")  # from Python 3.12 on, forking with threads running warns
-fa.set_num_threads(2)
-expected = heavy(x)
-def check():
-    return np.array_equal(heavy(x), expected) and np.array_equal(heavy.vjp(np.ones_like(x), x[::1]),
-                                                                 heavy.derivative(x))
-def child():
-    results = []
-    threads = [threading.Thread(target=lambda: results.append(check())) for _ in range(2)]
-    for t in threads: t.start()
-    for t in threads: t.join()
-    fa.set_num_threads(2)
-    os._exit(0 if all(results) and len(results) == 2 and check() else 1)
-check()
-children = []
-for _ in range(4):
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(10)
-        child()
-    children.append(pid)
-assert check()
-codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
-assert codes == [0, 0, 0, 0], codes
-assert check()
-"""
-    check_python(PRELUDE + program, FASTACT_BACKEND=backend, timeout=60)
 
 
 @each_backend
@@ -177,19 +143,6 @@ for call in (heavy, heavy.derivative, heavy.value_and_derivative):
     raise AssertionError("no MemoryError")
 """
     check_python(PRELUDE + program, FASTACT_BACKEND="numpy")
-
-
-@each_backend
-def test_thread_count_changes_no_bit(backend: str) -> None:
-    program = """
-expected = None
-for count in (1, 2, 3, 7):
-    fa.set_num_threads(count)
-    got = heavy(x), heavy.vjp(x[::-1].copy(), x)
-    expected = expected or got
-    assert all(a.tobytes() == b.tobytes() for a, b in zip(got, expected))
-"""
-    check_python(PRELUDE + program, FASTACT_BACKEND=backend)
 
 
 @each_backend

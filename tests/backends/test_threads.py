@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,16 +45,13 @@ def test_set_takes_integers(count: object) -> None:
         fa.set_num_threads(count)  # type: ignore[arg-type]
 
 
-def test_subscribers_hear_of_every_change() -> None:
+def test_subscribers_hear_of_every_change(set_threads: Callable[[int], None]) -> None:
     heard: list[int] = []
     before = fa.get_num_threads()
     threads.on_change(heard.append)
-    try:
-        fa.set_num_threads(5)
-        fa.set_num_threads(2)
-        assert heard == [before, 5, 2]
-    finally:
-        threads._state.callbacks.remove(heard.append)
+    set_threads(5)
+    set_threads(2)
+    assert heard == [before, 5, 2]
 
 
 @pytest.mark.parametrize("value", ["abc", "0", "-1", "1000000000", "", "1.5", "2,2"])
@@ -151,14 +149,14 @@ FORK_UNDER_LOCK = """
 import os, threading
 import fastact as fa
 from fastact import threads
-from fastact.backends import registry
 taken, done = threading.Event(), threading.Event()
-def hold():
-    with threads._state.lock, registry.state.lock:
-        taken.set()
-        done.wait()
+def hold(count):
+    taken.set()
+    done.wait()
+# Backends are made under the lock of the registry, and subscribers called under that of the threads.
+fa.register_backend("held", lambda: threads.on_change(hold))
 fa.get_num_threads()
-holder = threading.Thread(target=hold)
+holder = threading.Thread(target=fa.backends)
 holder.start()
 taken.wait()
 child = os.fork()

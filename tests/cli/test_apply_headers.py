@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -108,24 +109,24 @@ def refused(words: str, function: str) -> None:
 
 
 APPLY = """
-import os, sys
+import itertools, os
 import numpy as np
 from fastact.cli.program import program
-for options in (["relu"], ["softmax"], ["softmax", "--axis=0"], ["softmax", "--axis=none"]):
-    print(options, flush=True)  # what does not end is the last line
-    program.main(["apply", *options, "x.npy", "y.npy"], standalone_mode=False)
-    assert str(np.load("y.npy").shape) == sys.argv[1]
+calls = itertools.product(os.listdir(), (["relu"], ["softmax"], ["softmax", "--axis=0"], ["softmax", "--axis=none"]))
+for file, options in calls:
+    print(file, options, flush=True)  # what does not end is the last line
+    program.main(["apply", *options, file, "y.npy"], standalone_mode=False)
+    assert np.load("y.npy").shape == np.load(file).shape
     os.unlink("y.npy")
 """
 
 
-@pytest.mark.parametrize("order", ["True", "False"])
-@pytest.mark.parametrize(
-    "shape", [(10**15, 0), (0, 10**15), (10**9, 0, 10**8), (0,) * 64, (MOST // 8, 0)], ids=str
-)
-def test_no_elements_take_no_time(shape: tuple[int, ...], order: str) -> None:
-    write_header(str(shape), order=order)
-    check_python(APPLY, str(shape), FASTACT_BACKEND="numpy", timeout=30)
+def test_no_elements_take_no_time() -> None:
+    shapes = (10**15, 0), (0, 10**15), (10**9, 0, 10**8), (0,) * 64, (MOST // 8, 0)
+    for k, (shape, order) in enumerate(product(shapes, ("True", "False"))):
+        write_header(str(shape), order=order)
+        os.rename("x.npy", f"{k}.npy")
+    check_python(APPLY, FASTACT_BACKEND="numpy", timeout=60)
 
 
 def test_results_of_no_elements() -> None:

@@ -249,7 +249,8 @@ def test_accuracy() -> None:
         assert float(result) == pytest.approx(float(truth), rel=1e-6, abs=2e-45)
 
 
-def test_accuracy_of_a_wrong_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("own_backends")
+def test_accuracy_of_a_wrong_backend() -> None:
     class Wrong:
         name = "wrong"
 
@@ -265,7 +266,6 @@ def test_accuracy_of_a_wrong_backend(monkeypatch: pytest.MonkeyPatch) -> None:
 
             return negate
 
-    monkeypatch.setattr(registry.state, "factories", {})
     fa.register_backend("wrong", Wrong)
     rows = lines("accuracy", "relu", "--count=2000", "--backend=wrong", "--pass=forward")
     row = columns(rows[-1])

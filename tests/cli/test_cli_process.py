@@ -66,6 +66,8 @@ def check_output(command: str) -> None:
 @pytest.mark.parametrize("redirections", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_closed_streams(command: str, redirections: str) -> None:
+    if redirections == "<&-" and command.split()[0] not in ("apply", "plot"):
+        pytest.skip("opens no file that could take the place of the closed stream")
     with fa.use_backend("numpy"):
         done = shell(command, redirections)
         assert done.returncode == 0, done

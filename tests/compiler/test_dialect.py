@@ -54,13 +54,15 @@ INFINITE = inf
 
 @pytest.mark.parametrize("target", ["c", "numba"])
 def test_golden(target: str, request: pytest.FixtureRequest) -> None:
-    traced = list(kernels(sample()))
+    shown = ("forward", "f32"), ("derivative", "f64"), ("value_and_derivative", "f64")
+    every = {(kernel.pass_, kernel.dtype): kernel for kernel in kernels(sample())}
+    traced = [every[key] for key in (shown[:2] if target == "numba" else shown[::2])]
     text = (
         emit_c.header(traced, ROOT) + emit_c.rows(traced)
         if target == "c"
         else emit_numba.module(traced)
     )
-    text = re.sub(r"#line \d+", "#line N", text)  # this file may grow above the sample
+    text = re.sub(r"#line .*\n", "", text)  # which are tested below
     golden = GOLDEN / f"sample.{target}.txt"
     if request.config.getoption("--write-golden"):
         golden.parent.mkdir(exist_ok=True)

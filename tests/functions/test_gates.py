@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 import fastact as fa
-from conftest import BACKENDS, WORST
+from conftest import BACKENDS, WORST, loaded
 from fastact import accuracy
-from fastact.backends import registry
 from fastact.calling import broadcast
 from fastact.definitions.gates import FUSED, GATES
 from fastact.functions.gates import GATED
@@ -84,7 +83,7 @@ def test_error(name: str, pass_: str, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", FUSED)
 def test_compiled_backends_give_the_same_bits(name: str, dtype: str) -> None:
-    compiled = [registry._load(backend) for backend in BACKENDS if backend != "numpy"]
+    compiled = [loaded(backend) for backend in BACKENDS if backend != "numpy"]
     x = accuracy.bit_patterns(DTYPES[dtype], 1 << 12)
     for pass_, (inputs, outputs) in FUSED[name].signatures.items():
         arrays = [np.roll(x, 77 * k) for k in range(len(inputs))]

@@ -281,12 +281,10 @@ def test_any_layouts_broadcast(
         for n, p in parameters.items()
     }
     expected = function.vjp(*flat, **values).astype(loop).reshape(whole)
-    before = broadcast.SCRATCH_BYTES
-    broadcast.SCRATCH_BYTES = 128 if small_blocks else before
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        if small_blocks:
+            patch.setattr(broadcast, "SCRATCH_BYTES", 128)
         result = function.vjp(g, x, **parameters)
-    finally:
-        broadcast.SCRATCH_BYTES = before
     np.testing.assert_array_equal(result, expected)
     assert result.dtype == loop
 

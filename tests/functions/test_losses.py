@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 import fastact as fa
-from conftest import BACKENDS, WORST
+from conftest import BACKENDS, WORST, loaded
 from fastact import accuracy
-from fastact.backends import registry
 from fastact.definitions.gates import FUSED
 from fastact.reference import gates as reference_gates
 from native_cases import DTYPES
@@ -20,7 +19,7 @@ from native_cases import DTYPES
 mpmath = pytest.importorskip("mpmath")
 
 RNG = np.random.default_rng
-WITH_ROWS = [name for name in BACKENDS if hasattr(registry._load(name), "row_kernel")]
+WITH_ROWS = [name for name in BACKENDS if hasattr(loaded(name), "row_kernel")]
 
 
 @pytest.fixture(params=WITH_ROWS)
@@ -153,9 +152,7 @@ def test_results_have_the_dtype_of_x_and_depend_on_no_thread_count(dtype: str) -
 def test_summed_is_the_sum(dtype: str, backend: str) -> None:
     if "cython" not in BACKENDS:
         pytest.skip("only the extension sums in its kernels")
-    kernel: Any = registry._load(backend).kernel(
-        "_bce_with_logits", "value_and_grad", DTYPES[dtype]
-    )
+    kernel: Any = loaded(backend).kernel("_bce_with_logits", "value_and_grad", DTYPES[dtype])
     for size in (0, 1, 15, 16, 1000, 70_001, 1 << 20):
         x, t = RNG(size).normal(size=(2, size)).astype(DTYPES[dtype])
         losses, gradient, again = np.empty((3, size), DTYPES[dtype])
