@@ -140,7 +140,7 @@ def arguments(key: str, shape: tuple[int, ...], dtype: str, mask: Array) -> list
     rng = np.random.default_rng(11)
     x, g = rng.normal(0, 4, (2, *shape)).astype(dtype)
     rows = [rng.normal(size=(shape[0], shape[2])).astype(dtype) for _ in row_pass.row_inputs]
-    if row_pass.row_inputs == ("maximum", "others"):
+    if row_pass.row_inputs == ("maximum", "rest_of_sum"):
         top, _, others = below(x, np.broadcast_to(mask, shape), 1.0)
         rows = [top[:, 0].astype(dtype), others[:, 0].astype(dtype)]
     if row_pass.inputs == ("g", "y"):
@@ -287,7 +287,7 @@ def test_rows_of_which_nothing_is_left(key: str, dtype: str) -> None:
         for got in results[: len(row_pass.outputs)]:
             assert (got[1:] == row_pass.excluded).all()
         for got, output in zip(results[len(row_pass.outputs) :], row_pass.row_outputs, strict=True):
-            assert (got[1:] == (-1 if output == "others" else -inf)).all()
+            assert (got[1:] == (-1 if output == "rest_of_sum" else -inf)).all()
 
 
 # --- memory and threads --------------------------------------------------------------------------------------------

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from ..definitions.declare import Declaration, Parameter, RowDeclaration
+from ..definitions.declare import Declaration, Parameter
+from ..definitions.tables import ACTIVATIONS, CHANNELS, GATES, LOSSES, ROWS
 
 HEAD = '''\
 """Emitted from fastact/definitions/: the public names with their types."""
@@ -13,55 +14,74 @@ from typing import Any, Protocol
 
 from numpy.typing import ArrayLike, DTypeLike
 
-from .backends.registry import backends as backends
-from .backends.registry import get_backend as get_backend
-from .backends.registry import register_backend as register_backend
-from .backends.registry import set_backend as set_backend
-from .backends.registry import use_backend as use_backend
-from .functions.cross_entropy import cross_entropy as cross_entropy
-from .functions.elementwise import Elementwise
-from .functions.gates import Gated
-from .functions.catalogue import get as get
-from .functions.catalogue import names as names
-from .functions.losses import binary_cross_entropy as binary_cross_entropy
-from .functions.losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
-from .functions.channels import crelu as crelu
-from .functions.channels import maxout as maxout
-from .functions.rows import GumbelSoftmax, Hardmax, RowReduction, Rowwise
-from .functions.parametric import prelu as prelu
-from .functions.parametric import rrelu as rrelu
-from .threads import get_num_threads as get_num_threads
-from .threads import set_num_threads as set_num_threads
-
-__version__: str
 '''
+#: Where the public objects stand that no declaration makes: module -> names.
+OBJECTS = {
+    ".backends.registry": (
+        "backends",
+        "get_backend",
+        "register_backend",
+        "set_backend",
+        "use_backend",
+    ),
+    ".functions.catalogue": ("get", "names"),
+    ".functions.channels": ("maxout",),
+    ".functions.cross_entropy": ("cross_entropy",),
+    ".functions.losses": ("binary_cross_entropy",),
+    ".functions.parametric": ("prelu", "rrelu"),
+    ".threads": ("get_num_threads", "set_num_threads"),
+}
+#: Classes with the types of calls: of the functions that declarations make, and of `UNDECLARED`.
+CLASSES = {
+    ".functions.channels": ("CRelu",),
+    ".functions.elementwise": ("Elementwise",),
+    ".functions.gates": ("Gated",),
+    ".functions.losses": ("BinaryCrossEntropyWithLogits",),
+    ".functions.rows": ("GumbelSoftmax", "Hardmax", "RowReduction", "Rowwise"),
+}
+UNDECLARED = {"hardmax": "Hardmax", "gumbel_softmax": "GumbelSoftmax"}
 OPTIONS = "*, out: Any = ..., where: ArrayLike = ..., dtype: DTypeLike | None = ..."
 
 
-def stub(table: Iterable[Declaration], rows: Iterable[RowDeclaration], gates: Iterable[str]) -> str:
+def stub() -> str:
     """Return the text of ``__init__.pyi``."""
-    lines: list[str] = []
-    for declaration in table:
+    imports = [
+        f"from {module} import {', '.join(f'{name} as {name}' for name in names)}"
+        for module, names in OBJECTS.items()
+    ]
+    imports += [f"from {module} import {', '.join(names)}" for module, names in CLASSES.items()]
+    lines = ["", "__version__: str"]
+    for declaration in ACTIVATIONS.values():
         lines += ["", *_classes(declaration)]
-    lines += ["", *(f"{name}: Gated" for name in gates)]
-    # Their calls are typed where they are defined: all have the same parameters.
-    lines += ["hardmax: Hardmax", "gumbel_softmax: GumbelSoftmax"]
-    for row in rows:
+    typed = {**UNDECLARED}
+    for declaration, kind in _kinds():
+        typed.update(dict.fromkeys((declaration.name, *declaration.aliases), kind))
+    lines += ["", *(f"{name}: {kind}" for name, kind in typed.items())]
+    return HEAD + "\n".join((*sorted(imports), *lines)) + "\n"
+
+
+def _kinds() -> Iterator[tuple[Declaration, str]]:
+    """The public declarations whose calls are typed by a class, and that class."""
+    for table, kind in (
+        (GATES, "Gated"),
+        (CHANNELS, "CRelu"),
+        (LOSSES, "BinaryCrossEntropyWithLogits"),
+    ):
+        yield from ((declaration, kind) for declaration in table.values())
+    for row in ROWS.values():
         if not row.name.startswith("_"):
-            kind = "Rowwise" if row.passes["forward"].outputs else "RowReduction"
-            lines += [f"{public}: {kind}" for public in (row.name, *row.aliases)]
-    return HEAD + "\n".join(lines) + "\n"
+            yield row, "Rowwise" if row.passes["forward"].outputs else "RowReduction"
 
 
 def _classes(declaration: Declaration) -> Iterator[str]:
     name = declaration.name
-    for pass_ in declaration.passes[1:]:
+    for pass_ in [*declaration.passes][1:]:
         yield f"class _{name}_{pass_}(Protocol):"
         yield f"    {_call(declaration, pass_)}"
         yield ""
     yield f"class _{name}(Elementwise):"
     yield f"    {_call(declaration, 'forward')}"
-    for pass_ in declaration.passes[1:]:
+    for pass_ in [*declaration.passes][1:]:
         yield f"    {pass_}: _{name}_{pass_}  # type: ignore[assignment]"
     yield ""
     yield from (f"{public}: _{name}" for public in (name, *declaration.aliases))

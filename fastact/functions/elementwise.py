@@ -285,7 +285,7 @@ class Elementwise(Pass):
             }
         )
         passes: dict[str, Pass] = {"forward": self}
-        for pass_ in declaration.passes[1:]:
+        for pass_ in [*declaration.passes][1:]:
             passes[pass_] = Pass(declaration, pass_)
         self.passes: Mapping[str, Pass] = MappingProxyType(passes)
         self.derivative = passes["derivative"]

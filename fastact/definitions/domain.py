@@ -1,0 +1,92 @@
+"""What the parameters of a function have to fulfil, as a text that can be printed and checked."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from math import inf
+from typing import Any
+
+_COMPARISONS = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+    "==": operator.eq,
+}
+_COMPARISON = re.compile("|".join(_COMPARISONS))
+
+
+class Condition:
+    """Comparisons such as ``lambd >= 0``, ``1e-37 <= abs(cap) <= 1e37`` or ``b == 0 or b >= 1e-37``.
+
+    A NaN fulfils none.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The parameters that it is about."""
+        words = re.findall(r"\b[A-Za-z_]\w*", self.text)
+        return tuple(dict.fromkeys(word for word in words if word not in ("abs", "inf", "or")))
+
+    @cached_property
+    def _alternatives(self) -> list[list[tuple[Any, Any, Any]]]:
+        """Each alternative as its comparisons: operator, and code for the left and the right side."""
+        result = []
+        for text in self.text.split(" or "):
+            sides = [compile(side.strip(), self.text, "eval") for side in _COMPARISON.split(text)]
+            signs = [_COMPARISONS[sign] for sign in _COMPARISON.findall(text)]
+            result.append(list(zip(signs, sides, sides[1:], strict=False)))
+        return result
+
+    def holds(self, values: Mapping[str, Any]) -> Any:
+        """Tell whether it holds for numbers, or for each element of arrays."""
+        found: Any = False
+        scope = {"abs": abs, "inf": inf, "__builtins__": {}}
+        for comparisons in self._alternatives:
+            every: Any = True
+            for compare, left, right in comparisons:
+                every = every & compare(eval(left, scope, values), eval(right, scope, values))
+            found = found | every
+        return found
+
+    def check(self, label: str, values: Mapping[str, Any]) -> None:
+        """Raise a ValueError that names the domain unless it holds; arrays of other libraries are not looked into."""
+        given = {name: values[name] for name in self.names}
+        wrong: Mapping[str, float] | None
+        if all(type(value) is float for value in given.values()):
+            wrong = None if self.holds(given) else given
+        else:
+            wrong = self._first_wrong(given)
+        if wrong is not None:
+            shown = ", ".join(f"{name}={value!r}" for name, value in wrong.items())
+            raise ValueError(f"{label}(): {shown} is outside the domain {self.text}")
+
+    def _first_wrong(self, given: Mapping[str, Any]) -> dict[str, float] | None:
+        """Return the first elements of arrays for which it does not hold, a block at a time."""
+        import numpy as np
+
+        if not all(isinstance(value, (float, np.ndarray)) for value in given.values()):
+            return None
+        try:
+            blocks = np.nditer(
+                [np.asarray(value) for value in given.values()],
+                ["external_loop", "buffered", "zerosize_ok"],
+                op_dtypes=[np.float64] * len(given),
+                casting="same_kind",
+                buffersize=4096,
+            )
+        except ValueError:  # the shapes do not broadcast, which the computation reports
+            return None
+        for block in blocks:
+            arrays = block if isinstance(block, tuple) else (block,)
+            right = self.holds(dict(zip(given, arrays, strict=True)))
+            if not right.all():
+                at = int(right.argmin())
+                return {name: float(a[at]) for name, a in zip(given, arrays, strict=True)}
+        return None
