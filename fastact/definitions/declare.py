@@ -186,13 +186,16 @@ class Declaration:
 class Table(dict[str, Declaration]):
     """Canonical name -> declaration, in the order of declaration.
 
-    `bound` and `required` hold for all functions of the table unless a declaration says otherwise.
+    `bound`, `domain` and `required` hold for all functions of the table; a declaration may add to the first two.
     """
 
     def __init__(
-        self, bound: Mapping[str, float] | None = None, required: tuple[str, ...] = ("forward",)
+        self,
+        bound: Mapping[str, float] | None = None,
+        domain: tuple[str, ...] = (),
+        required: tuple[str, ...] = ("forward",),
     ) -> None:
-        self.bound, self.required = dict(bound or {}), required
+        self.bound, self.domain, self.required = dict(bound or {}), domain, required
 
     def declare(
         self,
@@ -233,7 +236,7 @@ class Table(dict[str, Declaration]):
                 choices or {},
                 {"forward": one},
                 {**self.bound, **(bound or {})},
-                tuple(map(Condition, domain)),
+                tuple(map(Condition, (*self.domain, *domain))),
                 order,
                 self.required,
             )

@@ -77,7 +77,7 @@ def exponential_slope_from_output(y: Any) -> Any:
 @elementwise(
     formula="where(x > 0, x, alpha*(exp(x) - 1))",
     source="Clevert, Unterthiner, Hochreiter 2015, arXiv:1511.07289",
-    domain=("abs(alpha) <= 1e37",),
+    domain=("-1e37 <= alpha <= 1e37",),
 )
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """x where x > 0, else `alpha`·(eˣ - 1). The derivative is `alpha` at 0."""

@@ -62,7 +62,7 @@ def hard_tanh_slope(x: Any, min_val: float, max_val: float) -> Any:
     aliases=("hardsigmoid",),
     formula="clip(slope*x + offset, 0, 1)",
     source="Courbariaux, Bengio, David 2015, arXiv:1511.00363; slope of MobileNetV3",
-    domain=("abs(slope) <= 1e37", "abs(offset) <= 1e37"),
+    domain=("-1e37 <= slope <= 1e37", "-1e37 <= offset <= 1e37"),
 )
 def hard_sigmoid(x: Any, slope: float = 1 / 6, offset: float = 0.5) -> Any:
     """`slope`·x + `offset`, clipped to [0, 1]. The derivative is `slope` inside, 0 at both bounds."""
