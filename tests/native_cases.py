@@ -12,14 +12,11 @@ import numpy as np
 
 from fastact.accuracy import bit_patterns
 from fastact.compiler import build
-from fastact.definitions.activations import TABLE
-from fastact.definitions.declare import Declaration
-from fastact.definitions.gates import FUSED
+from fastact.definitions.tables import ELEMENTWISE as DECLARED
 
 CSRC = Path(__file__).parents[1] / "csrc"
 DRIVERS = Path(__file__).parent / "compiler" / "csrc"
 DTYPES = {"f32": np.dtype(np.float32), "f64": np.dtype(np.float64)}
-DECLARED: dict[str, Declaration] = {**TABLE, **FUSED}
 KEYS = [
     (name, pass_, dtype)
     for name, declaration in DECLARED.items()

@@ -9,12 +9,7 @@ import numpy as np
 
 import fastact as fa
 from fastact.backends import numpy as plain
-from fastact.definitions.activations import TABLE
-from fastact.definitions.declare import Declaration
-from fastact.definitions.gates import FUSED
-from fastact.definitions.rows import ROWS
-
-DECLARED: dict[str, Declaration] = {**TABLE, **FUSED}
+from fastact.definitions.tables import ELEMENTWISE, ROWS
 
 
 class StrictBackend:
@@ -28,11 +23,11 @@ class StrictBackend:
 
     def kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
         kernel = plain.kernel(name, pass_, dtype)
-        n_in, n_out = map(len, DECLARED[name].signatures[pass_])
+        n_in, n_out = map(len, ELEMENTWISE[name].signatures[pass_])
 
         def checked(*operands: Any) -> None:
             arrays, params = operands[: n_in + n_out], operands[n_in + n_out :]
-            assert len(params) == len(DECLARED[name].params)
+            assert len(params) == len(ELEMENTWISE[name].params)
             arrays += tuple(p for p in params if type(p) is not float)
             for array in arrays:
                 check(array, (operands[0].size,), dtype)

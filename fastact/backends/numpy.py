@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..definitions.gates import FUSED
-from ..reference import activations, gates, rows
+from ..definitions.tables import ELEMENTWISE
+from ..reference import activations, rows, several
 from .environment import silent
 from .registry import Kernel, within
 
@@ -32,83 +32,72 @@ def describe() -> dict[str, str]:
 
 def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
     """Return the kernel of one pass of one function; it computes in float64 and rounds once."""
-    if hasattr(gates.FUSED.get(name), pass_):
-        return _fused_kernel(name, pass_, dtype)
-    definition = activations.TABLE.get(name)
-    lacks = pass_ == "vjp_from_output" and definition and definition.slope_from_output is None
-    if definition is None or lacks or pass_ not in _PASSES:
+    if name not in ELEMENTWISE or pass_ not in ELEMENTWISE[name].passes:
         raise KeyError(f"the numpy backend has no {pass_} of {name!r}")
-    arrays, compute = _PASSES[pass_]
+    declared = ELEMENTWISE[name].passes[pass_]
+    n_in, n_arrays = len(declared.inputs), len(declared.inputs) + len(declared.outputs)
+    compute = _PASSES[pass_] if name in activations.TABLE else _several(pass_)
 
     def run(*operands: Any) -> None:
-        params = [within(dtype, value) for value in operands[arrays:]]
-        size = operands[0].size
         with silent():
-            for start in range(0, size, BLOCK):
+            params = [_parameter(dtype, value) for value in operands[n_arrays:]]
+            inputs = [*operands[:n_in], *params]
+            for start in range(0, operands[0].size, BLOCK):
                 part = slice(start, start + BLOCK)
-                compute(
-                    name,
-                    *(array[part] for array in operands[:arrays]),
-                    *(value[part] if isinstance(value, np.ndarray) else value for value in params),
-                )
+                values = (v[part] if isinstance(v, np.ndarray) else v for v in inputs)
+                results = compute(name, *values)
+                for out, result in zip(operands[n_in:n_arrays], results, strict=True):
+                    out[part] = result
 
     return run
 
 
-def _fused_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
-    n_in, n_params = len(FUSED[name].signatures[pass_][0]), len(FUSED[name].params)
+def _parameter(dtype: np.dtype[Any], value: Any) -> Any:
+    """Return a number as the compiled kernels have it: in float32 as the sum of two.
 
-    def run(*operands: Any) -> None:
-        operands = tuple(within(dtype, value) for value in operands)
-        size = operands[0].size
-        with silent():
-            for start in range(0, size, BLOCK):
-                part = slice(start, start + BLOCK)
-                values = [v[part] if isinstance(v, np.ndarray) else v for v in operands]
-                results = gates.evaluate(
-                    name, pass_, *values[:n_in], *values[len(values) - n_params :]
-                )
-                for out, result in zip(values[n_in:], results, strict=False):
-                    out[:] = result
-
-    return run
+    Of 1e-30 and more the second holds all that matters here; of less it would be subnormal.
+    """
+    if dtype == np.float32 and not isinstance(value, np.ndarray) and abs(value) < 1e-30:
+        high = np.float32(value)
+        return float(high) + float(np.float32(value - float(high)))
+    return within(dtype, value)
 
 
-def _forward(name: str, x: Array, out: Array, *params: Any) -> None:
-    out[:] = activations.evaluate(name, "forward", x, *params)
+def _several(pass_: str) -> Callable[..., tuple[Array, ...]]:
+    return lambda name, *values: several.evaluate(name, pass_, *values)
 
 
-def _derivative(name: str, x: Array, out: Array, *params: Any) -> None:
-    out[:] = activations.evaluate(name, "derivative", x, *params)
+def _forward(name: str, x: Array, *params: Any) -> tuple[Array]:
+    return (activations.evaluate(name, "forward", x, *params),)
 
 
-def _vjp(name: str, g: Array, x: Array, out: Array, *params: Any) -> None:
-    out[:] = _product(g, activations.evaluate(name, "derivative", x, *params))
+def _derivative(name: str, x: Array, *params: Any) -> tuple[Array]:
+    return (activations.evaluate(name, "derivative", x, *params),)
 
 
-def _value_and_derivative(name: str, x: Array, out: Array, dout: Array, *params: Any) -> None:
-    slope = activations.evaluate(name, "derivative", x, *params)
-    out[:] = activations.evaluate(name, "forward", x, *params)
-    dout[:] = slope
+def _vjp(name: str, g: Array, x: Array, *params: Any) -> tuple[Array]:
+    return (_product(g, *_derivative(name, x, *params)),)
 
 
-def _vjp_from_output(name: str, g: Array, y: Array, out: Array, *params: Any) -> None:
-    out[:] = _product(g, activations.evaluate(name, "derivative_from_output", y, *params))
+def _value_and_derivative(name: str, x: Array, *params: Any) -> tuple[Array, Array]:
+    return *_forward(name, x, *params), *_derivative(name, x, *params)
+
+
+def _vjp_from_output(name: str, g: Array, y: Array, *params: Any) -> tuple[Array]:
+    return (_product(g, activations.evaluate(name, "derivative_from_output", y, *params)),)
 
 
 def _product(g: Array, slope: Array) -> Array:
-    # Where the function is flat nothing flows back, not even from an infinite gradient (0 * inf is
-    # NaN).
+    # Where the function is flat no gradient passes, not even an infinite one (0 * inf is NaN).
     return np.where(slope == 0.0, 0.0, g * slope)
 
 
-# pass -> how many arrays come before the parameters, and what to do with a block of them
-_PASSES: dict[str, tuple[int, Callable[..., None]]] = {
-    "forward": (2, _forward),
-    "derivative": (2, _derivative),
-    "vjp": (3, _vjp),
-    "value_and_derivative": (3, _value_and_derivative),
-    "vjp_from_output": (3, _vjp_from_output),
+_PASSES: dict[str, Callable[..., tuple[Array, ...]]] = {
+    "forward": _forward,
+    "derivative": _derivative,
+    "vjp": _vjp,
+    "value_and_derivative": _value_and_derivative,
+    "vjp_from_output": _vjp_from_output,
 }
 
 

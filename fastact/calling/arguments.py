@@ -48,6 +48,7 @@ class ParameterList:
     def __init__(self, declaration: Declaration) -> None:
         self.params = declaration.params
         self.choices = declaration.choices
+        self._check_domain = declaration.check_domain
         self.names = (*self.params, *self.choices)
         self.defaults: dict[str, object] = {
             name: None if parameter.optional else parameter.default
@@ -74,7 +75,9 @@ class ParameterList:
         chosen = None
         for name, table in self.choices.items():
             chosen = choose(label, name, table, given.get(name, self.defaults[name]))
-        return chosen, {name: self._value(label, name, given) for name in self.params}
+        values = {name: self._value(label, name, given) for name in self.params}
+        self._check_domain(label, values)
+        return chosen, values
 
     def _value(self, label: str, name: str, given: Mapping[str, Any]) -> Any:
         parameter = self.params[name]

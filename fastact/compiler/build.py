@@ -6,16 +6,12 @@ import argparse
 from itertools import groupby
 from pathlib import Path
 
-from ..definitions.activations import TABLE
-from ..definitions.declare import Declaration
-from ..definitions.gates import FUSED
-from ..definitions.rows import ROWS
+from ..definitions.tables import ELEMENTWISE, ROWS
 from . import emit_c, emit_c_rows, emit_numba, emit_numba_rows
 from .kernels import kernels
 from .row_kernels import row_kernels
 
 PACKAGE = Path(__file__).resolve().parent.parent
-ELEMENTWISE: dict[str, Declaration] = {**TABLE, **FUSED}
 
 
 def write(path: Path, text: str) -> None:

@@ -115,7 +115,7 @@ def header(kernels: Iterable[Kernel], root: Path) -> str:
 
 
 def rows(kernels: Iterable[Kernel]) -> str:
-    """kernels.def: one row a kernel, for whoever includes it to give a meaning to."""
+    """kernels.def: one row a kernel, which the including file defines."""
     return "".join(
         f"FASTACT_KERNEL({k.name}, {k.pass_}, {k.dtype}, {len(k.signature[0])}, "
         f"{len(k.signature[1])}, {len(k.declaration.params)}, {k.cost}, "

@@ -60,7 +60,7 @@ def header(kernels: Iterable[RowKernel], root: Path) -> str:
 
 
 def rows(kernels: Iterable[RowKernel]) -> str:
-    """kernels_rows.def: one row a kernel, for whoever includes it to give a meaning to."""
+    """kernels_rows.def: one row a kernel, which the including file defines."""
     return "".join(
         f"FASTACT_ROW_KERNEL({k.name}, {k.pass_}, {k.dtype}, {k.statistic}, "
         f"{len(k.row_pass.inputs)}, {len(k.row_pass.row_inputs)}, {len(k.row_pass.outputs)}, "

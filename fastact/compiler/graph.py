@@ -73,6 +73,8 @@ class Graph:
             return simpler
         if op == "neg" and args[0].op == "abs":  # one instruction: the sign bit set
             return self._intern("nabs", args[0].args, "lane")
+        if op == "add" and args[1].op == "neg":
+            return self.apply("sub", args[0], args[1].args[0])
         return self._intern(op, args, OPERATIONS[op][1])
 
     def _without_absent(self, op: str, args: tuple[Node, ...]) -> Node | None:

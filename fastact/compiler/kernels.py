@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import FunctionType
 
-from ..definitions.declare import Declaration, Fused, Signature
+from ..definitions.declare import Declaration, Signature
 from ..definitions.dialect import DType
 from .graph import OPERATIONS, Graph, Node
 from .trace import Tracer
@@ -57,48 +56,36 @@ class Kernel:
         return next((name for name, most in CLASSES if work <= most), "heavy")
 
 
+def arguments(
+    tracer: Tracer, declaration: Declaration, defaults: Sequence[float] | None
+) -> list[Node | float]:
+    """The parameters of a kernel: its inputs "p0", ... with their low parts, or the defaults where these are known."""
+    graph = tracer.graph
+    params: list[Node | float] = list(defaults or ())
+    for k in range(0 if defaults else len(declaration.params)):
+        params.append(param := graph.input(f"p{k}"))
+        tracer.low_parts[param] = (
+            graph.input(f"p{k}_lo") if graph.dtype == "f32" else graph.absent()
+        )
+    return params
+
+
 def trace(
     declaration: Declaration, pass_: str, dtype: DType, defaults: tuple[float, ...] | None = None
 ) -> Kernel:
     """Trace one kernel of `declaration`, for parameters that are known if `defaults` are given."""
+    declared = declaration.declared(pass_)
     graph = Graph(dtype)
     tracer = Tracer(graph, {})
-    inputs = [graph.input(f"in{k}") for k in range(len(declaration.signatures[pass_][0]))]
-    params: list[Node | float] = list(defaults or ())
-    for k in range(0 if defaults else len(declaration.params)):
-        params.append(param := graph.input(f"p{k}"))
-        tracer.low_parts[param] = graph.input(f"p{k}_lo") if dtype == "f32" else graph.absent()
-
-    if isinstance(declaration, Fused):
-        results = _trace_fused(tracer, declaration, pass_, [*inputs, *params])
-        return Kernel(declaration, pass_, dtype, graph.needed(results), results)
-
-    def value(function: FunctionType) -> Node:
-        return tracer.lane(tracer.call(function, inputs[-1], *params))
-
-    def slope(given: str) -> Node:
-        if given not in declaration.slopes:
-            raise TypeError(f"{declaration.name} declares no derivative from {given}")
-        return value(declaration.slopes[given])
-
-    outputs: dict[str, Callable[[], list[Node]]] = {
-        "forward": lambda: [value(declaration.forward)],
-        "derivative": lambda: [slope("x")],
-        "vjp": lambda: [graph.times(inputs[0], slope("x"))],
-        "value_and_derivative": lambda: [value(declaration.forward), slope("x")],
-        "vjp_from_output": lambda: [graph.times(inputs[0], slope("output"))],
-    }
-    results = outputs[pass_]()
+    inputs = [graph.input(f"in{k}") for k in range(len(declared.inputs))]
+    params = arguments(tracer, declaration, defaults)
+    given = inputs[1:] if declared.times_g else inputs
+    results: list[Node] = []
+    for function in declared.functions:
+        results += tracer.lanes(tracer.call(function, *given, *params))
+    if declared.times_g:
+        results = [graph.times(inputs[0], result) for result in results]
     return Kernel(declaration, pass_, dtype, graph.needed(results), results)
-
-
-def _trace_fused(
-    tracer: Tracer, declaration: Fused, pass_: str, arguments: list[Node | float]
-) -> list[Node]:
-    if pass_ not in declaration.functions:
-        raise TypeError(f"{declaration.name} declares no {pass_}")
-    result = tracer.call(declaration.functions[pass_], *arguments)
-    return [tracer.lane(value) for value in (result if isinstance(result, tuple) else (result,))]
 
 
 def with_plain(kernel: Kernel) -> Kernel:
@@ -116,6 +103,6 @@ def with_plain(kernel: Kernel) -> Kernel:
 def kernels(table: Mapping[str, Declaration]) -> Iterator[Kernel]:
     """Every kernel of the table, always in the same order."""
     for declaration in table.values():
-        for pass_ in declaration.passes:
+        for pass_ in dict.fromkeys((*declaration.required, *declaration.passes)):
             for dtype in DTYPES:
                 yield with_plain(trace(declaration, pass_, dtype))

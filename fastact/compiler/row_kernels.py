@@ -11,10 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..definitions.declare import DERIVED, MAX, SLOTS, SUMS, VALUE, RowDeclaration, RowPass
+from ..definitions.declare import (
+    DERIVED,
+    MAX,
+    SLOTS,
+    SUMS,
+    VALUE,
+    Declaration,
+    DeclaredPass,
+)
 from ..definitions.dialect import DType
 from .graph import OPERATIONS, Graph, Node
-from .kernels import DTYPES
+from .kernels import DTYPES, arguments
 from .trace import Tracer
 
 MOST_INPUTS, MOST_SUMS = 2, 2
@@ -46,7 +54,7 @@ class RowKernel:
         The same for the default parameters.
     """
 
-    declaration: RowDeclaration
+    declaration: Declaration
     pass_: str
     dtype: DType
     statistic: str
@@ -58,7 +66,7 @@ class RowKernel:
         return self.declaration.name
 
     @property
-    def row_pass(self) -> RowPass:
+    def row_pass(self) -> DeclaredPass:
         return self.declaration.passes[self.pass_]
 
     @property
@@ -68,8 +76,8 @@ class RowKernel:
     @property
     def derived(self) -> int:
         """How many derived slots it uses, or its plain form does."""
-        own = len(self.pieces["finish"].outputs)
-        return max(own, self.plain.derived) if self.plain else own
+        count = len(self.pieces["finish"].outputs)
+        return max(count, self.plain.derived) if self.plain else count
 
 
 @dataclass
@@ -117,10 +125,10 @@ class RowTracer(Tracer):
             raise TypeError(f"a row function has at most {MOST_SUMS} sums")
         return self.slot(SUMS + terms.index(node))
 
-    def row_sums(self, moved: Any, temperature: Any, *terms: Any) -> Any:
+    def row_sums(self, rescaled: Any, temperature: Any, *terms: Any) -> Any:
         sums = tuple(map(self.row_sum, terms))
-        result = self.call(moved, self.graph.input("in0"), self.slot(MAX), *sums, temperature)
-        self.statistic.moved = [self.lane(node) for node in _tuple(result)]
+        result = self.call(rescaled, self.graph.input("in0"), self.slot(MAX), *sums, temperature)
+        self.statistic.moved = self.lanes(result)
         return sums if len(sums) > 1 else sums[0]
 
     def row_solve(self, step: Any, start: Any, *operands: Any) -> Node:
@@ -130,23 +138,16 @@ class RowTracer(Tracer):
         return value
 
 
-def _tuple(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
-def trace(declaration: RowDeclaration, pass_: str, dtype: DType, plain: bool = False) -> RowKernel:
+def trace(declaration: Declaration, pass_: str, dtype: DType, plain: bool = False) -> RowKernel:
     """Trace one kernel of `declaration`; for its default parameters if `plain`."""
     graph = Graph(dtype)
     tracer = RowTracer(graph)
     row_pass = declaration.passes[pass_]
     elements = [graph.input(f"in{k}") for k in range(len(row_pass.inputs))]
     rows = [tracer.slot(k) for k in range(len(row_pass.row_inputs))]
-    params: list[Node | float] = list(declaration.defaults) if plain else []
-    for k in range(0 if plain else len(declaration.params)):
-        params.append(param := graph.input(f"p{k}"))
-        tracer.low_parts[param] = graph.input(f"p{k}_lo") if dtype == "f32" else graph.absent()
-    results = _tuple(tracer.call(row_pass.function, *elements, *rows, *params))
-    nodes = [tracer.lane(result) for result in results]
+    params = arguments(tracer, declaration, declaration.defaults if plain else None)
+    (function,) = row_pass.functions
+    nodes = tracer.lanes(tracer.call(function, *elements, *rows, *params))
     count = len(row_pass.outputs)
     pieces = dict(_pieces(graph, tracer.statistic, nodes[:count], nodes[count:]))
     return RowKernel(declaration, pass_, dtype, tracer.statistic.name, pieces)
@@ -215,7 +216,7 @@ def substitute(graph: Graph, outputs: list[Node], given: dict[Node, Node]) -> li
     return [made[node] for node in outputs]
 
 
-def row_kernels(table: dict[str, RowDeclaration]) -> Iterator[RowKernel]:
+def row_kernels(table: dict[str, Declaration]) -> Iterator[RowKernel]:
     """Every row kernel of the table, always in the same order."""
     for declaration in table.values():
         for pass_ in declaration.passes:

@@ -89,6 +89,12 @@ class Tracer:
             return self.graph.constant(float(value))
         raise TypeError(f"{value!r} is not a number")
 
+    def lanes(self, results: Any) -> list[Node]:
+        """What a dialect function returned, one value or a tuple of them."""
+        return [
+            self.lane(value) for value in (results if isinstance(results, tuple) else (results,))
+        ]
+
     def reduce(self, name: str, args: list[Any]) -> Any:
         raise TypeError(f"{name}() has a meaning only in a row function")
 

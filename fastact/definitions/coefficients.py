@@ -1,6 +1,7 @@
 """The minimax polynomials of elementary.py, as ``python tools/fit.py`` prints them.
 
-Each stands with the degree and the error that the fit reports, relative unless said. The constant term may have a
+With each stand its degree and the error that the fit reports, relative unless said otherwise. The constant term may
+have a
 `rest`, what it has beyond its value in the computing type.
 """
 
@@ -71,11 +72,11 @@ LOG1P = coefficients(
     rest=("0x1.d90812p-26", "-0x1.5ab1bbfe0b483p-58"),
 )
 
-# (a + 4) · Φ(-a) · exp(a²/2), Mills' ratio tamed, in t - MILLS_CENTRE with t = a / (a + 4). Of the powers of two, 4
-# wants the least degree. The centre: in float32, over all inputs, 5/16 leaves 2.2 ulp in the far tail of gelu, 95/256
-# 1.84, 7/16 4.2 units in its derivative near the zero; in float64 5/16 leaves 4.0 ulp in the tail, 7/16 2.4, and 1/2
-# 1.6. The mapping is that of Shepherd and Laframboise, Math. Comp. 36 (1981), doi:10.1090/S0025-5718-1981-0595058-X:
-# f32 degree 10, 2^-29.3, f64 degree 22, 2^-55.3.
+# (a + 4) · Φ(-a) · exp(a²/2), a bounded form of Mills' ratio, in t - MILLS_CENTRE with t = a / (a + 4). Of the powers
+# of two, 4 needs the least degree. The centre: in float32, over all inputs, 5/16 leaves 2.2 ulp in the far tail of
+# gelu, 95/256 1.84, 7/16 4.2 units in its derivative near the zero; in float64 5/16 leaves 4.0 ulp in the tail, 7/16
+# 2.4, and 1/2 1.6. The mapping is that of Shepherd and Laframboise, Math. Comp. 36 (1981),
+# doi:10.1090/S0025-5718-1981-0595058-X: f32 degree 10, 2^-29.3, f64 degree 22, 2^-55.3.
 MILLS = coefficients(
     f32=(
         "0x1.e1e668p-1",

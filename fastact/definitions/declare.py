@@ -1,14 +1,13 @@
-"""What it takes to declare an activation: its formula, its derivative, its names and its source."""
+"""What it takes to declare a function: names, source, passes, parameters, their domain, and error bounds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
-#: The passes that every activation has; "vjp_from_output" is there where a formula from the output is declared.
-PASSES = ("forward", "derivative", "vjp", "value_and_derivative")
+from .domain import Condition
 
 #: (names of the inputs, names of the outputs)
 Signature = tuple[tuple[str, ...], tuple[str, ...]]
@@ -22,33 +21,96 @@ SIGNATURES: Mapping[str, Signature] = {
     "vjp_from_output": (("g", "y"), ("out",)),
 }
 
+#: What an error bound is multiplied by for parameters other than the defaults, whose rounding in float32 adds to it.
+OTHER_PARAMETERS = 1.15
+
+# The slots of a row's values: inputs, the maximum, the value that is solved for, sums, and what is derived from them.
+MAX, VALUE, SUMS, DERIVED, SLOTS = 2, 3, 4, 6, 16
+
 
 @dataclass(frozen=True)
 class Parameter:
     """A scalar parameter: its name, and its default unless it is required.
 
-    An `optional` one is shown with the default None, which stands for `default`.
+    An `optional` one is shown with the default None, which stands for `default`. An `internal` one is filled in by
+    the library: a call does not take it.
     """
 
     name: str
     default: float | None
     optional: bool = False
+    internal: bool = False
+
+
+@dataclass(frozen=True)
+class DeclaredPass:
+    """One pass: the dialect functions whose results, one after the other, are its outputs.
+
+    They are given the inputs, then those of which a row has one value, then the parameters. With `times_g` the first
+    input is multiplied with the result instead. `excluded` is the output for an element that a row's mask leaves out.
+    """
+
+    functions: tuple[FunctionType, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    row_inputs: tuple[str, ...] = ()
+    row_outputs: tuple[str, ...] = ()
+    excluded: float = 0.0
+    times_g: bool = False
 
 
 @dataclass(eq=False)
 class Declaration:
-    """One activation of the table. `forward` and the `slopes`, by what they are given, are dialect functions."""
+    """One function of the library.
+
+    Attributes
+    ----------
+    name, aliases
+        The canonical name, which its kernels have too, and its other names. A leading underscore keeps it private.
+    formula
+        The textbook's definition in Python, where the documentation prints one.
+    source
+        Where it is defined.
+    doc
+        The public documentation: the docstring of the forward pass.
+    params
+        Its scalar parameters by name, in order.
+    choices
+        Option -> {value: name of the declaration that it selects}, the default first.
+    passes
+        Its passes by name; "forward" is the first.
+    bound
+        Pass -> largest error in ulp, for the default parameters.
+    domain
+        What its parameters have to fulfil.
+    order
+        Of a gate: which half of a packed array is the gate, "gate_first" or "value_first".
+    required
+        The passes that the compiler asks for whether they are declared or not.
+    """
 
     name: str
-    forward: FunctionType
     aliases: tuple[str, ...]
     formula: str
     source: str
-    params: dict[str, Parameter]
     doc: str
-    choices: dict[str, dict[object, str]] = field(default_factory=dict)
-    slopes: dict[str, FunctionType] = field(default_factory=dict)
-    signatures: Mapping[str, Signature] = field(default_factory=lambda: SIGNATURES)
+    params: dict[str, Parameter]
+    choices: dict[str, dict[object, str]]
+    passes: dict[str, DeclaredPass]
+    bound: Mapping[str, float]
+    domain: tuple[Condition, ...]
+    order: str
+    required: tuple[str, ...] = field(default=("forward",))
+
+    @property
+    def forward(self) -> Any:
+        """The dialect function of the forward pass; a dialect function calls it by the declaration's name."""
+        return self.passes["forward"].functions[0]
+
+    @property
+    def signatures(self) -> dict[str, Signature]:
+        """Pass -> (names of the inputs, names of the outputs)."""
+        return {name: (one.inputs, one.outputs) for name, one in self.passes.items()}
 
     @property
     def defaults(self) -> tuple[float, ...]:
@@ -56,110 +118,127 @@ class Declaration:
         values = tuple(p.default for p in self.params.values() if p.default is not None)
         return values if len(values) == len(self.params) else ()
 
-    @property
-    def passes(self) -> tuple[str, ...]:
-        """Its passes, in the order of SIGNATURES."""
-        return (*PASSES, "vjp_from_output") if "output" in self.slopes else PASSES
+    def declared(self, pass_: str) -> DeclaredPass:
+        """Return a pass; a TypeError says that it is missing."""
+        if pass_ not in self.passes:
+            raise TypeError(f"{self.name} declares no {pass_}")
+        return self.passes[pass_]
+
+    def most(self, pass_: str, default_parameters: bool = True) -> float:
+        """Return the largest error that a pass may have, in ulp."""
+        return self.bound[pass_] * (1.0 if default_parameters else OTHER_PARAMETERS)
+
+    def check_domain(self, label: str, values: Mapping[str, Any]) -> None:
+        """Raise if parameters, by name, numbers or arrays, lie outside the domain.
+
+        Raises
+        ------
+        ValueError
+            Such as ``soft_shrink(): lambd=-1.0 is outside the domain lambd >= 0``.
+        """
+        for condition in self.domain:
+            condition.check(label, values)
 
     def derivative(self, function: Callable[..., Any]) -> Declaration:
-        """Decorator: the derivative with respect to x, given x and the parameters."""
+        """Decorator: the derivative with respect to x, given x and the parameters; the passes made of it follow."""
         assert isinstance(function, FunctionType)
-        self.slopes["x"] = function
+        self._add("derivative", (function,))
+        self._add("vjp", (function,), times_g=True)
+        self._add("value_and_derivative", (self.forward, function))
         return self
 
     def derivative_from_output(self, function: Callable[..., Any]) -> Declaration:
         """Decorator: the derivative, given the output y and the parameters."""
         assert isinstance(function, FunctionType)
-        self.slopes["output"] = function
+        self._add("vjp_from_output", (function,), times_g=True)
         return self
 
+    def vjp(self, **facts: tuple[str, ...]) -> Callable[[Callable[..., Any]], Declaration]:
+        """Decorator: the gradients with respect to the inputs; see `add`."""
+        return self.add("vjp", **facts)
 
-@dataclass(eq=False)
-class Fused(Declaration):
-    """A function of several arrays. Each pass is a dialect function of its own, of its inputs and the parameters."""
-
-    functions: dict[str, FunctionType] = field(default_factory=dict)
-
-    @property
-    def passes(self) -> tuple[str, ...]:
-        """Its passes, in the order of its signatures."""
-        return tuple(self.signatures)
-
-    def vjp(self, function: Callable[..., Any]) -> Fused:
-        """Decorator: the gradients with respect to the inputs."""
-        assert isinstance(function, FunctionType)
-        self.functions["vjp"] = function
-        return self
-
-    def value_and_grad(self, function: Callable[..., Any]) -> Fused:
-        """Decorator: the value together with the gradient."""
-        assert isinstance(function, FunctionType)
-        self.functions["value_and_grad"] = function
-        return self
-
-
-class Table(dict[str, Declaration]):
-    """Canonical name -> declaration, in the order of declaration."""
-
-    def elementwise(
+    def add(
         self,
+        pass_: str,
         *,
-        aliases: tuple[str, ...] = (),
-        formula: str,
-        source: str,
-        optional: dict[str, float] | None = None,
-        choices: dict[str, dict[object, str]] | None = None,
+        outputs: tuple[str, ...] = ("out",),
+        row_inputs: tuple[str, ...] = (),
     ) -> Callable[[Callable[..., Any]], Declaration]:
-        """Decorator: declare the activation that the decorated dialect function computes.
+        """Decorator: a further pass.
 
-        Its keyword defaults are the parameters, its docstring is the public documentation, `formula` its
-        definition in the words of docs/formulas.py, `source` where that stands. A parameter named in
-        `optional` may be None, which stands for the number given there; `choices` maps an option that selects
-        among declarations to their names, the default first.
+        The dialect function's arguments are its inputs, then the `row_inputs`, then the parameters.
         """
 
         def declare(function: Callable[..., Any]) -> Declaration:
             assert isinstance(function, FunctionType)
-            declaration = Declaration(
-                function.__name__,
-                function,
-                aliases,
-                formula,
-                source,
-                _parameters(function, optional or {}),
-                function.__doc__ or "",
-                choices or {},
-            )
-            self[declaration.name] = declaration
-            return declaration
+            names = function.__code__.co_varnames[: function.__code__.co_argcount]
+            inputs = names[: len(names) - len(self.params) - len(row_inputs)]
+            self.passes[pass_] = DeclaredPass((function,), inputs, outputs, row_inputs)
+            return self
 
         return declare
 
+    def _add(self, pass_: str, functions: tuple[FunctionType, ...], times_g: bool = False) -> None:
+        inputs, outputs = SIGNATURES[pass_]
+        self.passes[pass_] = DeclaredPass(functions, inputs, outputs, times_g=times_g)
 
-class FusedTable(dict[str, Fused]):
-    """Canonical name -> function of several arrays, in the order of declaration."""
 
-    def fused(
-        self, *, source: str, signatures: Mapping[str, Signature]
-    ) -> Callable[[Callable[..., Any]], Fused]:
+class Table(dict[str, Declaration]):
+    """Canonical name -> declaration, in the order of declaration.
+
+    `bound`, `domain` and `required` hold for all functions of the table; a declaration may add to the first two.
+    """
+
+    def __init__(
+        self,
+        bound: Mapping[str, float] | None = None,
+        domain: tuple[str, ...] = (),
+        required: tuple[str, ...] = ("forward",),
+    ) -> None:
+        self.bound, self.domain, self.required = dict(bound or {}), domain, required
+
+    def declare(
+        self,
+        *,
+        source: str,
+        aliases: tuple[str, ...] = (),
+        formula: str = "",
+        inputs: tuple[str, ...] = ("x",),
+        outputs: tuple[str, ...] = ("out",),
+        row_inputs: tuple[str, ...] = (),
+        row_outputs: tuple[str, ...] = (),
+        excluded: float = 0.0,
+        optional: Mapping[str, float] | None = None,
+        internal: tuple[str, ...] = (),
+        choices: dict[str, dict[object, str]] | None = None,
+        bound: Mapping[str, float] | None = None,
+        domain: tuple[str, ...] = (),
+        order: str = "",
+    ) -> Callable[[Callable[..., Any]], Declaration]:
         """Decorator: declare the function whose forward pass the decorated dialect function computes.
 
-        After the inputs come the parameters, with their defaults. Its docstring is the public documentation.
+        Its arguments are the `inputs`, the `row_inputs` and then the parameters; it returns the outputs, then the row
+        outputs. Its docstring is the public documentation, `formula` its definition in the words of docs/formulas.py.
+        A parameter named in `optional` may be None, which stands for the number given there.
         """
 
-        def declare(function: Callable[..., Any]) -> Fused:
+        def declare(function: Callable[..., Any]) -> Declaration:
             assert isinstance(function, FunctionType)
-            (inputs, _) = signatures["forward"]
-            declaration = Fused(
+            first = len(inputs) + len(row_inputs)
+            one = DeclaredPass((function,), inputs, outputs, row_inputs, row_outputs, excluded)
+            declaration = Declaration(
                 function.__name__,
-                function,
-                aliases=(),
-                formula="",
-                source=source,
-                params=_parameters(function, {}, len(inputs)),
-                doc=function.__doc__ or "",
-                signatures=signatures,
-                functions={"forward": function},
+                aliases,
+                formula,
+                source,
+                function.__doc__ or "",
+                {p.name: p for p in _parameters(function, first, optional or {}, internal)},
+                choices or {},
+                {"forward": one},
+                {**self.bound, **(bound or {})},
+                tuple(map(Condition, (*self.domain, *domain))),
+                order,
+                self.required,
             )
             self[declaration.name] = declaration
             return declaration
@@ -168,92 +247,10 @@ class FusedTable(dict[str, Fused]):
 
 
 def _parameters(
-    function: FunctionType, optional: dict[str, float], first: int = 1
-) -> dict[str, Parameter]:
+    function: FunctionType, first: int, optional: Mapping[str, float], internal: tuple[str, ...]
+) -> Iterator[Parameter]:
     names = function.__code__.co_varnames[first : function.__code__.co_argcount]
     defaults = function.__defaults__ or ()
     shown: list[float | None] = [None] * (len(names) - len(defaults)) + list(defaults)
-    return {
-        name: Parameter(name, optional.get(name, default), name in optional)
-        for name, default in zip(names, shown, strict=True)
-    }
-
-
-# The slots of a row's values: inputs, the maximum, the value that is solved for, sums, and what is derived from them.
-MAX, VALUE, SUMS, DERIVED, SLOTS = 2, 3, 4, 6, 16
-
-
-@dataclass(frozen=True)
-class RowPass:
-    """One pass of a row function: a dialect function of the elements of a row, and of values that the row has one of.
-
-    `excluded` is what an element comes out as that the mask leaves out.
-    """
-
-    function: FunctionType
-    inputs: tuple[str, ...]
-    row_inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    row_outputs: tuple[str, ...]
-    excluded: float
-
-
-@dataclass(eq=False)
-class RowDeclaration:
-    """One row function. Its passes are "forward" and, if it has one, "vjp". A leading underscore keeps it private."""
-
-    name: str
-    aliases: tuple[str, ...]
-    source: str
-    params: dict[str, Parameter]
-    doc: str
-    passes: dict[str, RowPass]
-
-    @property
-    def defaults(self) -> tuple[float, ...]:
-        """The default of every parameter."""
-        return tuple(p.default for p in self.params.values() if p.default is not None)
-
-    def vjp(
-        self, *, inputs: tuple[str, ...], row_inputs: tuple[str, ...] = ()
-    ) -> Callable[[Callable[..., Any]], RowDeclaration]:
-        """Decorator: g times the Jacobian, given the inputs, those of the row and the parameters, in this order."""
-
-        def declare(function: Callable[..., Any]) -> RowDeclaration:
-            assert isinstance(function, FunctionType)
-            self.passes["vjp"] = RowPass(function, inputs, row_inputs, ("out",), (), 0.0)
-            return self
-
-        return declare
-
-
-class RowTable(dict[str, RowDeclaration]):
-    """Canonical name -> declaration, in the order of declaration."""
-
-    def rowwise(
-        self,
-        *,
-        aliases: tuple[str, ...] = (),
-        source: str,
-        row_inputs: tuple[str, ...] = (),
-        outputs: tuple[str, ...] = ("out",),
-        row_outputs: tuple[str, ...] = (),
-        excluded: float = 0.0,
-    ) -> Callable[[Callable[..., Any]], RowDeclaration]:
-        """Decorator: declare the row function that the decorated dialect function of x computes.
-
-        After x come the `row_inputs`, then the parameters; it returns the outputs, then the row outputs.
-        """
-
-        def declare(function: Callable[..., Any]) -> RowDeclaration:
-            assert isinstance(function, FunctionType)
-            forward = RowPass(function, ("x",), row_inputs, outputs, row_outputs, excluded)
-            params = _parameters(function, {}, 1 + len(row_inputs))
-            doc = function.__doc__ or ""
-            declaration = RowDeclaration(
-                function.__name__, aliases, source, params, doc, {"forward": forward}
-            )
-            self[declaration.name] = declaration
-            return declaration
-
-        return declare
+    for name, default in zip(names, shown, strict=True):
+        yield Parameter(name, optional.get(name, default), name in optional, name in internal)

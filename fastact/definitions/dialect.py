@@ -65,8 +65,8 @@ row_max = Reduction("row_max", "The largest value of an expression in the row.")
 row_sum = Reduction("row_sum", "The sum of an expression over the row.")
 row_sums = Reduction(
     "row_sums",
-    "row_sums(moved, temperature, *terms): sums of terms that depend on the row's maximum. moved(old, new, *sums, "
-    "temperature) gives what sums taken with the maximum `old` are with `new`, so that parts of a row can be added up. "
+    "row_sums(rescaled, temperature, *terms): sums of terms that depend on the row's maximum. rescaled(old, new, "
+    "*sums, temperature) gives the sums for the maximum `new` from those for `old`: parts of a row can be added. "
     "A second term is 0 or 1: counts are added up plainly, where other sums are compensated.",
 )
 row_solve = Reduction(

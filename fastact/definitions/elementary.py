@@ -1,7 +1,7 @@
 """The elementary functions of the dialect, for float32 and float64, without a branch.
 
 Numbers that leave the range of normal floats are carried as a significand and a unit, so that a product with them is
-rounded into the subnormals once. A number and its `_low` part are to be read as their sum.
+rounded into the subnormals once. A number with a `_low` part stands for the sum of both.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .dialect import (
     polynomial_parts,
     scale,
 )
+from .two_parts import fast_two_sum, fused_remainder, two_fma, two_product
 
 LN2 = exact(
     "0.693147180559945309417232121458176568075500134360255254120680009493393621969694715605863326996"
@@ -34,17 +35,19 @@ LARGEST = per_type(f32=float.fromhex("0x1.fffffep127"), f64=float.fromhex("0x1.f
 # 1.5 · 2^(bits of the significand): adding it leaves the sum rounded to an integer in the low bits.
 ROUNDER = per_type(f32=12582912.0, f64=6755399441055744.0)
 
-# exp of a negative number is computed 2^LIFT too high and comes with the unit 2^-LIFT, so that whatever it is
-# multiplied by, the product is rounded into the subnormals once. Down to LOWEST the lifted value is a normal number,
-# and a product of |x| or less with it has reached zero there.
-LIFTED = per_type(f32=12582912.0 + 64.0, f64=6755399441055744.0 + 128.0)
+# exp of a negative number is computed 2^UNIT_BITS too high and comes with the unit 2^-UNIT_BITS, so that whatever it is
+# multiplied by, the product is rounded into the subnormals once. Down to LOWEST the significand is a normal number, and
+# a product of |x| or less with it has reached zero there.
+UNIT_BITS = per_type(f32=64.0, f64=128.0)
+SCALED = per_type(f32=12582912.0 + 64.0, f64=6755399441055744.0 + 128.0)
 UNIT = per_type(f32=2.0**-64, f64=2.0**-128)
+ONE_OVER_UNIT = per_type(f32=2.0**64, f64=2.0**128)
 LOWEST = per_type(f32=-120.0, f64=-780.0)
 
-# For products with a factor that is free, such as alpha, or x beside a beta of 1e-10: below TINY alone it is lifted, by
-# so much that it stays normal down to FAR, and so little that e^TINY · 2^LIFT times the largest number is finite.
+# For products with a factor of any size, such as alpha: only below TINY the significand is scaled, by so much that it
+# stays normal down to FAR, and so little that e^TINY · 2^100 (float64: 2^980) times the largest number is finite.
 TINY = per_type(f32=-70.0, f64=-700.0)
-FAR_LIFTED = per_type(f32=12582912.0 + 100.0, f64=6755399441055744.0 + 980.0)
+FAR_SCALED = per_type(f32=12582912.0 + 100.0, f64=6755399441055744.0 + 980.0)
 FAR_UNIT = per_type(f32=2.0**-100, f64=2.0**-980)
 FAR = per_type(f32=-156.0, f64=-1386.0)
 
@@ -68,16 +71,16 @@ def reduced(x: Any, x_low: Any, rounder: Any) -> Any:
 def exp_negative(x: Any, x_low: Any) -> Any:
     """exp(x + x_low) for x ≤ 0 as (significand, unit), the significand a normal number.
 
-    `x_low` is what rounding x left behind: at x = -100 half an ulp of x is 50 ulp of exp(x).
+    `x_low` is the rounding error of x: at x = -100 half an ulp of x is 50 ulp of exp(x).
     """
-    q, power = reduced(max(x, LOWEST), x_low, LIFTED)
+    q, power = reduced(max(x, LOWEST), x_low, SCALED)
     return fma(power, q, power), UNIT
 
 
 def exp_far(x: Any, x_low: Any) -> Any:
     """The same for products with a factor of any size."""
     x = max(x, FAR)
-    q, power = reduced(x, x_low, FAR_LIFTED if x < TINY else ROUNDER)
+    q, power = reduced(x, x_low, FAR_SCALED if x < TINY else ROUNDER)
     return fma(power, q, power), FAR_UNIT if x < TINY else 1.0
 
 
@@ -89,7 +92,7 @@ HIGHEST = per_type(f32=89.0, f64=710.0)
 def exp(x: Any) -> Any:
     """eˣ for every x; 1 ulp."""
     x = min(max(x, FAR), HIGHEST)
-    q, power = reduced(x, absent, FAR_LIFTED if x < TINY else LOWERED)
+    q, power = reduced(x, absent, FAR_SCALED if x < TINY else LOWERED)
     return fma(power, q, power) * (FAR_UNIT if x < TINY else 2.0)
 
 
@@ -98,10 +101,9 @@ EXPM1_LOWEST = per_type(f32=-20.0, f64=-40.0)
 
 
 def expm1_parts(x: Any) -> Any:
-    """eˣ - 1 for x ≤ 0 (up to where eˣ overflows, in fact), and what rounding the last sum left behind."""
+    """eˣ - 1 for x ≤ 0 (up to where eˣ overflows, in fact), and the rounding error of the last sum."""
     q, power = reduced(max(x, EXPM1_LOWEST), absent, ROUNDER)
-    y = fma(power, q, power - 1.0)
-    return y, fma(power, q, (power - 1.0) - y)
+    return two_fma(power, q, power - 1.0)
 
 
 def expm1(x: Any) -> Any:
@@ -120,9 +122,9 @@ FARTHEST = per_type(f32=-193.0, f64=-1455.0)
 
 
 def scaled(x: Any, factor: Any) -> Any:
-    """x · factor and what rounding it left behind, both for use as the argument of exp."""
-    z = x * factor
-    z_low = fma(x, factor, -z) + x * low(factor)
+    """x · factor and its rounding error, both for use as the argument of exp."""
+    z, z_low = two_product(x, factor)
+    z_low = z_low + x * low(factor)
     return z, z_low if abs(z) < -FARTHEST else 0.0
 
 
@@ -145,12 +147,11 @@ def logistic_parts(z: Any, z_low: Any) -> Any:
 
 
 def over_one_plus(top: Any, small: Any) -> Any:
-    """top / (1 + small) as (s, left, inverse), to be read as s + left · inverse."""
-    d = 1.0 + small
-    rest = small - (d - 1.0)
+    """top / (1 + small) as (s, left, inverse), which stand for s + left · inverse."""
+    d, d_low = fast_two_sum(1.0, small)
     inverse = 1.0 / d
     s = top * inverse
-    return s, fma(-s, rest, fma(-s, d, top)), inverse
+    return s, fused_remainder(top, absent, d, d_low, s), inverse
 
 
 # Quotients of 1 + e⁻ᶻ: e⁻ᶻ is computed so many powers of two too low, the 1 becomes ONE, and neither overflows where
@@ -165,8 +166,8 @@ BOTTOM = per_type(f32=-110.0, f64=-780.0)
 def one_plus_exp(z: Any, z_low: Any) -> Any:
     """(1 + exp(-z - z_low)) · ONE for BOTTOM ≤ z ≤ SATURATED; 1.5 ulp.
 
-    The small addends first. With e⁻ᶻ rounded before the 1 is added, or 2ⁿ + 1, float32 silu is off by 2.4 ulp at -16.7,
-    where the 1 is half a unit in the last place.
+    The small addends first. With e⁻ᶻ rounded before the 1 is added, or 2ⁿ + 1, the error of float32 silu is 2.4 ulp at
+    -16.7, where the 1 is half a unit in the last place.
     """
     q, power = reduced(-z, -z_low, BELOW)
     return fma(power, q, ONE) + power
@@ -181,15 +182,14 @@ def bell_parts(z: Any, z_low: Any) -> Any:
     """σ(z + z_low) · σ(-z - z_low) as (b, unit): e / (1 + e)²."""
     e, unit = exp_negative(-abs(z), facing(z, z_low))
     small = e * unit
-    d = 1.0 + small
-    rest = small - (d - 1.0)
-    return e / fma(d, d, 2.0 * (d * rest)), unit
+    d, d_low = fast_two_sum(1.0, small)
+    return e / fma(d, d, 2.0 * (d * d_low)), unit
 
 
 def softplus_parts(z: Any, z_low: Any) -> Any:
     """log(1 + exp(z + z_low)) as (p, p_low, unit): (p + p_low) · unit, p alone being good to 2 ulp."""
     negative = z < 0.0
-    q, power = reduced(max(-abs(z), LOWEST), facing(z, z_low), LIFTED)
+    q, power = reduced(max(-abs(z), LOWEST), facing(z, z_low), SCALED)
     small = fma(power, q, power) * UNIT
     ratio, ratio_low = log1p_parts(small)
     # Below zero the rounding of 1 + q would be half an ulp more.
@@ -206,11 +206,11 @@ def tanh_parts(x: Any) -> Any:
 
 def ratio_parts(t: Any, t_low: Any) -> Any:
     """-t / (2 + t) as the sum of a number and a small one."""
-    d = 2.0 + t
-    d_low = (t - (d - 2.0)) + t_low
+    d, d_low = fast_two_sum(2.0, t)
+    d_low = d_low + t_low
     inverse = 1.0 / d
     y = -t * inverse
-    return y, (fma(-y, d_low, fma(-y, d, -t)) - t_low) * inverse
+    return y, (fused_remainder(-t, absent, d, d_low, y) - t_low) * inverse
 
 
 def tanh(x: Any) -> Any:
@@ -236,7 +236,7 @@ SHRINK_SPLIT = per_type(f32=1.0625, f64=1.0625)
 THIRD = exact("0.33333333333333333333333333333333333333333333333333333333333333333333333333333333")
 
 
-def tanh_share(a: Any, a_low: Any, square: Any) -> Any:
+def tanh_quotient(a: Any, a_low: Any, square: Any) -> Any:
     """For a + a_low ≥ 0, whose square is given, a quotient and whether a is near 0.
 
     There tanh a is a·(1 - a²·(1/3 - a²·quotient)), elsewhere 1 - quotient.
@@ -251,10 +251,10 @@ def tanh_share(a: Any, a_low: Any, square: Any) -> Any:
 def tanh_shrink(x: Any) -> Any:
     """x - tanh x; +0 at -0, as -0 - (-0) is. Near 0 it is x³·(1/3 - x²·quotient)."""
     square = x * x
-    share, near = tanh_share(abs(x), absent, square)
-    ratio = fma(-square, share, THIRD)
-    ratio_low = fma(-square, share, THIRD - ratio) + low(THIRD)
+    part, near = tanh_quotient(abs(x), absent, square)
+    ratio, ratio_low = two_fma(-square, part, THIRD)
+    ratio_low = ratio_low + low(THIRD)
     cube = x * square
     cube_low = fma(x, fma(x, x, -square), fma(x, square, -cube))
     below = fma(cube, ratio, fma(cube, ratio_low, cube_low * ratio))
-    return below if near else copysign((abs(x) - 1.0) + share, x)
+    return below if near else copysign((abs(x) - 1.0) + part, x)

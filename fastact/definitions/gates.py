@@ -1,7 +1,7 @@
-"""The table of elementwise functions of several arrays: gates and their like, each declared once, next to its vjp.
+"""The table of gates: one array, activated, times another; each declared once, next to its vjp.
 
-To add one, write it here and its definition in reference/gates.py. Each pass is a function of the kernel dialect, as in
-activations.py, that returns as many values as its signature has outputs.
+To add one, write it here and its definition in reference/gates.py. Each pass is a function of the kernel dialect that
+returns as many values as it has outputs.
 """
 
 from __future__ import annotations
@@ -9,32 +9,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import declare
-from .activations import inside
+from .activations.table import inside
 from .coefficients import MILLS_END
+from .declare import Declaration, Table
 from .dialect import absent, fma, per_type
-from .elementary import LARGEST, LOWEST, UNIT, bell_parts, logistic_parts, softplus_parts
+from .elementary import LARGEST, LOWEST, ONE_OVER_UNIT, UNIT, bell_parts, logistic_parts
 from .gaussian import gelu_slope_tail, gelu_tail
 from .logistic import swish_parts, swish_slope_parts
 
-FUSED = declare.FusedTable()
+GATES = Table(bound={"forward": 2.0, "vjp": 4.0}, required=("forward", "vjp"))
+GRADIENTS = ("dgate", "dvalue")
 
-LIFT = per_type(f32=2.0**64, f64=2.0**128)
 # Below this x·Φ(x) is x/2, within 2^-5 ulp.
 HALVED = per_type(f32=2.0**-30, f64=2.0**-59)
 
-GATE = {
-    "forward": (("gate", "value"), ("out",)),
-    "vjp": (("g", "gate", "value"), ("dgate", "dvalue")),
-}
+
+def gate(*, source: str, order: str = "gate_first") -> Callable[[Callable[..., Any]], Declaration]:
+    """Decorator: declare the product of two arrays of which `gate` is activated.
+
+    `order` says which half of an array that holds both is the gate.
+    """
+    return GATES.declare(source=source, inputs=("gate", "value"), order=order)
 
 
-def gate(*, source: str) -> Callable[[Callable[..., Any]], declare.Fused]:
-    """Decorator: declare the product of two arrays of which `gate` is activated."""
-    return FUSED.fused(source=source, signatures=GATE)
-
-
-# Activations come as (p, p_low, unit), slopes as (p, unit), to be read as (p + p_low)·unit with p a normal number; the
+# Activations are (p, p_low, unit), slopes (p, unit), which stand for (p + p_low)·unit with p a normal number; the
 # unit is 0 where they are less than half the smallest number, so that a gate of -1e9 is closed to any value.
 
 
@@ -49,9 +47,6 @@ def product(p: Any, p_low: Any, unit: Any, factor: Any) -> Any:
     return fma(p, factor, p_low * min(max(factor, -LARGEST), LARGEST)) * (1.0 if large else unit)
 
 
-# --- the gates ---------------------------------------------------------------------------------------------------
-
-
 def sigmoid_parts(x: Any) -> Any:
     s, s_low, unit, _ = logistic_parts(x, absent)
     return s, s_low, 0.0 if x < LOWEST else unit
@@ -62,14 +57,15 @@ def sigmoid_slope_parts(x: Any) -> Any:
     return b, 0.0 if abs(x) > -LOWEST else unit
 
 
-@gate(source="Dauphin, Fan, Auli, Grangier 2016, arXiv:1612.08083")
+# PyTorch's glu activates the second half; of the others, most code activates the first.
+@gate(source="Dauphin, Fan, Auli, Grangier 2016, arXiv:1612.08083", order="value_first")
 def glu(gate: Any, value: Any) -> Any:
     """σ(gate)·value, the gated linear unit."""
     s, s_low, unit = sigmoid_parts(gate)
     return product(s, s_low, unit, value)
 
 
-@glu.vjp
+@glu.vjp(outputs=GRADIENTS)
 def glu_vjp(g: Any, gate: Any, value: Any) -> Any:
     s, s_low, unit = sigmoid_parts(gate)
     b, b_unit = sigmoid_slope_parts(gate)
@@ -77,9 +73,9 @@ def glu_vjp(g: Any, gate: Any, value: Any) -> Any:
 
 
 def silu_parts(x: Any) -> Any:
-    # x·σ(x) for 0 ≤ x < 1 is lifted, too: it is subnormal where x is.
+    # x·σ(x) for 0 ≤ x < 1 has the unit too: it is subnormal where x is.
     small = x >= 0.0 and x < 1.0
-    p, p_low, unit = swish_parts(x * LIFT if small else x, x, absent)
+    p, p_low, unit = swish_parts(x * ONE_OVER_UNIT if small else x, x, absent)
     return p, p_low, UNIT if small else unit
 
 
@@ -95,7 +91,7 @@ def swiglu(gate: Any, value: Any) -> Any:
     return product(p, p_low, unit, value)
 
 
-@swiglu.vjp
+@swiglu.vjp(outputs=GRADIENTS)
 def swiglu_vjp(g: Any, gate: Any, value: Any) -> Any:
     p, p_low, unit = silu_parts(gate)
     d, d_unit = silu_slope_parts(gate)
@@ -103,17 +99,17 @@ def swiglu_vjp(g: Any, gate: Any, value: Any) -> Any:
 
 
 def gelu_parts(x: Any) -> Any:
-    # Between -1 and 1 it is lifted, too, and x/2 in the end: it is subnormal where x is.
+    # Between -1 and 1 it has the unit too, and is x/2 near 0: it is subnormal where x is.
     tail, tail_low = gelu_tail(x)
     large, closed = x >= 1.0, x < -MILLS_END
     unit = 1.0 if large else UNIT
-    high = max(x if large else x * LIFT, 0.0)
+    high = max(x if large else x * ONE_OVER_UNIT, 0.0)
     tail = tail * UNIT if large else tail
     tail_low = tail_low * UNIT if large else tail_low
     p = high - tail
     p_low = ((high - p) - tail) - tail_low
     halved = abs(x) < HALVED
-    p = 0.5 * (x * LIFT) if halved else (0.0 if closed else p)
+    p = 0.5 * (x * ONE_OVER_UNIT) if halved else (0.0 if closed else p)
     return p, 0.0 if halved or closed or x > MILLS_END else p_low, unit
 
 
@@ -130,7 +126,7 @@ def geglu(gate: Any, value: Any) -> Any:
     return product(p, p_low, unit, value)
 
 
-@geglu.vjp
+@geglu.vjp(outputs=GRADIENTS)
 def geglu_vjp(g: Any, gate: Any, value: Any) -> Any:
     p, p_low, unit = gelu_parts(gate)
     d, d_unit = gelu_slope_parts(gate)
@@ -143,7 +139,7 @@ def reglu(gate: Any, value: Any) -> Any:
     return max(gate, 0.0) * value
 
 
-@reglu.vjp
+@reglu.vjp(outputs=GRADIENTS)
 def reglu_vjp(g: Any, gate: Any, value: Any) -> Any:
     return inside(gate > 0.0, gate, g * value), inside(gate > 0.0, gate, g * gate)
 
@@ -154,82 +150,6 @@ def bilinear(gate: Any, value: Any) -> Any:
     return gate * value
 
 
-@bilinear.vjp
+@bilinear.vjp(outputs=GRADIENTS)
 def bilinear_vjp(g: Any, gate: Any, value: Any) -> Any:
     return g * value, g * gate
-
-
-#: The names of the gates
-GATES = tuple(name for name, declaration in FUSED.items() if declaration.signatures is GATE)
-
-
-# --- concatenated rectifiers -------------------------------------------------------------------------------------
-
-HALVES = {
-    "forward": (("x",), ("positive", "negative")),
-    "vjp": (("g_positive", "g_negative", "x"), ("dx",)),
-}
-
-
-@FUSED.fused(source="Shang, Sohn, Almeida, Lee 2016, arXiv:1603.05201", signatures=HALVES)
-def crelu(x: Any) -> Any:
-    """max(x, 0) and max(-x, 0), one after the other along an axis. The derivative is 0 at 0."""
-    return max(x, 0.0), max(-x, 0.0)
-
-
-@crelu.vjp
-def crelu_vjp(g_positive: Any, g_negative: Any, x: Any) -> Any:
-    return g_positive if x > 0.0 else (-g_negative if x < 0.0 else x * 0.0)
-
-
-# --- losses ------------------------------------------------------------------------------------------------------
-
-LOSS = {
-    "forward": (("x", "target"), ("loss",)),
-    "value_and_grad": (("x", "target"), ("loss", "dx")),
-    "vjp": (("g", "x", "target"), ("dx",)),
-}
-
-
-def bce_shares(target: Any, pos_weight: Any) -> Any:
-    """What log σ(x) and log σ(-x) are multiplied by, and the sum of both."""
-    negative = 1.0 - target
-    return pos_weight * target, negative, fma(pos_weight, target, negative)
-
-
-def bce_value(x: Any, target: Any, pos_weight: Any) -> Any:
-    """`pos_weight`·t·softplus(-x) + (1 - t)·softplus(x), both from softplus(-|x|); a term of which t leaves 0 is 0."""
-    positive, negative, both = bce_shares(target, pos_weight)
-    p, p_low, unit = softplus_parts(-abs(x), absent)
-    share = positive if x < 0.0 else negative
-    linear = 0.0 if share == 0.0 else share * abs(x)
-    return fma(both * (p + p_low), unit, linear)
-
-
-def bce_slope(x: Any, target: Any, pos_weight: Any) -> Any:
-    """(1 - t)·σ(x) - `pos_weight`·t·σ(-x)."""
-    positive, negative, _ = bce_shares(target, pos_weight)
-    s, s_low, unit, e = logistic_parts(-abs(x), absent)
-    small = (s + s_low) * unit
-    large = 1.0 / (1.0 + e)
-    below = x < 0.0
-    return fma(negative, small if below else large, -(positive * (large if below else small)))
-
-
-@FUSED.fused(source="negative log-likelihood of a Bernoulli variable", signatures=LOSS)
-def _bce_with_logits(
-    x: Any, target: Any, weight: float = 1.0, pos_weight: float = 1.0, scale: float = 1.0
-) -> Any:
-    """`weight`·(`pos_weight`·t·softplus(-x) + (1 - t)·softplus(x)); the gradient is multiplied by `scale`."""
-    return weight * bce_value(x, target, pos_weight)
-
-
-@_bce_with_logits.value_and_grad
-def _bce_value_and_grad(x: Any, target: Any, weight: float, pos_weight: float, scale: float) -> Any:
-    slope = weight * scale * bce_slope(x, target, pos_weight)
-    return weight * bce_value(x, target, pos_weight), slope
-
-
-@_bce_with_logits.vjp
-def _bce_vjp(g: Any, x: Any, target: Any, weight: float, pos_weight: float, scale: float) -> Any:
-    return g * (weight * scale * bce_slope(x, target, pos_weight))

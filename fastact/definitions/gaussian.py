@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from .coefficients import EXPM1, MILLS, MILLS_CENTRE, MILLS_END, MILLS_RISE
-from .dialect import exact, fma, low, polynomial, polynomial_parts
-from .elementary import LIFTED, reduction
+from .dialect import absent, exact, fma, low, polynomial, polynomial_parts
+from .elementary import SCALED, reduction
+from .two_parts import fast_two_sum, fused_remainder, two_product
 
 
 def mills_parts(x: Any) -> Any:
     """For a = |x| ≤ MILLS_END: a; t = a / (a + 4) and (a + 4) times its error; (a + 4)·Φ(-a)·exp(a²/2) in two parts."""
     a = min(abs(x), MILLS_END)
     s = a + 4.0
+    s_low = a - (s - 4.0)  # exact for any a: s - 4 is a multiple of the last place of s
     t = a / s
-    left = fma(-t, a - (s - 4.0), fma(-t, s, a))
+    left = fused_remainder(a, absent, s, s_low, t)
     v = t - MILLS_CENTRE
     mills, mills_low = polynomial_parts(v, MILLS)
     # Rounding v matters for small t alone, where the function falls with a slope of about -4.
@@ -24,8 +26,8 @@ def mills_parts(x: Any) -> Any:
 def gaussian_parts(a: Any) -> Any:
     """exp(-a²/2) for a ≤ MILLS_END as (q, q_low, power): (1 + q + q_low) · power · UNIT; a² in two parts."""
     half = 0.5 * a
-    square = half * a
-    r, power = reduction(-square, -fma(half, a, -square), LIFTED)
+    square, square_low = two_product(half, a)
+    r, power = reduction(-square, -square_low, SCALED)
     return r, r * r * polynomial(r, EXPM1), power
 
 
@@ -36,8 +38,8 @@ def gelu_tail(x: Any) -> Any:
     tail = t * mills
     tail_low = fma(left, polynomial(t, MILLS_RISE), fma(t, mills_low, fma(t, mills, -tail)))
     rest = fma(tail, q, fma(tail, q_low, tail_low))
-    total = tail + rest
-    return total * power, (rest - (total - tail)) * power
+    total, total_low = fast_two_sum(tail, rest)
+    return total * power, total_low * power
 
 
 # 4·φ(0), which is 2·√(2/π).
@@ -51,11 +53,11 @@ def gelu_slope_tail(x: Any) -> Any:
     a, t, left, mills, mills_low = mills_parts(x)
     q, q_low, power = gaussian_parts(a)
     # a·φ(a) - Φ(-a) over exp(-a²/2)/4; Φ(-a) is mills·(1 - t)/4, and the products are carried to twice the precision.
-    other = 1.0 - t
-    other_low = (1.0 - other) - t
-    cdf = mills * other
-    # Near the zero of the derivative cdf falls in t with a slope of about -4.25, and t is off by left·(1 - t)/4.
+    complement = 1.0 - t
+    complement_low = (1.0 - complement) - t
+    cdf = mills * complement
+    # Near the zero of the derivative cdf falls in t with a slope of about -4.25, and the error of t is left·(1 - t)/4.
     mills_low = fma(left, -1.0625, mills_low)
-    rest = fma(mills_low, other, fma(mills, other_low, a * -low(DENSITY)))
-    d = fma(a, DENSITY, -cdf) - (fma(mills, other, -cdf) + rest)
+    rest = fma(mills_low, complement, fma(mills, complement_low, a * -low(DENSITY)))
+    d = fma(a, DENSITY, -cdf) - (fma(mills, complement, -cdf) + rest)
     return fma(d, q + q_low, d) * power

@@ -1,7 +1,7 @@
 """x·σ(z) and its derivative, without a branch: what silu, quick_gelu, gelu_tanh and the gates are made of.
 
-For a z that is known to lie between two bounds `swish` and `plain_slope` are short; the others take any z, or hand on
-their result in parts.
+`swish` and `plain_slope` take a z between two bounds, which saves operations; the rest take any z, or return their
+result in parts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .elementary import (
 
 
 def swish_parts(x: Any, z: Any, z_low: Any) -> Any:
-    """x·σ(z + z_low) as (p, p_low, unit), to be read as (p + p_low)·unit; 0 where σ is nothing beside any x."""
+    """x·σ(z + z_low) as (p, p_low, unit), which stand for (p + p_low)·unit; 0 where σ is too small for any x."""
     s, s_low, unit, _ = logistic_parts(z, z_low)
     bounded = x if z > LOWEST else -0.0
     rest = x * s_low if abs(z) < -LOWEST else -0.0
@@ -44,12 +44,12 @@ def swish_slope_parts(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
     """
     s, s_low, unit, small = logistic_parts(z, z_low)
     plain = s * unit
-    other = 1.0 - plain
-    other_low = ((1.0 - other) - plain) - s_low * unit
-    other = other if z < 0.0 else small * s
-    other_low = other_low if z < 0.0 else 0.0
+    complement = 1.0 - plain
+    complement_low = ((1.0 - complement) - plain) - s_low * unit
+    complement = complement if z < 0.0 else small * s
+    complement_low = complement_low if z < 0.0 else 0.0
     bounded = min(max(rise, -SLOPE_END), SLOPE_END)
-    factor = fma(bounded, other, 1.0) + (bounded * other_low + rise_low * other)
+    factor = fma(bounded, complement, 1.0) + (bounded * complement_low + rise_low * complement)
     return fma(s, factor, s_low * factor), unit
 
 

@@ -1,4 +1,4 @@
-"""The table: every function of whole rows, such as softmax, declared once, next to its vector-Jacobian product.
+"""Every function of whole rows, such as softmax, declared once, next to its vector-Jacobian product.
 
 To add one, write it here and its mathematical definition in reference/rows.py. A declaration is a function of the
 kernel dialect on one element of the row; `row_max`, `row_sum`, `row_sums` and `row_solve` go over all elements.
@@ -10,198 +10,26 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from . import declare
-from .dialect import (
-    absent,
-    fma,
-    known,
-    low,
-    per_type,
-    row_max,
-    row_solve,
-    row_sum,
-    row_sums,
-    sqrt,
+from .declare import Table
+from .dialect import fma, row_max, row_solve, row_sum, row_sums, sqrt
+from .elementary import LARGEST, exp_negative
+from .exp_sums import (
+    difference,
+    exp_sum,
+    exp_sum_parts,
+    if_finite,
+    log_one_plus,
+    over,
+    peak,
+    per,
+    plus,
+    probability,
+    rescaled,
+    weight,
 )
-from .elementary import LN2, LOG2E, LOWEST, ROUNDER, UNIT, exp_negative, log1p_parts, reduced
 
-ROWS = declare.RowTable()
-rowwise = ROWS.rowwise
-
-LARGEST = per_type(f32=3.4028234663852886e38, f64=1.7976931348623157e308)
-# What exp(0) is under the lift of `exp_negative`.
-LIFT = per_type(f32=64.0, f64=128.0)
-# A temperature above the one or below the other is divided by it: its reciprocal is a normal number then, with all
-# its digits, and LOWEST times it is finite.
-HOT = per_type(f32=2.0**64, f64=2.0**512)
-COLD = per_type(f32=2.0**-64, f64=2.0**-512)
-
-
-def scale(temperature: Any) -> Any:
-    """The power of two that the temperature, and what is to be divided by it, is multiplied by."""
-    return (
-        1.0
-        if known(temperature)
-        else (COLD if temperature > HOT else (HOT if temperature < COLD else 1.0))
-    )
-
-
-def inverse(temperature: Any) -> Any:
-    """1 / temperature for what is multiplied by its `scale`, and what rounding it left behind."""
-    by = scale(temperature)
-    high = 1.0 / (temperature * by)
-    return high, (fma(-high, temperature * by, 1.0) - high * (low(temperature) * by)) * high
-
-
-def divided(d: Any, temperature: Any) -> Any:
-    """d / temperature, d being multiplied by the `scale` already, and what rounding it left behind."""
-    factor, factor_low = inverse(temperature)
-    z = d * factor
-    return (d, absent) if known(temperature) else (z, fma(d, factor, -z) + d * factor_low)
-
-
-def per(value: Any, temperature: Any) -> Any:
-    """value / temperature by a multiplication."""
-    by = scale(temperature)
-    return value * by * (1.0 / (temperature * by))
-
-
-def difference(x: Any, maximum: Any, temperature: Any) -> Any:
-    """x - maximum and the temperature, both times a half where the difference alone could overflow."""
-    half = 0.5 if temperature > 1.0 else 1.0
-    # The product is exact: a difference of products, without one more value of the row to keep.
-    d = x - maximum if known(temperature) else fma(-half, maximum, x * half)
-    return d, temperature if known(temperature) else temperature * half
-
-
-def origin(maximum: Any, temperature: Any) -> Any:
-    """What elements are taken relative to: (base, top, power).
-
-    Weights are exp((x - base) / temperature) · 2^-power, those of the maximum, `top` above the base, between 0.7
-    and 1.5. No x that counts loses a bit when the base is subtracted: it is 0, or so much larger than the distance
-    at which exp reaches zero that x and the base are within a factor of two. At a distance of 80 below a maximum of
-    80, the half ulp that x - maximum loses would be 64 ulp of exp. An infinite maximum is taken for a finite one.
-    """
-    m = min(max(maximum, -LARGEST), LARGEST)
-    base = 0.0 if abs(m) < -4.0 * LOWEST * temperature else m
-    top = m - base
-    z, _ = divided(top * scale(temperature), temperature)
-    return base, top, fma(z, LOG2E, ROUNDER) - ROUNDER
-
-
-def lifted(z: Any, z_low: Any, power: Any) -> Any:
-    """exp(z + z_low) · 2^-power / UNIT."""
-    q, scaled = reduced(z, z_low, ROUNDER + (LIFT - power))
-    return fma(scaled, q, scaled)
-
-
-def weight(x: Any, maximum: Any, temperature: Any) -> Any:
-    """exp((x - base) / temperature) · 2^-power / UNIT for the `origin`; a normal number."""
-    base, top, power = origin(maximum, temperature)
-    by = scale(temperature)
-    least = LOWEST * (temperature * by)
-    z, z_low = divided(max((x - base) * by, max(top * by + least, -LARGEST)), temperature)
-    return lifted(z, z_low, power)
-
-
-def peak(maximum: Any, temperature: Any) -> Any:
-    """The weight of the maximum."""
-    _, top, power = origin(maximum, temperature)
-    z, z_low = divided(top * scale(temperature), temperature)
-    return lifted(z, z_low, power)
-
-
-def change(old: Any, new: Any, temperature: Any) -> Any:
-    """What makes weights for a maximum weights for a larger one; a power of two unless both are far from 0."""
-    old_base, _, old_power = origin(old, temperature)
-    base, _, new_power = origin(new, temperature)
-    power = new_power - old_power
-    z, z_low = divided(max((old_base - base) * scale(temperature), -LARGEST), temperature)
-    least = fma(power, LN2, LOWEST)
-    factor = lifted(max(z, least), z_low if z > least else 0.0, power) * UNIT
-    # -LARGEST, which -inf was taken for, has a weight where the temperature is as large.
-    return factor if known(temperature) else (0.0 if old == -inf else factor)
-
-
-def moved(old: Any, new: Any, total: Any, temperature: Any) -> Any:
-    """A sum of weights for the maximum `old` as one for `new`."""
-    return total * change(old, new, temperature)
-
-
-def exp_sum(x: Any, temperature: Any) -> Any:
-    """The maximum, the weight of x, and the sum of all weights."""
-    maximum = row_max(x)
-    own = weight(x, maximum, temperature)
-    return maximum, own, row_sums(moved, temperature, own)
-
-
-def moved_others(old: Any, new: Any, rest: Any, count: Any, temperature: Any) -> Any:
-    """Both sums of `exp_sum_parts` for another maximum."""
-    all_of_it = fma(count, peak(old, temperature), rest)
-    same = old == new
-    return rest if same else all_of_it * change(old, new, temperature), count if same else 0.0
-
-
-def exp_sum_parts(x: Any, temperature: Any) -> Any:
-    """The maximum m; the weight of x unless it is m; s - 1, where s is the sum of all exp((x - m) / temperature).
-
-    One maximum is left out of the sum and the others are counted: s - 1 keeps its digits however small it is.
-    """
-    maximum = row_max(x)
-    at_maximum = x == maximum
-    own = 0.0 if at_maximum else weight(x, maximum, temperature)
-    rest, count = row_sums(moved_others, temperature, own, 1.0 if at_maximum else 0.0)
-    return maximum, own, rest / peak(maximum, temperature) + (count - 1.0)
-
-
-def if_finite(maximum: Any) -> Any:
-    """0, or NaN for a row that has no finite maximum."""
-    return maximum - maximum
-
-
-def halved(n: Any, f: Any, exponent: Any, power: Any) -> Any:
-    """f·2ⁿ with f brought below `power`, which is 2 to the `exponent`."""
-    large = f >= power
-    return n + exponent if large else n, f * (1.0 / power) if large else f
-
-
-def log_one_plus(others: Any) -> Any:
-    """log(1 + others) for 0 ≤ others < 2⁶⁴ in two parts; -inf for -1."""
-    s = 1.0 + others
-    n, f = halved(0.0, s, 32.0, 4294967296.0)
-    n, f = halved(n, f, 16.0, 65536.0)
-    n, f = halved(n, f, 8.0, 256.0)
-    n, f = halved(n, f, 4.0, 16.0)
-    n, f = halved(n, f, 2.0, 4.0)
-    n, f = halved(n, f, 1.0, 2.0)
-    u = others if n == 0.0 else f - 1.0
-    ratio, ratio_low = log1p_parts(u)
-    rest = u * ratio
-    rest_low = fma(u, ratio, -rest) + u * ratio_low
-    whole = n * LN2
-    total = whole + rest
-    total_low = (rest - (total - whole)) + (rest_low + fma(n, low(LN2), fma(n, LN2, -whole)))
-    return total if s > 0.0 or s != s else -inf, total_low
-
-
-def plus(a: Any, a_low: Any, b: Any, b_low: Any) -> Any:
-    """a + b, each in two parts; infinite if one of them is."""
-    total = a + b
-    back = total - a
-    left = (a - (total - back)) + (b - back)
-    return total if abs(total) == inf else total + (left + (a_low + b_low))
-
-
-def over(x: Any, temperature: Any) -> Any:
-    """x / temperature and what rounding it left behind."""
-    q = x / temperature
-    q_low = per(fma(-q, temperature, x) - q * low(temperature), temperature)
-    return (x, 0.0) if known(temperature) else (q, q_low)
-
-
-def share(own: Any, maximum: Any, total: Any) -> Any:
-    """The part that a weight has of the sum of all weights."""
-    return own * (1.0 / total + if_finite(maximum))
+ROWS = Table(bound={"forward": 4.0, "vjp": 4.0}, domain=("0 < temperature < inf",))
+rowwise = ROWS.declare
 
 
 # --- the softmax family ----------------------------------------------------------------------------------------
@@ -210,11 +38,11 @@ def share(own: Any, maximum: Any, total: Any) -> Any:
 @rowwise(source="Bridle 1990, doi:10.1007/978-3-642-76153-9_28")
 def softmax(x: Any, temperature: float = 1.0) -> Any:
     """exp(x/T) over its sum along the row."""
-    maximum, own, total = exp_sum(x, temperature)
-    return share(own, maximum, total)
+    maximum, w, total = exp_sum(x, temperature)
+    return probability(w, maximum, total)
 
 
-@softmax.vjp(inputs=("g", "y"))
+@softmax.vjp()
 def softmax_vjp(g: Any, y: Any, temperature: float) -> Any:
     return per(y * (g - row_sum(g * y)), temperature)
 
@@ -222,11 +50,11 @@ def softmax_vjp(g: Any, y: Any, temperature: float) -> Any:
 @rowwise(source="softmax of -x")
 def softmin(x: Any, temperature: float = 1.0) -> Any:
     """exp(-x/T) over its sum along the row."""
-    maximum, own, total = exp_sum(-x, temperature)
-    return share(own, maximum, total)
+    maximum, w, total = exp_sum(-x, temperature)
+    return probability(w, maximum, total)
 
 
-@softmin.vjp(inputs=("g", "y"))
+@softmin.vjp()
 def softmin_vjp(g: Any, y: Any, temperature: float) -> Any:
     return per(y * (row_sum(g * y) - g), temperature)
 
@@ -234,13 +62,13 @@ def softmin_vjp(g: Any, y: Any, temperature: float) -> Any:
 @rowwise(source="log of softmax", excluded=-inf)
 def log_softmax(x: Any, temperature: float = 1.0) -> Any:
     """x/T minus the logarithm of the sum of exp(x/T) along the row."""
-    maximum, _, others = exp_sum_parts(x, temperature)
-    total, _ = log_one_plus(others)
+    maximum, _, rest_of_sum = exp_sum_parts(x, temperature)
+    total, _ = log_one_plus(rest_of_sum)
     d, divisor = difference(x, maximum, temperature)
     return d / divisor - (total + if_finite(maximum))
 
 
-@log_softmax.vjp(inputs=("g", "y"))
+@log_softmax.vjp()
 def log_softmax_vjp(g: Any, y: Any, temperature: float) -> Any:
     significand, unit = exp_negative(y, 0.0)
     return per(fma(-row_sum(g), significand * unit, g), temperature)
@@ -253,23 +81,23 @@ def log_softmax_vjp(g: Any, y: Any, temperature: float) -> Any:
 )
 def logsumexp(x: Any, temperature: float = 1.0) -> Any:
     """The logarithm of the sum of exp(x/T) along the row."""
-    maximum, _, others = exp_sum_parts(x, temperature)
+    maximum, _, rest_of_sum = exp_sum_parts(x, temperature)
     q, q_low = over(maximum, temperature)
-    total, total_low = log_one_plus(others)
+    total, total_low = log_one_plus(rest_of_sum)
     return plus(q, q_low, total, total_low)
 
 
 def logsumexp_vjp(x: Any, g: Any, temperature: float) -> Any:
-    maximum, own, total = exp_sum(x, temperature)
-    return per(share(own, maximum, total) * g, temperature)
+    maximum, w, total = exp_sum(x, temperature)
+    return per(probability(w, maximum, total) * g, temperature)
 
 
 @rowwise(source="logsumexp - log n", outputs=(), row_outputs=("out",))
 def logmeanexp(x: Any, temperature: float = 1.0) -> Any:
     """The logarithm of the mean of exp(x/T) along the row."""
     maximum = row_max(x)
-    own = weight(min(x, LARGEST), maximum, temperature)
-    total, count = row_sums(moved_mean, temperature, own, 1.0)
+    w = weight(min(x, LARGEST), maximum, temperature)
+    total, count = row_sums(rescaled_mean, temperature, w, 1.0)
     q, q_low = over(maximum, temperature)
     log_total, log_total_low = log_one_plus(total / peak(maximum, temperature) - 1.0)
     log_count, log_count_low = log_one_plus(count - 1.0)
@@ -277,14 +105,14 @@ def logmeanexp(x: Any, temperature: float = 1.0) -> Any:
     return plus(q, q_low, mean if count > 0.0 or count != count else 0.0, 0.0)
 
 
-def moved_mean(old: Any, new: Any, total: Any, count: Any, temperature: Any) -> Any:
+def rescaled_mean(old: Any, new: Any, total: Any, count: Any, temperature: Any) -> Any:
     """Both sums of `logmeanexp` for another maximum."""
-    return moved(old, new, total, temperature), count
+    return rescaled(old, new, total, temperature), count
 
 
 # The constant log n makes no difference to the gradient.
 for declared in (logsumexp, logmeanexp):
-    declared.vjp(inputs=("x",), row_inputs=("g",))(logsumexp_vjp)
+    declared.vjp(row_inputs=("g",))(logsumexp_vjp)
 
 
 # --- sparse relatives: Newton's method on the threshold, which rises to the solution from below -------------------
@@ -311,7 +139,7 @@ def sparsemax(x: Any, temperature: float = 1.0) -> Any:
     return max(z - row_solve(linear_step, -1.0, z), 0.0)
 
 
-@sparsemax.vjp(inputs=("g", "y"))
+@sparsemax.vjp()
 def sparsemax_vjp(g: Any, y: Any, temperature: float) -> Any:
     inside = y > 0.0
     mean = row_sum(g if inside else y * 0.0) / row_sum(1.0 if inside else 0.0)
@@ -332,33 +160,35 @@ def entmax15(x: Any, temperature: float = 1.0) -> Any:
     return above * above
 
 
-@entmax15.vjp(inputs=("g", "y"))
+@entmax15.vjp()
 def entmax15_vjp(g: Any, y: Any, temperature: float) -> Any:
     root = sqrt(y)
     return per(root * (g - row_sum(g * root) / row_sum(root)), temperature)
 
 
-# --- pieces: for losses, and for rows of which a part is at hand at a time -----------------------------------------
+# --- for losses, and for rows that are in memory a part at a time ------------------------------------------------
 
 
-@rowwise(source="softmax's statistic", outputs=(), row_outputs=("maximum", "others"))
+@rowwise(source="softmax's statistic", outputs=(), row_outputs=("maximum", "rest_of_sum"))
 def _exp_sum(x: Any, temperature: float = 1.0) -> Any:
     """The maximum m and s - 1, where s is the sum of exp((x - m)/T)."""
-    maximum, _, others = exp_sum_parts(x, temperature)
-    return maximum if others == others else others, others
+    maximum, _, rest_of_sum = exp_sum_parts(x, temperature)
+    return maximum if rest_of_sum == rest_of_sum else rest_of_sum, rest_of_sum
 
 
-@rowwise(source="softmax, given its statistic", row_inputs=("maximum", "others"))
-def _softmax_from(x: Any, maximum: Any, others: Any, temperature: float = 1.0) -> Any:
+@rowwise(source="softmax, given its statistic", row_inputs=("maximum", "rest_of_sum"))
+def _softmax_from(x: Any, maximum: Any, rest_of_sum: Any, temperature: float = 1.0) -> Any:
     """Softmax, given what `_exp_sum` gave."""
-    all_of_it = peak(maximum, temperature) * (1.0 + others)
+    all_of_it = peak(maximum, temperature) * (1.0 + rest_of_sum)
     return weight(x, maximum, temperature) * (1.0 / all_of_it + if_finite(maximum))
 
 
-@rowwise(source="log_softmax, given its statistic", row_inputs=("maximum", "others"), excluded=-inf)
-def _log_softmax_from(x: Any, maximum: Any, others: Any, temperature: float = 1.0) -> Any:
+@rowwise(
+    source="log_softmax, given its statistic", row_inputs=("maximum", "rest_of_sum"), excluded=-inf
+)
+def _log_softmax_from(x: Any, maximum: Any, rest_of_sum: Any, temperature: float = 1.0) -> Any:
     """Log_softmax, given what `_exp_sum` gave."""
-    total, _ = log_one_plus(others)
+    total, _ = log_one_plus(rest_of_sum)
     d, divisor = difference(x, maximum, temperature)
     return d / divisor - (total + if_finite(maximum))
 
@@ -366,15 +196,15 @@ def _log_softmax_from(x: Any, maximum: Any, others: Any, temperature: float = 1.
 @rowwise(
     source="gradient of cross entropy, but for the target",
     row_inputs=("scale",),
-    row_outputs=("maximum", "others"),
+    row_outputs=("maximum", "rest_of_sum"),
 )
 def _cross_entropy(x: Any, scale: Any, temperature: float = 1.0) -> Any:
     """scale · softmax(x), and what `_exp_sum` gives."""
-    maximum, own, others = exp_sum_parts(x, temperature)
+    maximum, w, rest_of_sum = exp_sum_parts(x, temperature)
     top = peak(maximum, temperature)
-    shown = top if own == 0.0 else own
+    shown = top if w == 0.0 else w
     return (
-        shown * (1.0 / (top * (1.0 + others)) + if_finite(maximum)) * scale,
-        maximum if others == others else others,
-        others,
+        shown * (1.0 / (top * (1.0 + rest_of_sum)) + if_finite(maximum)) * scale,
+        maximum if rest_of_sum == rest_of_sum else rest_of_sum,
+        rest_of_sum,
     )

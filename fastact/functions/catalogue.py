@@ -11,8 +11,8 @@ from .base import Function
 from .channels import CHANNELS
 from .cross_entropy import cross_entropy
 from .elementwise import FUNCTIONS
+from .elementwise_losses import LOSSES
 from .gates import GATED
-from .losses import LOSSES
 from .parametric import PARAMETRIC
 from .rows import ROW_FUNCTIONS
 

@@ -13,7 +13,7 @@ from ..calling.broadcast import regions
 from ..calling.dtypes import Array, DType, loop_dtype
 from ..calling.labelled import Labels
 from ..calling.memory import without_overlap
-from ..definitions.gates import FUSED
+from ..definitions.channels import CHANNELS as DECLARED
 from .base import Function, Pass, named
 from .elementwise import FUNCTIONS, ElementwisePass
 
@@ -163,8 +163,8 @@ class _CRelu(_CReluPass, Function):
 
     def __init__(self) -> None:
         self._name("crelu", "forward")
-        self._kernels = ElementwisePass(FUSED["crelu"], "forward")
-        self._introduce(FUSED["crelu"].source, {"vjp": named(_CReluVjp, "crelu.vjp")()})
+        self._kernels = ElementwisePass(DECLARED["crelu"], "forward")
+        self._introduce(DECLARED["crelu"].source, {"vjp": named(_CReluVjp, "crelu.vjp")()})
 
     def __call__(
         self, x: Any, axis: int = -1, *, out: Any = None, dtype: Any = None, **unknown: Never
@@ -199,7 +199,7 @@ class _CReluVjp(_CReluPass):
 
     def __init__(self) -> None:
         self._name("crelu", "vjp")
-        self._kernels = ElementwisePass(FUSED["crelu"], "vjp")
+        self._kernels = ElementwisePass(DECLARED["crelu"], "vjp")
 
     def __call__(
         self,

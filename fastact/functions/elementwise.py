@@ -30,12 +30,12 @@ _RETURNS = {
     2: "tuple of two ndarrays or scalars\n    The value and the derivative, of the broadcast shape; "
     f"{docs.DTYPE.format(array='x')}",
 }
-# What tests/test_kernels.py asserts of the compiled backends with the default parameters.
 _ERRORS = {
-    "forward": "At most 2 ulp from the true value, in float32 and float64; float16 is the float32 result\n"
-    "rounded once.",
-    "derivative": "At most 4 ulp from the true value, in float32 and float64; within 1 of a zero of the\n"
-    "derivative, where it is below 1/16, at most 4 units of 2^-28 (float32) or 2^-57 (float64).",
+    "forward": "At most {bound:g} ulp from the true value with the default parameters, {others:.2g} with others, in\n"
+    "float32 and float64; float16 is the float32 result rounded once.",
+    "derivative": "At most {bound:g} ulp from the true value with the default parameters, {others:.2g} with others,\n"
+    "in float32 and float64; within 1 of a zero of the derivative, where it is below 1/16, at most as many\n"
+    "units of 2^-28 (float32) or 2^-57 (float64).",
 }
 
 
@@ -114,12 +114,18 @@ class ElementwisePass(Pass, Caller):
             kind = " or ".join(map(repr, choices)) if choices else "float or array_like"
             known = parameter in self.parameter_list.defaults
             texts[parameter] = f"{kind}, default {{default}}" if known else kind
-        errors = _ERRORS.get(self.pass_)
+        notes = []
+        if self.pass_ in _ERRORS:
+            bound, others = (self.declaration.most(self.pass_, plain) for plain in (True, False))
+            notes.append(_ERRORS[self.pass_].format(bound=bound, others=others))
+        if self.declaration.domain:
+            conditions = " and ".join(condition.text for condition in self.declaration.domain)
+            notes.append(f"The parameters have to fulfil {conditions}.")
         return docs.Text(
             summary if forward else summary.format(name=name),
             _RETURNS[self.nout],
             texts,
-            notes=(errors,) if errors else (),
+            notes=notes,
         )
 
     def _chosen(self, name: str | None) -> ElementwisePass:

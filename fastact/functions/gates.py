@@ -15,7 +15,7 @@ from ..calling.broadcast import SHORTEST_ROW
 from ..calling.dtypes import Array, loop_dtype
 from ..calling.fast import MAX_SIZE, alike, fits
 from ..definitions.declare import Declaration
-from ..definitions.gates import FUSED, GATES
+from ..definitions.gates import GATES
 from .base import Function, Pass
 from .elementwise import ElementwisePass
 
@@ -24,8 +24,6 @@ __all__ = ["GATED", "Gate", "GateVjp", "OneGradient"]
 # Elements of a result that are computed row by row however short the rows are.
 FEW = 4096
 _ORDERS = {"gate_first": True, "value_first": False}
-# PyTorch's glu activates the second half; of the others, most code activates the first.
-_DEFAULT_ORDER = {"glu": "value_first"}
 
 _ARGUMENTS = {
     "gate": "array_like\n    What is activated.",
@@ -46,7 +44,7 @@ class _GatePass(ElementwisePass):
 
     def __init__(self, declaration: Declaration, pass_: str) -> None:
         super().__init__(declaration, pass_)
-        self.order = _DEFAULT_ORDER.get(declaration.name, "gate_first")
+        self.order = declaration.order
 
     def call(self, *args: Any, out: Any = None, **options: Any) -> Any:
         """Compute, as calling the object does; ``inspect.signature`` shows the arguments."""
@@ -268,4 +266,4 @@ def _start(half: tuple[slice, ...]) -> int:
 
 
 #: Canonical name -> gate, in the order of the table.
-GATED: dict[str, Gate] = {name: Gate(FUSED[name]) for name in GATES}
+GATED: dict[str, Gate] = {name: Gate(declaration) for name, declaration in GATES.items()}

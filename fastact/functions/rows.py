@@ -14,7 +14,7 @@ from ..calling import arguments, axes, docs, fast, labelled, protocols
 from ..calling.dtypes import Array, DType, loop_dtype
 from ..calling.fast import KernelTable
 from ..calling.row_layout import RowOperands, compute
-from ..definitions.declare import RowDeclaration
+from ..definitions.declare import Declaration
 from ..definitions.rows import ROWS
 from .base import Function, Pass, named
 from .row_steps import hardmax as _hardmax
@@ -379,7 +379,7 @@ class GumbelSoftmax(RowFunction):
         return with_noise(chosen, np.random.default_rng(extra["rng"]))
 
 
-def _declared(declaration: RowDeclaration) -> RowFunction:
+def _declared(declaration: Declaration) -> RowFunction:
     name, forward = declaration.name, declaration.passes["forward"]
     kind, vjp_kind = (Rowwise, RowVjp) if forward.outputs else (RowReduction, ReductionVjp)
     return named(kind, name)(

@@ -1,1 +1,1 @@
-"""Every function, defined from its mathematics, apart from `definitions`: what the kernels are checked against."""
+"""Every function from its mathematics, independently of `definitions`: what the kernels are checked against."""

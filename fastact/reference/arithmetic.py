@@ -17,6 +17,19 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .pairs import Pair, difference_over
+
+__all__ = [
+    "FLOAT64",
+    "Exact",
+    "Float64",
+    "Mathematics",
+    "Number",
+    "Pair",
+    "difference_over",
+    "exact_arithmetic",
+]
+
 Number = Any  # a NumPy array or a Pair under FLOAT64, an mpmath number under exact_arithmetic()
 
 _LARGEST = float(np.finfo(np.float64).max)
@@ -67,75 +80,6 @@ _SHRINK = tuple(
 
 # Of all integers up to 300, e^-211 is the one nearest to its rounding: 0.0012 of half an ulp away.
 _DEEP, _EXP_MINUS_DEEP = 211.0, 2.3113425714217192e-92
-
-
-def _upper_half(a: Any) -> Any:
-    """Keep 26 bits of the significand, so that the product of two such halves is exact."""
-    return (a.view(np.int64) & np.int64(-1 << 27)).view(np.float64)
-
-
-class Pair:
-    """An unevaluated sum hi + lo of doubles: Dekker, Numer. Math. 18 (1971) 224-242."""
-
-    __slots__ = ("hi", "lo")
-    __array_ufunc__ = None  # array * pair is a pair, not an array of objects
-
-    def __init__(self, hi: Any, lo: Any = 0.0) -> None:
-        self.hi = hi
-        self.lo = lo
-
-    @staticmethod
-    def of(value: Any) -> Pair:
-        """Take over a pair, or widen a double."""
-        return value if isinstance(value, Pair) else Pair(np.asarray(value, dtype=np.float64))
-
-    @staticmethod
-    def _renormalised(hi: Any, lo: Any) -> Pair:
-        total = hi + lo
-        rest = lo - (total - hi)
-        # Overflow leaves NaN in lo, and −0.0 + 0.0 is 0.0: in both cases hi alone is the answer.
-        sound = np.isfinite(total) & (lo != 0.0)
-        return Pair(np.where(sound, total, hi), np.where(sound, rest, 0.0))
-
-    def __neg__(self) -> Pair:
-        return Pair(-self.hi, -self.lo)
-
-    def __add__(self, other: Any) -> Pair:
-        other = Pair.of(other)
-        total = self.hi + other.hi
-        part = total - self.hi
-        error = (self.hi - (total - part)) + (other.hi - part)
-        return self._renormalised(total, error + (self.lo + other.lo))
-
-    def __sub__(self, other: Any) -> Pair:
-        return self + -Pair.of(other)
-
-    def __mul__(self, other: Any) -> Pair:
-        other = Pair.of(other)
-        a, b = self.hi, other.hi
-        product = a * b
-        a_high, b_high = _upper_half(a), _upper_half(b)
-        a_low, b_low = a - a_high, b - b_high
-        error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-        return self._renormalised(product, error + (a * other.lo + self.lo * b))
-
-    def __truediv__(self, other: Any) -> Pair:
-        other = Pair.of(other)
-        quotient = Pair(self.hi / other.hi)
-        return self._renormalised(quotient.hi, (self - other * quotient).hi / other.hi)
-
-    __radd__ = __add__
-    __rmul__ = __mul__
-
-    def __rsub__(self, other: Any) -> Pair:
-        return Pair.__add__(-self, other)
-
-
-def difference_over(x: Any, y: Any, divisor: float) -> Pair:
-    """Return (x - y)/divisor, which may be in range where x - y is not."""
-    half = 0.5 if divisor > 1.0 else 1.0
-    difference: Pair = Pair.of(x * half) - y * half
-    return difference / (divisor * half)
 
 
 class Mathematics(Protocol):
@@ -261,7 +205,7 @@ class Float64:
         product = (
             Pair(np.where(power == 0.0, np.clip(a.hi, -_LARGEST, _LARGEST), a.hi), a.lo) * power
         )
-        product = Pair._renormalised(product.hi, product.lo + product.hi * z.lo)
+        product = Pair.renormalised(product.hi, product.lo + product.hi * z.lo)
         return product, np.where(deep, _EXP_MINUS_DEEP, 1.0)
 
     def times_exp(self, a: Number, z: Number) -> Number:

@@ -19,7 +19,7 @@ from conftest import check_python
 from fastact import accuracy
 from fastact.calling import chunked_softmax
 from fastact.functions.rows import ROW_FUNCTIONS, RowFunction
-from fastact.reference.exact_rows import exact
+from fastact.reference.rows import exact
 from row_cases import ROW_BACKENDS
 
 dask = pytest.importorskip("dask")

@@ -12,8 +12,8 @@ import pytest
 import fastact as fa
 from conftest import BACKENDS, WORST, loaded
 from fastact import accuracy
-from fastact.definitions.gates import FUSED
-from fastact.reference import gates as reference_gates
+from fastact.definitions.losses import LOSSES
+from fastact.reference import several as reference_gates
 from native_cases import DTYPES
 
 mpmath = pytest.importorskip("mpmath")
@@ -40,7 +40,7 @@ def test_bce_error(dtype: str, target: float) -> None:
     t = np.full_like(x, target)
     outputs = fa.binary_cross_entropy_with_logits.value_and_grad(x, t, reduction="none")
     evaluate = reference_gates.evaluate if dtype == "float32" else exact_columns
-    truths = evaluate("_bce_with_logits", "value_and_grad", x, t, 1.0, 1.0, 1.0)
+    truths = evaluate("binary_cross_entropy_with_logits", "value_and_grad", x, t, 1.0, 1.0, 1.0)
     for what, got, true in zip(("loss", "gradient"), outputs, truths, strict=True):
         error = accuracy.ulp_error(got, true)
         if what == "gradient" and 0 < target < 1:
@@ -152,11 +152,13 @@ def test_results_have_the_dtype_of_x_and_depend_on_no_thread_count(dtype: str) -
 def test_summed_is_the_sum(dtype: str, backend: str) -> None:
     if "cython" not in BACKENDS:
         pytest.skip("only the extension sums in its kernels")
-    kernel: Any = loaded(backend).kernel("_bce_with_logits", "value_and_grad", DTYPES[dtype])
+    kernel: Any = loaded(backend).kernel(
+        "binary_cross_entropy_with_logits", "value_and_grad", DTYPES[dtype]
+    )
     for size in (0, 1, 15, 16, 1000, 70_001, 1 << 20):
         x, t = RNG(size).normal(size=(2, size)).astype(DTYPES[dtype])
         losses, gradient, again = np.empty((3, size), DTYPES[dtype])
-        params = [p.default for p in FUSED["_bce_with_logits"].params.values()]
+        params = [p.default for p in LOSSES["binary_cross_entropy_with_logits"].params.values()]
         kernel(x, t, losses, gradient, *params)
         total = kernel.summed(x, t, again, *params)
         np.testing.assert_array_equal(again, gradient)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 import fastact as fa
-from fastact.functions.rows import ROW_FUNCTIONS, RowPass, RowFunction
+from fastact.functions.rows import ROW_FUNCTIONS, RowFunction, RowPass
 from row_functions import STEADY, X, passes
 
 Array = npt.NDArray[Any]
@@ -170,6 +170,7 @@ def test_unknown_arguments(function: RowFunction) -> None:
             call(X, 0, 1.0)
 
 
+@pytest.mark.usefixtures("own_backends")
 def test_a_backend_without_rows_says_so() -> None:
     class Elementwise:
         name = "elementwise"

@@ -1,0 +1,74 @@
+"""Roots and quotients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..dialect import absent, copysign, fma, per_type, sqrt
+from ..elementary import LARGEST
+from ..two_parts import remainder, two_sum
+from .table import elementwise
+
+
+@elementwise(
+    aliases=("soft_sign",), formula="x/(1 + abs(x))", source="Turian, Bergstra, Bengio 2009, NAACL"
+)
+def softsign(x: Any) -> Any:
+    """x/(1 + |x|). The derivative is (1 + |x|)⁻²."""
+    a = min(abs(x), 1e38)
+    return copysign(a / (1.0 + a), x)
+
+
+# Here 1 + a has long been a; (1 + a) - a must not be inf - inf.
+LINEAR_END = per_type(f32=1e30, f64=1e300)
+
+
+@softsign.derivative
+def softsign_slope(x: Any) -> Any:
+    a = abs(x)
+    d, d_low = two_sum(a, 1.0)
+    r = 1.0 / d
+    r = fma(remainder(1.0, absent, d, d_low, r), r, r)
+    return r * r if a < LINEAR_END else 1.0 / a / a
+
+
+# Above this x² + b is x² to the last bit for every b that is not itself enormous, and x² nears overflow.
+BIG = per_type(f32=1e18, f64=1e150)
+LEAST = per_type(f32=2.0**-126, f64=2.0**-1022)
+
+
+def squareplus_parts(x: Any, b: Any) -> Any:
+    """For a = |x|: √(a² + b), (√ + a)/2 and (√ - a)/2, the last as b/4 over the one before."""
+    a = min(abs(x), LARGEST)
+    square = fma(a, a, b)
+    near = sqrt(square)
+    far = a > BIG or b == 0.0
+    root = a if far else near
+    half = fma(0.5, a, 0.5 * root)
+    inverse = min(1.0 / half, LARGEST)
+    # 1/(2·root) in a/half: within 3 %, which is enough to correct the rounding error of the root.
+    quotient = a * inverse
+    root_low = fma(-near, near, square) * inverse * fma(fma(0.125, quotient, 0.125), quotient, 0.25)
+    half_low = fma(0.5, a, 0.5 * root - half) + (0.0 if far else 0.5 * root_low)
+    quarter = 0.25 * b
+    below = quarter * inverse
+    below = fma(remainder(quarter, absent, half, half_low, below), inverse, below)
+    return root, half, below
+
+
+@elementwise(
+    formula="(x + sqrt(x**2 + b))/2",
+    source="Barron 2021, arXiv:2112.11687",
+    domain=("b == 0 or 1e-37 <= b <= 1e37",),
+)
+def squareplus(x: Any, b: float = 4.0) -> Any:
+    """(x + √(x² + `b`))/2 for `b` ≥ 0, without cancellation for x < 0."""
+    _, half, below = squareplus_parts(x, b)
+    return (below if x >= -LARGEST else 0.0) if x < 0.0 else (x if x > BIG else half)
+
+
+@squareplus.derivative
+def squareplus_slope(x: Any, b: float) -> Any:
+    root, _, below = squareplus_parts(x, b)
+    slope = below / max(root, LEAST)
+    return slope if x <= 0.0 else 1.0 - slope

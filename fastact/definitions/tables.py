@@ -1,0 +1,15 @@
+"""Every declaration, by name: the tables of the kinds of functions."""
+
+from __future__ import annotations
+
+from .activations import TABLE as ACTIVATIONS
+from .channels import CHANNELS
+from .declare import Declaration
+from .gates import GATES
+from .losses import LOSSES
+from .rows import ROWS
+
+__all__ = ["ACTIVATIONS", "CHANNELS", "ELEMENTWISE", "GATES", "LOSSES", "ROWS"]
+
+#: All whose kernels go through arrays element by element.
+ELEMENTWISE: dict[str, Declaration] = {**ACTIVATIONS, **GATES, **CHANNELS, **LOSSES}

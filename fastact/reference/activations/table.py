@@ -1,0 +1,91 @@
+"""The table of definitions of activations, and how they are evaluated."""
+
+# ruff: noqa: D103  (each definition is its own description)
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arithmetic import FLOAT64, Mathematics, Number, exact_arithmetic
+
+Definition = Callable[..., Number]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The definition of one function and of its derivative."""
+
+    definition: Definition
+    slope: Definition
+    slope_is_constant: bool
+    slope_from_output: Definition | None
+
+    def forward(self, m: Mathematics, x: Number, *params: Number) -> Number:
+        """Evaluate the function; NaN gives NaN."""
+        return m.where(x == x, self.definition(m, x, *params), x)
+
+    def derivative(self, m: Mathematics, x: Number, *params: Number) -> Number:
+        """Evaluate the derivative; NaN gives NaN unless the derivative is the same everywhere."""
+        slope = self.slope(m, x, *params)
+        return slope if self.slope_is_constant else m.where(x == x, slope, x)
+
+    def derivative_from_output(self, m: Mathematics, y: Number, *params: Number) -> Number:
+        """Evaluate the derivative from y = f(x), where that determines it."""
+        if self.slope_from_output is None:
+            raise KeyError(f"the output of {self.definition.__name__} leaves its derivative open")
+        slope = self.slope_from_output(m, y, *params)
+        return slope if self.slope_is_constant else m.where(y == y, slope, y)
+
+
+TABLE: dict[str, Reference] = {}
+
+
+def derivative_of(
+    definition: Definition, *, constant: bool = False, from_output: Definition | None = None
+) -> Callable[[Definition], None]:
+    """Enter a definition into the table, together with its derivative, which this decorates.
+
+    `constant` says that the derivative is the same everywhere; `from_output` is the derivative as a
+    function of y = f(x), for a function whose output determines it.
+    """
+
+    def enter(slope: Definition) -> None:
+        TABLE[definition.__name__] = Reference(definition, slope, constant, from_output)
+
+    return enter
+
+
+def evaluate(name: str, pass_: str, x: Any, *params: Any) -> Any:
+    """Return `pass_` of `name` at x in float64, all broadcast.
+
+    It is "forward", "derivative", or "derivative_from_output" with y = f(x) for x.
+    """
+    arguments = (np.asarray(a, dtype=np.float64) for a in (x, *params))
+    with np.errstate(all="ignore"):
+        return getattr(TABLE[name], pass_)(FLOAT64, *arguments)
+
+
+def exact(name: str, pass_: str, x: float, *params: float) -> Any:
+    """Return the same at one point as an mpmath number of 60 digits.
+
+    The arguments are taken as the doubles that they are. NaN and infinity have no digits: what
+    `evaluate` makes of them is returned.
+    """
+    m = exact_arithmetic()
+    if not math.isfinite(x) or any(math.isnan(p) for p in params):
+        return m.context.mpf(float(evaluate(name, pass_, x, *params)))
+    arguments = (m.context.mpf(a) for a in (x, *params))
+    return m.context.mpf(getattr(TABLE[name], pass_)(m, *arguments))
+
+
+def clipped(m: Mathematics, x: Number, low: Number, high: Number) -> Number:
+    return m.where(x < low, low, m.where(x > high, high, x))  # −0.0 stays, as in PyTorch
+
+
+def inside(m: Mathematics, x: Number, low: Number, high: Number, slope: Number) -> Number:
+    return m.where((x > low) & (x < high), slope, 0.0)
