@@ -114,13 +114,15 @@ class BuildNative(build_ext):
         emitter().write_c(emitted)
         entries = instruction_sets()
         emitter().write(emitted / "built.def", "\n".join(entry[0] for entry in entries) + "\n")
+        command = emitted / "command"  # with CC and CFLAGS: another one compiles everything again
+        emitter().write(command, " ".join(self.compiler.compiler_so))
         headers = [path for path in CSRC.rglob("*.h") if path.parent.name != "lanes"]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             units = [
                 pool.submit(
                     self._compile,
                     CSRC / "kernels.c",
-                    [CSRC / f"lanes/{isa}.h", *headers, *emitted.glob("kernels*")],
+                    [CSRC / f"lanes/{isa}.h", *headers, *emitted.glob("kernels*"), command],
                     include_dirs=[str(CSRC), str(emitted)],
                     macros=[("LANES", f'"lanes/{isa}.h"'), ("TABLE", f"fastact_table_{isa}")],
                     extra_postargs=FLAGS + flags.split(),
@@ -133,7 +135,7 @@ class BuildNative(build_ext):
                 unit = pool.submit(
                     self._compile,
                     source,
-                    [*headers, emitted / "built.def"],
+                    [*headers, emitted / "built.def", command],
                     include_dirs=[*ext.include_dirs, str(emitted)],
                     extra_postargs=FLAGS,
                     output_dir=self.build_temp,

@@ -1,4 +1,4 @@
-"""From which size on two threads beat one, for each cost class: what the table in csrc/pool.c rests on.
+"""From which size on two threads beat one, for each cost class: what the table in csrc/elementwise/call.c rests on.
 
 The extension has to be built to start threads early, into a folder of its own::
 

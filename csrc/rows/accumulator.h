@@ -26,15 +26,14 @@ LANE void T(clear_sums)(T(accumulator) *acc)
 
 /* The terms of GROUP steps. Sums relative to a maximum are weights, and `counted`: each group is a block, as with
    longer blocks the error of softmin is 3.6 ulp instead of 2.5; the second sum counts elements, and needs no lo. */
-LANE void T(add_group)(T(accumulator) *acc, fastact_row_shape shape, T(v) (*t)[FASTACT_MAX_SUMS],
+LANE void T(add_group)(T(accumulator) *acc, int n_sums, int counted, T(v) (*t)[FASTACT_MAX_SUMS],
                        int ends_block)
 {
-    ends_block |= shape.counted;
-    for (int s = 0; s < shape.n_sums; s++) {
+    for (int s = 0; s < n_sums; s++) {
         const T(v) sum = T(add)(T(add)(t[0][s], t[1][s]), T(add)(t[2][s], t[3][s]));
         const T(v) part = T(add)(acc->part[s], sum);
         acc->part[s] = ends_block ? T(set)(0) : part;
-        if (ends_block && shape.counted && s == 1)
+        if (ends_block && counted && s == 1)
             acc->hi[s] = T(add)(acc->hi[s], part);
         else if (ends_block)
             T(add_exactly)(&acc->hi[s], &acc->lo[s], part);

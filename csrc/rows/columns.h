@@ -4,9 +4,9 @@
    in groups of four; the others by a loop that tests each lane but adds up in the same groups, so that sums depend
    neither on the mask nor on where a row ends. */
 
-LANE void T(max_loop)(T(piece) key, fastact_row_shape shape, const fastact_block *b)
+LANE void T(max_loop)(T(piece) key, int n_params, const fastact_block *b)
 {
-    const T(parameters) given = T(broadcast)(b, shape.n_params);
+    const T(parameters) given = T(broadcast)(b, n_params);
     const ptrdiff_t full = T(full_steps)(b, T(GROUP));
     for (ptrdiff_t c = 0; c < b->columns; c++) {
         const T(t) *in = (const T(t) *)b->in[0] + c * b->in_step;
@@ -38,12 +38,13 @@ LANE int T(ends_block)(const fastact_block *b, ptrdiff_t i)
     return (i + T(GROUP)) % T(BLOCK) == 0 || i + T(GROUP) >= b->steps;
 }
 
-LANE void T(sum_column)(T(piece) terms, fastact_row_shape shape, const T(parameters) *given,
-                        const fastact_block *b, ptrdiff_t c, const T(v) *row, T(accumulator) *sums)
+LANE void T(sum_column)(T(piece) terms, int n_in, int n_sums, int counted,
+                        const T(parameters) *given, const fastact_block *b, ptrdiff_t c,
+                        const T(v) *row, T(accumulator) *sums)
 {
     const ptrdiff_t full = T(full_steps)(b, T(GROUP));
     const T(t) *first = (const T(t) *)b->in[0] + c * b->in_step;
-    const T(t) *second = shape.n_in > 1 ? (const T(t) *)b->in[1] + c * b->in_step : first;
+    const T(t) *second = n_in > 1 ? (const T(t) *)b->in[1] + c * b->in_step : first;
     T(t) *stored = b->terms == NULL ? NULL : (T(t) *)b->terms + c * b->terms_step;
     T(v) in[2], t[T(GROUP)][FASTACT_MAX_SUMS];
     ptrdiff_t i = 0;
@@ -51,47 +52,48 @@ LANE void T(sum_column)(T(piece) terms, fastact_row_shape shape, const T(paramet
 #pragma GCC unroll 4
         for (int j = 0; j < T(GROUP); j++) {
             in[0] = T(load)(first + (i + j) * T(WIDTH));
-            if (shape.n_in > 1)
+            if (n_in > 1)
                 in[1] = T(load)(second + (i + j) * T(WIDTH));
             terms(in, row, given->p, given->p_lo, t[j]);
             if (stored != NULL)
                 T(store)(stored + (i + j) * T(WIDTH), t[j][0]);
         }
-        T(add_group)(sums, shape, t, T(ends_block)(b, i));
+        T(add_group)(sums, n_sums, counted, t, counted || T(ends_block)(b, i));
     }
     for (; i < b->steps; i += T(GROUP)) {
         T(v) one[FASTACT_MAX_SUMS];
         for (int j = 0; j < T(GROUP); j++)
-            for (int s = 0; s < shape.n_sums; s++)
+            for (int s = 0; s < n_sums; s++)
                 t[j][s] = T(set)(0);
         for (int j = 0; j < T(GROUP) && i + j < b->steps; j++) {
             const ptrdiff_t n = T(lanes_at)(b, i + j), at = (i + j) * T(WIDTH);
             const T(m) included = T(included)(T(mask_at)(b, c, i + j), n);
             in[0] = T(load_some)(first + at, n);
-            if (shape.n_in > 1)
+            if (n_in > 1)
                 in[1] = T(load_some)(second + at, n);
             terms(in, row, given->p, given->p_lo, one);
-            for (int s = 0; s < shape.n_sums; s++)
+            for (int s = 0; s < n_sums; s++)
                 t[j][s] = T(select)(included, one[s], T(set)(0));
             if (stored != NULL)
                 T(store_some)(stored + at, n, one[0]);
         }
-        T(add_group)(sums, shape, t, T(ends_block)(b, i));
+        T(add_group)(sums, n_sums, counted, t, counted || T(ends_block)(b, i));
     }
 }
 
-LANE void T(sum_loop)(T(piece) terms, fastact_row_shape shape, const fastact_block *block)
+LANE void T(sum_loop)(T(piece) terms, int n_in, int n_sums, int counted, int n_params,
+                      const fastact_block *block)
 {
     const fastact_block local = *block, *b = &local; /* a copy: no vector store can alias it */
-    const T(parameters) given = T(broadcast)(b, shape.n_params);
+    const T(parameters) given = T(broadcast)(b, n_params);
     for (ptrdiff_t c = 0; c < b->columns; c++) {
         T(accumulator) *acc = (T(accumulator) *)b->accumulators + c, sums = *acc;
         T(v) row[ROW_SLOTS];
         T(load_row)(b, c, row);
         if (b->fresh)
             T(clear_sums)(&sums);
-        T(sum_column)(terms, shape, &given, b, c, row, &sums);
-        for (int s = 0; s < shape.n_sums; s++) {
+        T(sum_column)(terms, n_in, n_sums, counted, &given, b, c, row, &sums);
+        for (int s = 0; s < n_sums; s++) {
             acc->hi[s] = sums.hi[s];
             acc->lo[s] = sums.lo[s];
             acc->part[s] = sums.part[s];
@@ -101,19 +103,19 @@ LANE void T(sum_loop)(T(piece) terms, fastact_row_shape shape, const fastact_blo
 }
 
 /* `from`: the first input, or the stored terms. */
-LANE void T(map_column)(T(piece) map, fastact_row_shape shape, const T(parameters) *given,
+LANE void T(map_column)(T(piece) map, int n_in, const T(parameters) *given, double excluded,
                         const void *from, ptrdiff_t from_step, const fastact_block *b, ptrdiff_t c,
                         const T(v) *row)
 {
     const ptrdiff_t full = T(full_steps)(b, 1);
     const T(t) *first = (const T(t) *)from + c * from_step;
-    const T(t) *second = shape.n_in > 1 ? (const T(t) *)b->in[1] + c * b->in_step : first;
+    const T(t) *second = n_in > 1 ? (const T(t) *)b->in[1] + c * b->in_step : first;
     T(t) *out = (T(t) *)b->out + c * b->out_step;
     T(v) in[2], y;
     ptrdiff_t i = 0;
     for (; i < full; i++) {
         in[0] = T(load)(first + i * T(WIDTH));
-        if (shape.n_in > 1)
+        if (n_in > 1)
             in[1] = T(load)(second + i * T(WIDTH));
         map(in, row, given->p, given->p_lo, &y);
         T(store)(out + i * T(WIDTH), y);
@@ -121,23 +123,23 @@ LANE void T(map_column)(T(piece) map, fastact_row_shape shape, const T(parameter
     for (; i < b->steps; i++) {
         const ptrdiff_t n = T(lanes_at)(b, i), at = i * T(WIDTH);
         in[0] = T(load_some)(first + at, n);
-        if (shape.n_in > 1)
+        if (n_in > 1)
             in[1] = T(load_some)(second + at, n);
         map(in, row, given->p, given->p_lo, &y);
-        y = T(select)(T(included)(T(mask_at)(b, c, i), n), y, T(set)((T(t))shape.excluded));
+        y = T(select)(T(included)(T(mask_at)(b, c, i), n), y, T(set)((T(t))excluded));
         T(store_some)(out + at, n, y);
     }
 }
 
-LANE void T(map_loop)(T(piece) map, fastact_row_shape shape, const void *from, ptrdiff_t from_step,
-                      const fastact_block *block)
+LANE void T(map_loop)(T(piece) map, int n_in, int n_params, double excluded, const void *from,
+                      ptrdiff_t from_step, const fastact_block *block)
 {
     const fastact_block local = *block, *b = &local;
-    const T(parameters) given = T(broadcast)(b, shape.n_params);
+    const T(parameters) given = T(broadcast)(b, n_params);
     for (ptrdiff_t c = 0; c < b->columns; c++) {
         T(v) row[ROW_SLOTS];
         T(load_row)(b, c, row);
-        T(map_column)(map, shape, &given, from, from_step, b, c, row);
+        T(map_column)(map, n_in, &given, excluded, from, from_step, b, c, row);
     }
 }
 
@@ -153,20 +155,20 @@ LANE T(v) T(sum_lanes)(T(v) hi, T(v) lo)
 
 /* Sum, finish and map of one row after the other: the next row is read while this one is written. The same by tiles
    took 1.3 times as long (vjp of softmax, 8192 x 128 and 256 x 4096 float32). */
-LANE void T(fused_loop)(T(piece) terms, T(piece) finish, T(piece) map, fastact_row_shape shape,
-                        const fastact_block *block)
+LANE void T(fused_loop)(T(piece) terms, T(piece) finish, T(piece) map, int n_in, int n_sums,
+                        int n_params, double excluded, const fastact_block *block)
 {
     const fastact_block local = *block, *b = &local;
-    const T(parameters) given = T(broadcast)(b, shape.n_params);
+    const T(parameters) given = T(broadcast)(b, n_params);
     for (ptrdiff_t c = 0; c < b->columns; c++) {
         T(accumulator) sums;
         T(v) row[ROW_SLOTS];
         T(load_row)(b, c, row);
         T(clear_sums)(&sums);
-        T(sum_column)(terms, shape, &given, b, c, row, &sums);
-        for (int s = 0; s < shape.n_sums; s++)
+        T(sum_column)(terms, n_in, n_sums, 0, &given, b, c, row, &sums);
+        for (int s = 0; s < n_sums; s++)
             row[ROW_SUMS + s] = T(sum_lanes)(sums.hi[s], sums.lo[s]);
         finish(NULL, row, given.p, given.p_lo, row + ROW_DERIVED);
-        T(map_column)(map, shape, &given, b->in[0], b->in_step, b, c, row);
+        T(map_column)(map, n_in, &given, excluded, b->in[0], b->in_step, b, c, row);
     }
 }

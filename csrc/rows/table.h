@@ -5,13 +5,6 @@
 
 _Static_assert(ROW_SLOTS == FASTACT_ROW_SLOTS && f32_WIDTH <= FASTACT_MAX_WIDTH, "rows/tile.c relies on it");
 
-/* What a loop must know of its kernel: constants, once it is inlined. */
-typedef struct {
-    int n_in, n_row_out, n_sums, n_derived, n_params;
-    int counted;     /* the sums are relative to a maximum, and the second one counts elements */
-    double excluded; /* the result for a masked element */
-} fastact_row_shape;
-
 /* The mask of the first n lanes starts at byte FASTACT_MAX_WIDTH - n. */
 static const unsigned char fastact_first[2 * FASTACT_MAX_WIDTH] = {1, 1, 1, 1, 1, 1, 1, 1,
                                                                    1, 1, 1, 1, 1, 1, 1, 1};
@@ -41,52 +34,70 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
 #include "rows/pack.h"
 #undef T
 
-/* The loops of one kernel K, of the pieces whose names begin with it. No kernel uses all of them; the compiler drops
-   those that the table does not refer to. */
+/* The loops of the kernel `row`, of the pieces K_key, K_terms, ...: `row` itself or its form for default parameters.
+   No kernel uses all loops; the compiler drops those that the table does not refer to. */
 #define LOOP __attribute__((unused)) static
-#define FASTACT_LOOPS(K, T, shape)                                                                 \
+#define FASTACT_LOOPS(K, row, T)                                                                   \
     LOOP void K##_max_loop(const fastact_block *b)                                                 \
     {                                                                                              \
         if (b->across)                                                                             \
-            T##_max_across(K##_key, shape, b);                                                     \
+            T##_max_across(K##_key, row##_n_params, b);                                            \
         else                                                                                       \
-            T##_max_loop(K##_key, shape, b);                                                       \
+            T##_max_loop(K##_key, row##_n_params, b);                                              \
     }                                                                                              \
     LOOP void K##_sum_loop(const fastact_block *b)                                                 \
     {                                                                                              \
         if (b->across)                                                                             \
-            T##_sum_across(K##_terms, shape, b);                                                   \
+            T##_sum_across(K##_terms, row##_n_in, row##_n_sums, row##_counted, row##_n_params, b); \
         else                                                                                       \
-            T##_sum_loop(K##_terms, shape, b);                                                     \
+            T##_sum_loop(K##_terms, row##_n_in, row##_n_sums, row##_counted, row##_n_params, b);   \
     }                                                                                              \
-    LOOP void K##_prepare_loop(const fastact_block *b) { T##_prepare_loop(K##_prepare, shape, b); } \
-    LOOP void K##_rescale_loop(const fastact_block *b) { T##_rescale_loop(K##_moved, shape, b); }  \
-    LOOP void K##_start_loop(const fastact_block *b) { T##_start_loop(K##_start, shape, b); }      \
-    LOOP int K##_next_loop(const fastact_block *b) { return T##_next_loop(K##_next, shape, b); }   \
+    LOOP void K##_prepare_loop(const fastact_block *b)                                             \
+    {                                                                                              \
+        T##_prepare_loop(K##_prepare, row##_n_derived, row##_n_params, b);                         \
+    }                                                                                              \
+    LOOP void K##_rescale_loop(const fastact_block *b)                                             \
+    {                                                                                              \
+        T##_rescale_loop(K##_moved, row##_n_sums, row##_n_params, b);                              \
+    }                                                                                              \
+    LOOP void K##_start_loop(const fastact_block *b)                                               \
+    {                                                                                              \
+        T##_start_loop(K##_start, row##_n_params, b);                                              \
+    }                                                                                              \
+    LOOP int K##_next_loop(const fastact_block *b)                                                 \
+    {                                                                                              \
+        return T##_next_loop(K##_next, row##_n_params, b);                                         \
+    }                                                                                              \
     LOOP void K##_finish_loop(const fastact_block *b)                                              \
     {                                                                                              \
-        T##_finish_loop(K##_finish, K##_rows, shape, b);                                           \
+        T##_finish_loop(K##_finish, K##_rows, row##_n_derived, row##_n_row_out, row##_n_params, b);\
     }                                                                                              \
     LOOP void K##_fused_loop(const fastact_block *b)                                               \
     {                                                                                              \
-        T##_fused_loop(K##_terms, K##_finish, K##_map, shape, b);                                  \
+        T##_fused_loop(K##_terms, K##_finish, K##_map, row##_n_in, row##_n_sums, row##_n_params,   \
+                       row##_excluded, b);                                                         \
     }                                                                                              \
     LOOP void K##_map_loop(const fastact_block *b)                                                 \
     {                                                                                              \
         if (b->across)                                                                             \
-            T##_map_across(K##_map, shape, b->in[0], b);                                           \
+            T##_map_across(K##_map, row##_n_in, row##_n_params, b->in[0], b);                      \
         else                                                                                       \
-            T##_map_loop(K##_map, shape, b->in[0], b->in_step, b);                                 \
+            T##_map_loop(K##_map, row##_n_in, row##_n_params, row##_excluded, b->in[0], b->in_step, b);\
     }                                                                                              \
     LOOP void K##_stored_loop(const fastact_block *b)                                              \
     {                                                                                              \
-        fastact_row_shape stored = shape;                                                          \
-        stored.n_in = 1;                                                                           \
         if (b->across)                                                                             \
-            T##_map_across(K##_stored, stored, b->terms, b);                                       \
+            T##_map_across(K##_stored, 1, row##_n_params, b->terms, b);                            \
         else                                                                                       \
-            T##_map_loop(K##_stored, stored, b->terms, b->terms_step, b);                          \
+            T##_map_loop(K##_stored, 1, row##_n_params, row##_excluded, b->terms, b->terms_step, b);\
     }
+
+/* `counted`: the sums are relative to a maximum, and the second one counts elements. */
+#define FASTACT_CONSTANTS(row, statistic, in, row_out, sums, derived, params)                      \
+    enum {                                                                                         \
+        row##_n_in = in, row##_n_row_out = row_out, row##_n_sums = sums, row##_n_derived = derived,\
+        row##_n_params = params, row##_counted = fastact_##statistic == fastact_exp_sum            \
+    };
 
 #define FASTACT_ROW_KERNEL(name, pass, T, statistic, in, row_in, out, row_out, sums, derived,      \
                            params, stored, plain)                                                  \
@@ -95,15 +106,9 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
                    && params == 1 && plain == 1                                                    \
                    && (fastact_##statistic != fastact_sums || (out == 1 && row_out == 0)),         \
                    "unsupported row kernel: " #name);                                              \
-    LANE fastact_row_shape row_##name##_##pass##_##T##_shape(void)                                 \
-    {                                                                                              \
-        return (fastact_row_shape){                                                                \
-            .n_in = in, .n_row_out = row_out, .n_sums = sums, .n_derived = derived,                \
-            .n_params = params, .counted = fastact_##statistic == fastact_exp_sum,                 \
-            .excluded = row_##name##_##pass##_##T##_excluded};                                     \
-    }                                                                                              \
-    FASTACT_LOOPS(row_##name##_##pass##_##T, T, row_##name##_##pass##_##T##_shape())               \
-    FASTACT_LOOPS(row_##name##_##pass##_##T##_plain, T, row_##name##_##pass##_##T##_shape())
+    FASTACT_CONSTANTS(row_##name##_##pass##_##T, statistic, in, row_out, sums, derived, params)    \
+    FASTACT_LOOPS(row_##name##_##pass##_##T, row_##name##_##pass##_##T, T)                         \
+    FASTACT_LOOPS(row_##name##_##pass##_##T##_plain, row_##name##_##pass##_##T, T)
 #include "kernels_rows.def"
 #undef FASTACT_ROW_KERNEL
 

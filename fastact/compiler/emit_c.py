@@ -1,4 +1,4 @@
-"""Emit kernels as C over the lanes of csrc/lanes_<isa>.h."""
+"""Emit kernels as C over the lanes of csrc/lanes/."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .kernels import Kernel
 
 Leaf = Callable[[Node], str]
 
-# The cost classes whose kernels are emitted for two vectors, too; csrc/loops.h has the same list.
+# The cost classes whose kernels are emitted for two vectors, too; csrc/elementwise/table.h has the same list.
 PAIRED = ("exp", "heavy")
 
 SPECIAL = {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "NAN"}

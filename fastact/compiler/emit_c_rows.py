@@ -1,4 +1,4 @@
-"""Emit row kernels as C over the lanes of csrc/lanes_<isa>.h: the pieces that csrc/row.h calls."""
+"""Emit row kernels as C over the lanes of csrc/lanes/: the pieces that the loops of csrc/rows/ call."""
 
 from __future__ import annotations
 
