@@ -27,11 +27,11 @@ def compiled(
     returns : numba type
         What it returns.
     """
-    dispatcher = _dispatcher(function)
+    made = dispatcher(function)
     with suppress(OSError):  # nothing can be kept: all works, and is compiled in each process
-        dispatcher._cache = cache.DiskCache(function, dispatcher.targetoptions)
-    dispatcher.compile(returns(*arguments))
-    return dispatcher.overloads[tuple(arguments)]
+        made._cache = cache.DiskCache(function, made.targetoptions)
+    made.compile(returns(*arguments))
+    return made.overloads[tuple(arguments)]
 
 
 def address(result: Any) -> int:
@@ -47,5 +47,6 @@ def cache_folder() -> str:
         return f"none: {error}"
 
 
-def _dispatcher(function: Callable[..., Any]) -> Any:
+def dispatcher(function: Callable[..., Any]) -> Any:
+    """Return what compiles a function, with the options of all that is compiled here."""
     return njit(error_model="numpy", nogil=True, boundscheck=False)(function)

@@ -7,17 +7,13 @@ pool.py calls a piece by its address and does not look into the job.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic, register_jitable
 from numba.np.arrayobj import populate_array
 
-# What Numba leaves untyped.
-_intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
-_jitable: Callable[[Callable[..., Any]], Any] = register_jitable
+from .llvm import INT, call_compiled, intrinsic, step_returning
 
 _LINE: Final = 64
 
@@ -51,7 +47,7 @@ def enter(address, inputs, outputs, params, param_arrays, size):  # type: ignore
     call_on_pointers(address, inputs, outputs, params, param_arrays, size)
 
 
-@_intrinsic
+@intrinsic
 def call_with_job(
     typingctx: Any, share_out: Any, pool: Any, piece: Any, job: Any, pieces: Any, threads: Any
 ) -> Any:
@@ -62,13 +58,13 @@ def call_with_job(
         share_out, pool, piece, job, pieces, threads = values
         data = context.data_model_manager[signature.args[3]].as_data(builder, job)
         place = builder.ptrtoint(cgutils.alloca_once_value(builder, data), pool.type)
-        _call(context, builder, share_out, kinds, (pool, piece, place, pieces, threads))
+        call_compiled(context, builder, share_out, kinds, (pool, piece, place, pieces, threads))
         return context.get_dummy_value()
 
     return types.none(share_out, pool, piece, job, pieces, threads), codegen
 
 
-@_intrinsic
+@intrinsic
 def job_behind(typingctx: Any, pointer: Any) -> Any:
     """Return what a pointer leads to."""
 
@@ -81,7 +77,7 @@ def job_behind(typingctx: Any, pointer: Any) -> Any:
     return pointer.dtype(pointer), codegen
 
 
-@_intrinsic
+@intrinsic
 def call_on_pointers(
     typingctx: Any, address: Any, inputs: Any, outputs: Any, params: Any, arrays: Any, size: Any
 ) -> Any:
@@ -102,7 +98,7 @@ def call_on_pointers(
         ]
         stand_in = _item(builder, groups[0], 0, inputs[0])
         arguments += _parameters(context, builder, params, (numbers, pointers), stand_in, size)
-        _call(context, builder, address, kinds, arguments)
+        call_compiled(context, builder, address, kinds, arguments)
         return context.get_dummy_value()
 
     return types.none(address, inputs, outputs, params, arrays, size), codegen
@@ -127,14 +123,14 @@ def _parameters(
 
 def _number(builder: Any, numbers: Any, k: int) -> Any:
     """Return the k-th of the numbers behind a pointer."""
-    return builder.load(builder.gep(numbers, [ir.IntType(64)(k)]))
+    return builder.load(builder.gep(numbers, [INT(k)]))
 
 
 def _item(builder: Any, pointers: Any, k: int, kind: Any) -> Any:
     """Return the k-th of the pointers in a row, as one to elements of an array type."""
     element = ir.FloatType() if kind.dtype == types.float32 else ir.DoubleType()
     row = builder.bitcast(pointers, element.as_pointer().as_pointer())
-    return builder.load(builder.gep(row, [ir.IntType(64)(k)]))
+    return builder.load(builder.gep(row, [INT(k)]))
 
 
 def _array(context: Any, builder: Any, kind: Any, data: Any, size: Any) -> Any:
@@ -147,7 +143,7 @@ def _array(context: Any, builder: Any, kind: Any, data: Any, size: Any) -> Any:
     return array._getvalue()
 
 
-@_jitable
+@step_returning(types.none)
 def stream_slice(  # type: ignore[no-untyped-def]
     storing, streaming, inputs, outputs, params, start, stop
 ):
@@ -158,7 +154,7 @@ def stream_slice(  # type: ignore[no-untyped-def]
     finish_streams()
 
 
-@_intrinsic
+@intrinsic
 def call_on_slice(
     typingctx: Any, address: Any, inputs: Any, outputs: Any, params: Any, start: Any, stop: Any
 ) -> Any:
@@ -166,13 +162,13 @@ def call_on_slice(
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         kinds, arguments = _arguments(context, builder, signature, values)
-        _call(context, builder, values[0], kinds, arguments)
+        call_compiled(context, builder, values[0], kinds, arguments)
         return context.get_dummy_value()
 
     return types.none(address, inputs, outputs, params, start, stop), codegen
 
 
-@_intrinsic
+@intrinsic
 def elements_to_line(typingctx: Any, outputs: Any, start: Any) -> Any:
     """Return how many elements of the first output, from `start` on, precede a cache line."""
 
@@ -187,7 +183,7 @@ def elements_to_line(typingctx: Any, outputs: Any, start: Any) -> Any:
     return types.intp(outputs, start), codegen
 
 
-@_intrinsic
+@intrinsic
 def finish_streams(typingctx: Any) -> Any:
     """Let what was written past the cache be seen before anything that is written later."""
 
@@ -219,11 +215,3 @@ def _slice(context: Any, builder: Any, kind: Any, array: Any, start: Any, size: 
     view.nitems = size
     view.shape = cgutils.pack_array(builder, [size])
     return view._getvalue()
-
-
-def _call(context: Any, builder: Any, address: Any, kinds: Any, arguments: Any) -> None:
-    convention = context.call_conv
-    kernel_type = convention.get_function_type(types.none, kinds)
-    kernel = builder.inttoptr(address, kernel_type.as_pointer())
-    # Neither kernels nor the pool can raise, so the status is not looked at.
-    convention.call_function(builder, kernel, types.none, kinds, arguments)

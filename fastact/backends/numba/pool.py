@@ -11,8 +11,7 @@ waits for a thread that has not arrived: if none can be started, it does everyth
 
 The scheme is that of csrc/pool.c. A job consists of pieces. One call at a time uses the pool; a second caller does its
 pieces alone. Each participant begins with a contiguous run of pieces, the same from call to call, so that arrays that
-fit stay in that core's cache, and then takes pieces of the others. All that is compiled stands in this file, because
-Numba's disk cache notices changes in the file of the compiled function only.
+fit stay in that core's cache, and then takes pieces of the others.
 """
 
 from __future__ import annotations
@@ -22,31 +21,25 @@ import ctypes
 import os
 import platform
 import signal
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic, register_jitable
 
-from .backend import machine_code
 from .environment import enter
-from .lanes import call_llvm
+from .llvm import call_compiled, call_llvm, intrinsic, step_returning
+from .runtime import machine_code
 
-__all__ = ["AT", "SHARE_OUT", "gather", "share"]
-
-# What Numba leaves untyped.
-_intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
-_jitable: Callable[[Callable[..., Any]], Any] = register_jitable
+__all__ = ["AT", "BUSY", "SHARE_OUT", "STATE", "WORDS", "gather", "share"]
 
 # The pool is memory of 64-bit words. Between words that different threads write lie two cache lines, because processors
 # prefetch lines in pairs.
 _SPACING: Final = 16
 # The state: generation (from bit 32 on), participants (from bit 17 on), whether the job is open, threads inside. A
 # thread may read the job only while it is counted inside, and the caller changes it only when none is.
-_STATE, _BUSY, _JOB = 0, _SPACING, 2 * _SPACING
+STATE, BUSY, _JOB = 0, _SPACING, 2 * _SPACING
 _PIECE, _CONTEXT, _YIELD, _WHICH_CPU, _CPU = range(_JOB, _JOB + 5)
 _OPEN: Final = 1 << 16
 _INSIDE: Final = _OPEN - 1
@@ -67,7 +60,7 @@ def _pointer(builder: Any, pool: Any, index: Any) -> Any:
     return builder.gep(words, [index])
 
 
-@_intrinsic
+@intrinsic
 def get(typingctx: Any, pool: Any, index: Any) -> Any:
     """Return a word, and see what was written before it."""
 
@@ -77,7 +70,7 @@ def get(typingctx: Any, pool: Any, index: Any) -> Any:
     return types.intp(types.intp, types.intp), build
 
 
-@_intrinsic
+@intrinsic
 def put(typingctx: Any, pool: Any, index: Any, value: Any) -> Any:
     """Set a word, after all that was written before it."""
 
@@ -88,7 +81,7 @@ def put(typingctx: Any, pool: Any, index: Any, value: Any) -> Any:
     return types.none(types.intp, types.intp, types.intp), build
 
 
-@_intrinsic
+@intrinsic
 def add(typingctx: Any, pool: Any, index: Any, value: Any) -> Any:
     """Add to a word and return what it was."""
 
@@ -98,7 +91,7 @@ def add(typingctx: Any, pool: Any, index: Any, value: Any) -> Any:
     return types.intp(types.intp, types.intp, types.intp), build
 
 
-@_intrinsic
+@intrinsic
 def replace(typingctx: Any, pool: Any, index: Any, old: Any, new: Any) -> Any:
     """Set a word if it is the old one, and tell whether it was."""
 
@@ -109,23 +102,19 @@ def replace(typingctx: Any, pool: Any, index: Any, old: Any, new: Any) -> Any:
     return types.boolean(types.intp, types.intp, types.intp, types.intp), build
 
 
-@_intrinsic
+@intrinsic
 def call_piece(typingctx: Any, piece: Any, context_: Any, k: Any) -> Any:
     """Call a compiled function of the job's context and the number of the piece."""
     kinds = (types.intp, types.intp)
 
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        convention = context.call_conv
-        kind = convention.get_function_type(types.none, kinds)
-        function = builder.inttoptr(args[0], kind.as_pointer())
-        # It cannot raise, so its status is not looked at.
-        convention.call_function(builder, function, types.none, kinds, args[1:])
+        call_compiled(context, builder, args[0], kinds, args[1:])
         return context.get_dummy_value()
 
     return types.none(types.intp, *kinds), build
 
 
-@_intrinsic
+@intrinsic
 def call_system(typingctx: Any, function: Any) -> Any:
     """Call a function of the system that takes nothing and returns an int."""
 
@@ -137,7 +126,7 @@ def call_system(typingctx: Any, function: Any) -> Any:
     return types.intp(types.intp), build
 
 
-@_intrinsic
+@intrinsic
 def pause(typingctx: Any) -> Any:
     """Leave the core to its other hardware thread for a moment."""
     machine = platform.machine().lower()
@@ -152,14 +141,14 @@ def pause(typingctx: Any) -> Any:
     return types.none(), build
 
 
-@_jitable
+@step_returning(types.intp)
 def this_cpu(pool):  # type: ignore[no-untyped-def]
     """Return the number of the processor that runs this, or -1."""
     function = get(pool, _WHICH_CPU)
     return call_system(function) if function else -1
 
 
-@_jitable
+@step_returning(types.none)
 def work(pool, me, participants):  # type: ignore[no-untyped-def]
     """Do pieces until none is left: first of the run of participant `me`, then of the others' runs."""
     for k in range(participants):
@@ -173,7 +162,7 @@ def work(pool, me, participants):  # type: ignore[no-untyped-def]
 
 def share_out(pool, piece, context, pieces, participants):  # type: ignore[no-untyped-def]
     """Do a job, together with the threads that look for work unless another call uses them."""
-    if participants < 2 or not replace(pool, _BUSY, 0, 1):
+    if participants < 2 or not replace(pool, BUSY, 0, 1):
         for k in range(pieces):
             call_piece(piece, context, k)
         return
@@ -183,18 +172,18 @@ def share_out(pool, piece, context, pieces, participants):  # type: ignore[no-un
     for k in range(participants):
         put(pool, _NEXT + k * _EACH, pieces * k // participants)
         put(pool, _END + k * _EACH, pieces * (k + 1) // participants)
-    generation = ((get(pool, _STATE) >> 32) + 1) & 0x7FFFFFFF
-    put(pool, _STATE, generation << 32 | participants << 17 | _OPEN)
+    generation = ((get(pool, STATE) >> 32) + 1) & 0x7FFFFFFF
+    put(pool, STATE, generation << 32 | participants << 17 | _OPEN)
     work(pool, 0, participants)
-    add(pool, _STATE, -_OPEN)
+    add(pool, STATE, -_OPEN)
     looks = 0
-    while get(pool, _STATE) & _INSIDE:
+    while get(pool, STATE) & _INSIDE:
         looks += 1
         if looks < _LOOKS_BEFORE_YIELD:
             pause()
         else:
             call_system(get(pool, _YIELD))
-    put(pool, _BUSY, 0)
+    put(pool, BUSY, 0)
 
 
 def serve(pool, me, may_leave):  # type: ignore[no-untyped-def]
@@ -205,12 +194,12 @@ def serve(pool, me, may_leave):  # type: ignore[no-untyped-def]
     """
     looks, seen = 0, -1
     while looks < _LOOKS:
-        now = get(pool, _STATE)
+        now = get(pool, STATE)
         if now & _OPEN and now >> 32 != seen and me < now >> 17 & 0x7FFF:
-            if replace(pool, _STATE, now, now + 1):
+            if replace(pool, STATE, now, now + 1):
                 seen = now >> 32
                 work(pool, me, now >> 17 & 0x7FFF)
-                add(pool, _STATE, -1)
+                add(pool, STATE, -1)
                 looks = 0
         elif may_leave and looks % _LOOKS_PER_CPU == 0 and this_cpu(pool) == get(pool, _CPU):
             return get(pool, _CPU)
@@ -239,7 +228,7 @@ class _Pool:
 
     def forget(self) -> None:
         """Begin without threads, as a forked child must: it has none, whatever the memory says."""
-        self.words[_STATE] = self.words[_BUSY] = self.words[_ASLEEP::_EACH] = 0
+        self.words[STATE] = self.words[BUSY] = self.words[_ASLEEP::_EACH] = 0
         self.sleepers: list[Any] = []
         self.wanted = 1
         self.starting = _thread.allocate_lock()
@@ -314,6 +303,7 @@ _pool: Final = _Pool()
 gather: Final = _pool.gather
 SHARE_OUT: Final = _pool.address
 AT: Final = _pool.at
+WORDS: Final = _pool.words
 
 
 def share(piece: int, context: int, pieces: int, count: int) -> None:
