@@ -1,8 +1,8 @@
 """The numba backend: kernels emitted by the build, compiled when first needed and cached on disk.
 
-Numba itself is imported with the first kernel, not before. A kernel is compiled for parameters that
-are all floats and, when asked to, for parameters of which some are arrays. The extension calls it, if
-it is there, on its threads; else Python does, and pool.py has threads for large arrays.
+Numba is imported with the first kernel, not before. A kernel is compiled for parameters that are all floats
+and, when needed, for parameters of which some are arrays. Where the extension is built, it calls the kernel,
+on its threads; elsewhere variant.py does, with the threads of pool.py for large arrays.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., Non
 
 
 def _triples(params: Sequence[Any], stand_in: Any) -> list[Any]:
-    """Return (array, number, whether it is the array that counts) for each parameter, flat."""
+    """Return (array, number, whether to use the array) for each parameter, flat."""
     flat: list[Any] = []
     for param in params:
         flat += (param, 0.0, True) if isinstance(param, np.ndarray) else (stand_in, param, False)

@@ -21,14 +21,14 @@ def compiled(
     Parameters
     ----------
     function : callable
-        A plain function of a module; its closure, if any, is not looked at.
+        A function of a module, with a name of its own there: the disk cache does not look into its closure.
     arguments : sequence of numba types
         The types of its arguments.
     returns : numba type
         What it returns.
     """
     made = dispatcher(function)
-    with suppress(OSError):  # nothing can be kept: all works, and is compiled in each process
+    with suppress(OSError):  # no cache folder: compiled anew in each process
         made._cache = cache.DiskCache(function, made.targetoptions)
     made.compile(returns(*arguments))
     return made.overloads[tuple(arguments)]

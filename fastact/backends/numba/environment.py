@@ -1,6 +1,6 @@
 """The floating-point environment of kernels that Numba compiled, where they are not called through csrc/.
 
-It is that of csrc/environment.h: round to nearest, gradual underflow, no traps.
+As in csrc/environment.h: round to nearest, gradual underflow, no traps.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from .llvm import intrinsic
 VECTOR_BITS: Final = 512
 # Two vectors in flight, and four where a chain of fma has latency to be hidden. Four against two, Zen 5:
 # 1.17 times as fast where the cost is "heavy", 1.10 where it is "exp"; compiled for AVX2, 1.09. Without
-# fma they run out of mask registers (leaky_relu and its derivative: 0.75), and past the cache more lines
-# at once are slower to write (softsign, 2**23 float32: 0.85).
+# fma they run out of mask registers (leaky_relu and its derivative: 0.75), and with non-temporal stores
+# more lines at once are slower to write (softsign, 2**23 float32: 0.85).
 _INTERLEAVE: Final = 2
 _INTERLEAVE_CHAIN: Final = 4
 _CHAIN: Final = 4  # fma instructions
@@ -123,18 +123,18 @@ def scale(typingctx: Any, p: Any, t: Any) -> Any:
 
 @intrinsic
 def low_part(typingctx: Any, value: Any) -> Any:
-    """Return what np.float32(value) leaves over of a float64, or 0 if it rounds to inf or NaN."""
+    """Return value - np.float32(value) of a float64 as a float32, or 0 if that rounds to inf or NaN."""
     if value != types.float64:
         return None
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         single, double = ir.FloatType(), ir.DoubleType()
         high = builder.fptrunc(args[0], single)
-        rest = builder.fptrunc(builder.fsub(args[0], builder.fpext(high, double)), single)
+        low = builder.fptrunc(builder.fsub(args[0], builder.fpext(high, double)), single)
         infinite = builder.fcmp_unordered(
             "==", _llvm_call("llvm.fabs")(context, builder, signature, [high]), single(float("inf"))
         )
-        return builder.select(infinite, single(0.0), rest)
+        return builder.select(infinite, single(0.0), low)
 
     return types.float32(value), codegen
 
@@ -167,10 +167,10 @@ def _in_group(builder: Any, access: Any) -> Any:
 
 
 class Streamed(types.Array):
-    """A contiguous 1-D array that starts a cache line, and whose elements `store` writes past the cache.
+    """A contiguous 1-D array, aligned to a cache line, to which `store` writes with non-temporal stores.
 
-    To C it is what any array is. Blocks that are computed in the cache and copied past it take 1.4 times as
-    long: nothing is read while they are copied.
+    To C it is an array like any other. To compute blocks in the cache and to copy them out with non-temporal
+    stores takes 1.4 times as long: nothing is read while they are copied.
     """
 
     def __init__(self, dtype: Any) -> None:
@@ -207,8 +207,8 @@ def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
         address = _element(context, builder, signature.args[0], *args[:2])
         written = _in_group(builder, builder.store(args[2], address))
         if isinstance(array, Streamed):
-            # The alignment of the vectors: LLVM keeps such a store out of them if it is that of an
-            # element, and elements by themselves are stored whatever theirs is.
+            # The alignment of a vector: with that of an element LLVM does not vectorise a non-temporal
+            # store. Elements of the remainder loop are stored whatever the alignment says.
             written.align = VECTOR_BITS // 8
             hint = builder.module.add_metadata([ir.IntType(32)(1)])
             written.set_metadata("nontemporal", hint)

@@ -2,16 +2,16 @@
 
 Not Numba's: no threading layer of Numba's can be launched safely from a library. After ``omp`` was launched here, a
 forked child is killed as soon as the user's code launches it there, and the process exits if the system refuses a
-thread; ``workqueue`` aborts the process if the user's code is in a parallel loop on another thread. None of that code
-can know of this package. ``parallel=True`` would also add 0.4-0.9 s of compilation for each signature.
+thread; ``workqueue`` aborts the process if the user's code is in a parallel loop on another thread. That code
+cannot know of this package. ``parallel=True`` would also add 0.4-0.9 s of compilation for each signature.
 
-So these are Python threads that run code compiled without it. :func:`serve` looks for work, with the GIL released, for
+So these are Python threads that run code compiled without it. :func:`serve` polls for work, with the GIL released, for
 as long as another call is likely to follow; then the thread sleeps on a Python lock. The caller takes part and never
 waits for a thread that has not arrived: if none can be started, it does everything.
 
-The scheme is that of csrc/pool.c. A job consists of pieces. One call at a time uses the pool; a second caller does its
-pieces alone. Each participant begins with a contiguous run of pieces, the same from call to call, so that arrays that
-fit stay in that core's cache, and then takes pieces of the others.
+The scheme is that of csrc/pool.c. A job consists of pieces. One call at a time uses the pool; a second caller does all
+its pieces itself. Each participant begins with a contiguous range of pieces, the same from call to call, so that arrays
+that fit stay in that core's cache, and then takes pieces from the ranges of the others.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ STATE, BUSY, _JOB = 0, _SPACING, 2 * _SPACING
 _PIECE, _CONTEXT, _YIELD, _WHICH_CPU, _CPU = range(_JOB, _JOB + 5)
 _OPEN: Final = 1 << 16
 _INSIDE: Final = _OPEN - 1
-# For each participant, 0 being the caller: its next piece, the end of its run, whether it sleeps.
+# For each participant, of which 0 is the caller: its next piece, the end of its range, whether it sleeps.
 _NEXT, _END, _ASLEEP = 3 * _SPACING, 3 * _SPACING + 1, 4 * _SPACING
 _EACH: Final = 2 * _SPACING
 # More threads are not started, so that 32 KiB of memory are enough.
@@ -150,7 +150,7 @@ def this_cpu(pool):  # type: ignore[no-untyped-def]
 
 @step_returning(types.none)
 def work(pool, me, participants):  # type: ignore[no-untyped-def]
-    """Do pieces until none is left: first of the run of participant `me`, then of the others' runs."""
+    """Do pieces until none is left: first from the range of participant `me`, then from the others'."""
     for k in range(participants):
         victim = (me + k) % participants * _EACH
         while True:
@@ -161,7 +161,7 @@ def work(pool, me, participants):  # type: ignore[no-untyped-def]
 
 
 def share_out(pool, piece, context, pieces, participants):  # type: ignore[no-untyped-def]
-    """Do a job, together with the threads that look for work unless another call uses them."""
+    """Do a job, together with the threads that poll for work unless another call uses them."""
     if participants < 2 or not replace(pool, BUSY, 0, 1):
         for k in range(pieces):
             call_piece(piece, context, k)
@@ -187,10 +187,10 @@ def share_out(pool, piece, context, pieces, participants):  # type: ignore[no-un
 
 
 def serve(pool, me, may_leave):  # type: ignore[no-untyped-def]
-    """Take part in whatever comes until nothing has come for a while.
+    """Take part in jobs until none has come for a while; return -1 then.
 
-    Returns -1 then. Returns the number of the processor at once if the last caller runs on the same one, where this
-    thread would only take time from it.
+    If the last caller runs on the same processor, where this thread would only slow it down, return the number of that
+    processor at once.
     """
     looks, seen = 0, -1
     while looks < _LOOKS:
@@ -211,7 +211,7 @@ def serve(pool, me, may_leave):  # type: ignore[no-untyped-def]
 
 
 class _Pool:
-    """The memory, and the locks on which the threads sleep; the k-th is that of participant k + 1."""
+    """The shared memory, and the locks on which the threads sleep: the k-th is for participant k + 1."""
 
     def __init__(self) -> None:
         memory = np.zeros(_WORDS + _SPACING, np.int64)
@@ -227,7 +227,7 @@ class _Pool:
             os.register_at_fork(after_in_child=self.forget)
 
     def forget(self) -> None:
-        """Begin without threads, as a forked child must: it has none, whatever the memory says."""
+        """Forget all threads: a forked child has none of its parent's."""
         self.words[STATE] = self.words[BUSY] = self.words[_ASLEEP::_EACH] = 0
         self.sleepers: list[Any] = []
         self.wanted = 1
@@ -249,8 +249,8 @@ class _Pool:
         return participants
 
     def _start(self, count: int) -> None:
-        # What the system refuses once is not asked for again. Not threading.Thread: its start() waits for the thread,
-        # also if that dies for lack of memory before it signals that it runs.
+        # After one refusal by the system, no more are asked for. threading.Thread does not do: its start() waits for
+        # ever if the thread runs out of memory before it signals that it has started.
         self.wanted = count
         for k in range(len(self.sleepers) + 1, min(count, _MOST)):
             sleeper = _thread.allocate_lock()
@@ -277,10 +277,10 @@ class _Pool:
 
 
 def _leave(cpu: int, chosen: set[int]) -> set[int] | None:
-    """Leave a processor for the others that the main thread may use, and return those, or None if it cannot be.
+    """Restrict this thread to the other processors that the main thread may use; return those, or None on failure.
 
     The system tends to wake a thread on its waker's processor. relu of 262,144 float32 on two threads: 30 us (as one
-    thread) to 98, and 21 with this. Where somebody else has placed this thread (taskset), it stays.
+    thread) to 98, and 21 with this. A thread that was placed from outside (taskset) stays.
     """
     try:
         now, allowed = os.sched_getaffinity(0), os.sched_getaffinity(os.getpid())

@@ -17,11 +17,11 @@ __all__ = ["STREAM_FROM", "Variant"]
 # one and of two threads, us: hard_swish 65,536: 7.6, 7.7; 131,072: 14.6, 11.4. elu 16,384: 5.0,
 # 6.8; 32,768: 9.0, 8.8. silu 32,768: 23.1, 15.5. mish 8,192: 7.2, 7.6; 16,384: 13.7, 10.6.
 _LARGE_FROM: Final = {"move": 1 << 17, "cheap": 1 << 17, "exp": 1 << 15, "heavy": 1 << 14}
-# Bytes from which an output is written past the cache
+# Bytes of an output from which non-temporal stores are used.
 STREAM_FROM: Final = 1 << 24
-# Pieces for each thread that takes part, at most: an output past the cache loses a cache line at the ends of each.
+# Pieces for each participating thread, at most: with non-temporal stores each piece has two partial cache lines.
 _MOST_PIECES: Final = 8
-# Pieces start at multiples of this, so that only the last one has a remainder to do one by one.
+# Pieces start at multiples of this, so that only the last one has a remainder loop.
 _GRAIN: Final = 128
 
 
@@ -29,8 +29,8 @@ class Variant:
     """One emitted function, compiled for arguments of the given kinds.
 
     `kinds` has a letter for each argument: "i" for an input array, "o" for an output array, then of the
-    parameters "a" for an array, "f" for a float, "b" for a bool. A call goes past Numba's
-    dispatcher, which would compile once more for a read-only array.
+    parameters "a" for an array, "f" for a float, "b" for a bool. A call does not go through Numba's
+    dispatcher, which would compile again for a read-only array.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Variant:
         return values[:i], values[i:a], values[a:]
 
     def _call_large(self, values: tuple[Any, ...]) -> bool:
-        """Run on several threads, past the cache, or both; False if neither is to be done."""
+        """Run on several threads, with non-temporal stores, or both; False if neither pays."""
         groups, size = self._split(values), values[0].size
         streaming = self._streaming() if _worth_streaming(*groups[:2]) else 0
         count = threads.get_num_threads()
@@ -83,7 +83,7 @@ class Variant:
 
 
 def _worth_streaming(inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> bool:
-    """Tell whether the outputs had better bypass the cache: if large, and not in it as inputs."""
+    """Tell whether to use non-temporal stores: for large outputs that are not also inputs, aligned alike."""
     if outputs[0].nbytes < STREAM_FROM:
         return False
     read, written = ([array.ctypes.data for array in group] for group in (inputs, outputs))

@@ -91,5 +91,5 @@ JOB: Final = np.dtype(_JOB)
 PLAN: Final = np.dtype(_PLAN)
 
 # A thread's memory: the job of a task, that of a part, the slots of up to 128 bytes each, then the scratch buffer.
-JOB_BYTES: Final = 256
+JOB_BYTES: Final = -(-JOB.itemsize // 128) * 128
 TILE: Final = 2 * JOB_BYTES + SLOT_COUNT * 128
