@@ -79,12 +79,12 @@ class Module:
         yield "    independent_loops()"
 
     def parameters(self, kernel: Kernel, used: set[str], arrays: bool) -> Iterator[str]:
-        high, rest = ("s", "t") if arrays else ("p", "p_lo")
         for k in range(len(kernel.declaration.params)):
+            high, low = (f"s{k}", f"t{k}") if arrays else (f"p{k}", f"p{k}_lo")
             if f"p{k}" in used:
-                yield f"{high}{k} = {NUMPY[kernel.dtype]}(number{k})"
+                yield f"{high} = {NUMPY[kernel.dtype]}(number{k})"
             if f"p{k}_lo" in used:
-                yield f"{rest.replace('p', f'p{k}') if not arrays else f't{k}'} = low_part(number{k})"
+                yield f"{low} = low_part(number{k})"
 
     def elements(self, kernel: Kernel, used: set[str]) -> Iterator[str]:
         for k in range(len(kernel.declaration.params)):

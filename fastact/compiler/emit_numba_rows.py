@@ -1,4 +1,4 @@
-"""Emit row kernels for Numba: their pieces, as functions of the operations that backends/numba/lanes.py has."""
+"""Emit row kernels for Numba: their pieces, as functions of the operations that backends/numba/rows/vectors.py has."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from .graph import OPERATIONS, Node
 from .row_kernels import Piece, RowKernel
 
 METHODS = {"and": "both", "or": "either", "not": "opposite"}
+# Pieces that other backends make more of.
+LEFT_OUT = ("prepare", "prepared_terms")
 
 
 def module(kernels: Iterable[RowKernel]) -> str:
@@ -16,44 +18,32 @@ def module(kernels: Iterable[RowKernel]) -> str:
     kernels = list(kernels)
     defaults = "".join(f"{number(value)}, " for value in kernels[0].declaration.defaults)
     text = [
-        "# Emitted from fastact/definitions/rows.py for lanes.py and rows/phases.py.",
-        "from ..rows.phases import row_kernel",
-        "",
+        "# Emitted from fastact/definitions/rows.py for backends/numba/rows/.",
         f"DEFAULTS = ({defaults})",
     ]
     for kernel in kernels:
-        text += ["", "", *about(kernel)]
+        text += ["", *about(kernel)]
         for form, suffix in ((kernel, ""), (kernel.plain, "_plain")):
             if form is not None:
-                text += functions(kernel, form, f"{kernel.pass_}_{kernel.dtype}{suffix}")
+                stem = f"{kernel.pass_}_{kernel.dtype}{suffix}"
+                for name, piece in form.pieces.items():
+                    if name not in LEFT_OUT and (piece.outputs or name != "map"):
+                        text += ["", "", *function(f"{stem}_{name}", piece)]
     return "\n".join(text) + "\n"
 
 
 def about(kernel: RowKernel) -> Iterator[str]:
     """What Python needs to know of a kernel."""
     row_pass = kernel.row_pass
-    counts = (row_pass.inputs, row_pass.row_inputs, row_pass.outputs, row_pass.row_outputs)
-    values = (kernel.statistic, "stored" in kernel.pieces, *map(len, counts))
-    yield f"{kernel.pass_.upper()}_{kernel.dtype.upper()} = {values!r}"
-
-
-def functions(kernel: RowKernel, form: RowKernel, stem: str) -> Iterator[str]:
-    """The functions of a kernel in one form: its pieces, and what Numba compiles, without and with a mask."""
-    if len(kernel.row_pass.outputs) > 1:
+    if len(row_pass.outputs) > 1:
         raise TypeError(f"{kernel.name}: a row function has one output of elements at most")
-    pieces = [name for name, piece in form.pieces.items() if piece.outputs or name != "map"]
-    for name in pieces:
-        yield from ("", "", *function(f"{stem}_{name}", form.pieces[name]))
-    given = "".join(f"    {name}={stem}_{name},\n" for name in pieces)
-    for masked in (False, True):
-        name = f"{stem}_masked" if masked else stem
-        excluded = number(kernel.row_pass.excluded)
-        yield from ("", "")
-        yield f"{name}_body = row_kernel("
-        yield f"    {kernel.dtype!r}, {form.sums}, {excluded}, {masked},\n{given})"
-        yield from ("", "")
-        yield f"def {name}(phase, job, number):"
-        yield f"    return {name}_body(phase, job, number)"
+    yield ""
+    yield f"{kernel.pass_.upper()}_{kernel.dtype.upper()} = {{"
+    yield f"    'dtype': {kernel.dtype!r}, 'statistic': {kernel.statistic!r}, 'sums': {kernel.sums},"
+    yield f"    'inputs': {len(row_pass.inputs)}, 'row_inputs': {len(row_pass.row_inputs)},"
+    yield f"    'outputs': {len(row_pass.outputs)}, 'row_outputs': {len(row_pass.row_outputs)},"
+    yield f"    'excluded': {number(row_pass.excluded)},"
+    yield "}"
 
 
 def function(name: str, piece: Piece) -> Iterator[str]:

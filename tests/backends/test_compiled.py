@@ -12,6 +12,7 @@ import pytest
 
 from fastact.backends.cython import backend as cython
 from fastact.backends.numba import backend as numba
+from fastact.backends.numba import variant
 from native_cases import DTYPES, MISUSE
 
 if reason := cython.why_unavailable() or numba.why_unavailable():
@@ -53,13 +54,13 @@ def test_misuse(arguments: tuple, error: type[Exception], message: str) -> None:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Collect, for each code that the extension asks for, whether it is to write past the cache."""
     found: list[bool] = []
-    for_c = numba._Variant.for_c
+    for_c = variant.Variant.for_c
 
     def noted(self: Any, streaming: bool) -> tuple[int, int]:
         found.append(streaming)
         return for_c(self, streaming)
 
-    monkeypatch.setattr(numba._Variant, "for_c", noted)
+    monkeypatch.setattr(variant.Variant, "for_c", noted)
     return found
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from conftest import BACKENDS
 from fastact import threads
-from fastact.backends.numba import backend
+from fastact.backends.numba import backend, runtime, variant
 from fastact.definitions.activations import TABLE
 from fastact.definitions.declare import SIGNATURES
 
@@ -228,7 +228,7 @@ def test_a_kernel_that_is_not_there(key: tuple[str, str, str]) -> None:
 
 @pytest.fixture
 def without_extension(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "_extension", lambda: None)
+    monkeypatch.setattr(runtime, "extension", lambda: None)
 
 
 @pytest.mark.usefixtures("without_extension")
@@ -239,14 +239,14 @@ def test_the_pool_is_busy(set_threads: Callable[[int], None]) -> None:
     kernel = backend.kernel(WITH_PARAMS[0], "forward", np.dtype(np.float32))
     x = np.linspace(-3, 3, 1 << 18, dtype=np.float32)
     params = [0.5] * len(TABLE[WITH_PARAMS[0]].params)
-    outs, words = np.zeros((2, x.size), np.float32), numba_pool._pool.words
+    outs, words = np.zeros((2, x.size), np.float32), numba_pool.WORDS
     kernel(x, outs[0], *params)
-    before = words[numba_pool._STATE]
-    words[numba_pool._BUSY] = 1
+    before = words[numba_pool.STATE]
+    words[numba_pool.BUSY] = 1
     kernel(x, outs[1], *params)
-    words[numba_pool._BUSY] = 0
+    words[numba_pool.BUSY] = 0
     assert np.array_equal(outs[0], outs[1])
-    assert words[numba_pool._STATE] == before != 0
+    assert words[numba_pool.STATE] == before != 0
 
 
 @pytest.mark.usefixtures("without_extension")
@@ -269,7 +269,7 @@ def test_results_past_the_cache(
     ]:
         results = []
         for stream_from in (0, 1 << 40):
-            monkeypatch.setattr(backend, "_STREAM_FROM", stream_from)
+            monkeypatch.setattr(variant, "STREAM_FROM", stream_from)
             arrays = [array[offset : offset + size] for array in memory[: 3 - n_outputs]]
             buffers = np.full((n_outputs, memory.shape[1]), 7, np.float32)
             starts = (offset, other)[:n_outputs]
@@ -296,7 +296,7 @@ def optimised(name: str, pass_: str, dtype: str, kind: str, streaming: bool = Fa
         n_inputs, n_outputs = map(len, SIGNATURES[pass_])
         outputs = slice(n_inputs, n_inputs + n_outputs)
         arguments[outputs] = [numba_ops.Streamed(array.dtype) for array in arguments[outputs]]
-    dispatcher = numba_compile._dispatcher(function)
+    dispatcher = numba_compile.dispatcher(function)
     dispatcher.compile(tuple(arguments))
     return dispatcher.overloads[tuple(arguments)].library.get_llvm_str()
 

@@ -18,7 +18,8 @@ from row_cases import operands, run
 if (REASON := backend.why_unavailable()) is not None:
     pytest.skip(REASON, allow_module_level=True)
 
-from fastact.backends.numba.rows import kernel as numba_rows
+from fastact.backends.numba.rows import kernel as row_kernels
+from fastact.backends.numba.rows import plan as row_plans
 
 Array = Any
 # Along rows, across rows, and parts of rows of both kinds
@@ -44,7 +45,7 @@ def test_a_call_in_the_middle_of_another(
     for array in given[1]:
         array *= 0.5
     wanted = [run(kernel, name, pass_, *case) for case in zip(given, masks, strict=True)]
-    address, inside = numba_rows._address, [False]
+    address, inside = row_plans.address, [False]
     kept: list[list[Array]] = []  # what was freed must not be written to
 
     def interrupted(array: Array) -> int:
@@ -56,7 +57,8 @@ def test_a_call_in_the_middle_of_another(
             inside[0] = False
         return place
 
-    monkeypatch.setattr(numba_rows, "_address", interrupted)
+    for module in (row_kernels, row_plans):
+        monkeypatch.setattr(module, "address", interrupted)
     for _ in range(4):
         for got, want in zip(run(kernel, name, pass_, given[0], masks[0]), wanted[0], strict=True):
             assert np.array_equal(got, want)
@@ -116,10 +118,13 @@ def test_arithmetic_is_on_vectors(key: str, suffix: str) -> None:
 
     name, pass_ = key.split("-")
     module = importlib.import_module(f"fastact.backends.numba._kernels.rows_{name}")
+    masked = suffix.endswith("_masked")
     for bits, element in (("f32", "float"), ("f64", "double")):
-        function = getattr(module, f"{pass_}_{bits}{suffix}")
-        dispatcher = numba_compile._dispatcher(function)
-        arguments = (types.intp, types.intp, types.float64)
+        stem = f"{pass_}_{bits}{suffix.removesuffix('_masked')}"
+        about = getattr(module, f"{pass_}_{bits}".upper())
+        function = row_kernels.phases_of(module, stem, about, masked)
+        dispatcher = numba_compile.dispatcher(function)
+        arguments = (types.intp, types.intp)
         dispatcher.compile(types.intp(*arguments))
         code = dispatcher.overloads[arguments].library.get_llvm_str()
         assert re.search(rf"= fmul <\d+ x {element}>", code)

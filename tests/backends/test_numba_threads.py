@@ -194,10 +194,10 @@ def test_pieces_are_done_side_by_side(tmp_path: Path) -> None:
 sys.path.append({str(tmp_path)!r})
 import_fastact()
 from numba import types
-from fastact.backends.numba import backend as numba, pool as numba_pool
+from fastact.backends.numba import pool as numba_pool, runtime
 from meeting import meet
 place = np.zeros(3, np.int64)
-numba_pool.share(numba.machine_code(meet, (types.intp, types.intp))[1], place.ctypes.data, 2, 2)
+numba_pool.share(runtime.machine_code(meet, (types.intp, types.intp))[1], place.ctypes.data, 2, 2)
 assert place.tolist() == [2, 1, 1]
 """
     run(script)
@@ -333,7 +333,7 @@ import_fastact()
 fa.gelu(x)
 from fastact.backends.numba import fork as numba_fork
 from numba.core.compiler_lock import global_compiler_lock
-numba_fork._PATIENCE = 0.5
+numba_fork.PATIENCE = 0.5
 def child():
     try:
         fa.silu(x)

@@ -127,8 +127,7 @@ class DiskCache(_Cache):  # type: ignore[misc]
 
     def _entry(self, signature: Any, codegen: Any) -> tuple[Path, bytes]:
         """Return the file for a signature and the processor, and the key that it is kept under."""
-        # Each by its name: as a tuple they are shown by what they are made with, and that of a type of
-        # our own is its base's.
+        # Each by its name: in the text of a tuple, a type of our own looks like its base class.
         types = map(str, (*signature.args, signature.return_type))
         key = (*self._about, *types, codegen.magic_tuple())
         digest = hashlib.sha256(repr(key).encode())
@@ -172,7 +171,7 @@ class DiskCache(_Cache):  # type: ignore[misc]
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file for this user alone; whoever reads it meanwhile sees all or nothing of it."""
+    """Write a file that this user alone can read, atomically."""
     handle, temporary = tempfile.mkstemp(".nbc", dir=path.parent)
     try:
         with open(handle, "wb") as file:

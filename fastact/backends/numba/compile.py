@@ -21,17 +21,17 @@ def compiled(
     Parameters
     ----------
     function : callable
-        A plain function of a module; its closure, if any, is not looked at.
+        A function of a module, with a name of its own there: the disk cache does not look into its closure.
     arguments : sequence of numba types
         The types of its arguments.
     returns : numba type
         What it returns.
     """
-    dispatcher = _dispatcher(function)
-    with suppress(OSError):  # nothing can be kept: all works, and is compiled in each process
-        dispatcher._cache = cache.DiskCache(function, dispatcher.targetoptions)
-    dispatcher.compile(returns(*arguments))
-    return dispatcher.overloads[tuple(arguments)]
+    made = dispatcher(function)
+    with suppress(OSError):  # no cache folder: compiled anew in each process
+        made._cache = cache.DiskCache(function, made.targetoptions)
+    made.compile(returns(*arguments))
+    return made.overloads[tuple(arguments)]
 
 
 def address(result: Any) -> int:
@@ -47,5 +47,6 @@ def cache_folder() -> str:
         return f"none: {error}"
 
 
-def _dispatcher(function: Callable[..., Any]) -> Any:
+def dispatcher(function: Callable[..., Any]) -> Any:
+    """Return what compiles a function, with the options of all that is compiled here."""
     return njit(error_model="numpy", nogil=True, boundscheck=False)(function)

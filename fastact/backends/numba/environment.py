@@ -1,25 +1,20 @@
 """The floating-point environment of kernels that Numba compiled, where they are not called through csrc/.
 
-It is that of csrc/environment.h: round to nearest, gradual underflow, no traps.
+As in csrc/environment.h: round to nearest, gradual underflow, no traps.
 """
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
 from typing import Any, Final
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
 
-from .backend import machine_code
-from .lanes import call_llvm
+from .llvm import call_llvm, intrinsic
+from .runtime import machine_code
 
 __all__ = ["Environment", "enter"]
-
-# What Numba leaves untyped.
-_intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
 
 _X86: Final = platform.machine().lower() in ("x86_64", "amd64")
 _ARM: Final = platform.machine().lower() in ("aarch64", "arm64")
@@ -29,7 +24,7 @@ _STATUS: Final = 0x3F if _X86 else 0
 _INT: Final = ir.IntType(64)
 
 
-@_intrinsic
+@intrinsic
 def read_control(typingctx: Any) -> Any:
     """Return the control word in force."""
 
@@ -44,7 +39,7 @@ def read_control(typingctx: Any) -> Any:
     return types.intp(), build
 
 
-@_intrinsic
+@intrinsic
 def write_control(typingctx: Any, control: Any) -> Any:
     """Put a control word in force."""
 

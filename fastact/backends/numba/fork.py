@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 __all__ = ["compiling"]
 
 # Seconds to wait. A thread that holds a lock for longer may be waiting for the thread that forks.
-_PATIENCE: Final = 60
+PATIENCE: Final = 60
 _PACKAGES: Final = (__name__.partition(".")[0], "numba", "llvmlite")
 # In the order in which Numba takes them.
 _LOCKS: Final = (
@@ -52,7 +52,7 @@ def compiling() -> AbstractContextManager[object]:
     if _process.orphaned:
         raise RuntimeError(
             "the numba backend cannot compile here: this process was forked while another thread compiled with Numba, "
-            f"for more than {_PATIENCE} s"
+            f"for more than {PATIENCE} s"
         )
     # All of Numba first, which waits for a thread that is importing it: that thread may need the lock.
     import numba  # noqa: F401
@@ -94,7 +94,7 @@ def _acquire_all() -> bool:
     for module, lock_of in _LOCKS:
         with suppress(KeyError, AttributeError):  # Numba is not imported, or another version
             lock = lock_of(sys.modules[module])
-            if not lock.acquire(timeout=_PATIENCE):
+            if not lock.acquire(timeout=PATIENCE):
                 return False
             _fork.held.append(lock)
     return True

@@ -1,23 +1,18 @@
 """What calls a compiled kernel on a large array: in pieces on several threads, with non-temporal stores, or both.
 
-pool.py calls a piece by its address and does not look into the job.
-
-`inputs`, `outputs` and `params` are tuples, one after the other the arguments of the kernel.
+`inputs`, `outputs` and `params` are tuples; together they are the arguments of the kernel. `storing` and `streaming`
+are the addresses of its code with ordinary and with non-temporal stores, the second 0 if it is not to be used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic, register_jitable
 from numba.np.arrayobj import populate_array
 
-# What Numba leaves untyped.
-_intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
-_jitable: Callable[[Callable[..., Any]], Any] = register_jitable
+from .llvm import INT, call_compiled, intrinsic, step_returning
 
 _LINE: Final = 64
 
@@ -25,7 +20,7 @@ _LINE: Final = 64
 def launch(  # type: ignore[no-untyped-def]
     share_out, pool, piece, storing, streaming, inputs, outputs, params, size, step, pieces, threads
 ):
-    """Call the kernel at two addresses on slices of the arrays, `step` elements each, on several threads."""
+    """Call a kernel on slices of the arrays, `step` elements each, on several threads."""
     job = (storing, streaming, inputs, outputs, params, size, step)
     call_with_job(share_out, pool, piece, job, pieces, threads)
 
@@ -42,35 +37,35 @@ def piece(job, k):  # type: ignore[no-untyped-def]
 
 
 def stream(storing, streaming, inputs, outputs, params, size):  # type: ignore[no-untyped-def]
-    """Call the kernel at two addresses on the whole arrays and write the outputs past the cache."""
+    """Call a kernel on the whole arrays with non-temporal stores."""
     stream_slice(storing, streaming, inputs, outputs, params, 0, size)
 
 
 def enter(address, inputs, outputs, params, param_arrays, size):  # type: ignore[no-untyped-def]
-    """Call the kernel at `address` on arrays given by pointers to rows of pointers, as C can."""
+    """Call the kernel at `address` on arrays given by pointers to arrays of pointers, as C passes them."""
     call_on_pointers(address, inputs, outputs, params, param_arrays, size)
 
 
-@_intrinsic
+@intrinsic
 def call_with_job(
     typingctx: Any, share_out: Any, pool: Any, piece: Any, job: Any, pieces: Any, threads: Any
 ) -> Any:
-    """Call the pool's compiled function at an address, the job behind a pointer."""
+    """Call `pool.share_out` by its address with a pointer to the job."""
     kinds = [types.intp] * 5
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         share_out, pool, piece, job, pieces, threads = values
         data = context.data_model_manager[signature.args[3]].as_data(builder, job)
         place = builder.ptrtoint(cgutils.alloca_once_value(builder, data), pool.type)
-        _call(context, builder, share_out, kinds, (pool, piece, place, pieces, threads))
+        call_compiled(context, builder, share_out, kinds, (pool, piece, place, pieces, threads))
         return context.get_dummy_value()
 
     return types.none(share_out, pool, piece, job, pieces, threads), codegen
 
 
-@_intrinsic
+@intrinsic
 def job_behind(typingctx: Any, pointer: Any) -> Any:
-    """Return what a pointer leads to."""
+    """Return the job that a pointer points to."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         model = context.data_model_manager[pointer.dtype]
@@ -81,7 +76,7 @@ def job_behind(typingctx: Any, pointer: Any) -> Any:
     return pointer.dtype(pointer), codegen
 
 
-@_intrinsic
+@intrinsic
 def call_on_pointers(
     typingctx: Any, address: Any, inputs: Any, outputs: Any, params: Any, arrays: Any, size: Any
 ) -> Any:
@@ -102,7 +97,7 @@ def call_on_pointers(
         ]
         stand_in = _item(builder, groups[0], 0, inputs[0])
         arguments += _parameters(context, builder, params, (numbers, pointers), stand_in, size)
-        _call(context, builder, address, kinds, arguments)
+        call_compiled(context, builder, address, kinds, arguments)
         return context.get_dummy_value()
 
     return types.none(address, inputs, outputs, params, arrays, size), codegen
@@ -127,18 +122,18 @@ def _parameters(
 
 def _number(builder: Any, numbers: Any, k: int) -> Any:
     """Return the k-th of the numbers behind a pointer."""
-    return builder.load(builder.gep(numbers, [ir.IntType(64)(k)]))
+    return builder.load(builder.gep(numbers, [INT(k)]))
 
 
 def _item(builder: Any, pointers: Any, k: int, kind: Any) -> Any:
-    """Return the k-th of the pointers in a row, as one to elements of an array type."""
+    """Return the k-th of an array of pointers, as one to elements of an array type."""
     element = ir.FloatType() if kind.dtype == types.float32 else ir.DoubleType()
     row = builder.bitcast(pointers, element.as_pointer().as_pointer())
-    return builder.load(builder.gep(row, [ir.IntType(64)(k)]))
+    return builder.load(builder.gep(row, [INT(k)]))
 
 
 def _array(context: Any, builder: Any, kind: Any, data: Any, size: Any) -> Any:
-    """Return a contiguous 1-D array of memory that belongs to others."""
+    """Return a contiguous 1-D array of memory that it does not own."""
     array = context.make_array(kind)(context, builder)
     itemsize = size.type(context.get_abi_sizeof(context.get_data_type(kind.dtype)))
     populate_array(
@@ -147,18 +142,18 @@ def _array(context: Any, builder: Any, kind: Any, data: Any, size: Any) -> Any:
     return array._getvalue()
 
 
-@_jitable
+@step_returning(types.none)
 def stream_slice(  # type: ignore[no-untyped-def]
     storing, streaming, inputs, outputs, params, start, stop
 ):
-    """Do as `call_on_slice`, but write past the cache. The outputs are aligned alike."""
+    """Do as `call_on_slice` with non-temporal stores. All outputs have the same offset in a cache line."""
     first = min(start + elements_to_line(outputs, start), stop)
     call_on_slice(storing, inputs, outputs, params, start, first)
     call_on_slice(streaming, inputs, outputs, params, first, stop)
     finish_streams()
 
 
-@_intrinsic
+@intrinsic
 def call_on_slice(
     typingctx: Any, address: Any, inputs: Any, outputs: Any, params: Any, start: Any, stop: Any
 ) -> Any:
@@ -166,13 +161,13 @@ def call_on_slice(
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         kinds, arguments = _arguments(context, builder, signature, values)
-        _call(context, builder, values[0], kinds, arguments)
+        call_compiled(context, builder, values[0], kinds, arguments)
         return context.get_dummy_value()
 
     return types.none(address, inputs, outputs, params, start, stop), codegen
 
 
-@_intrinsic
+@intrinsic
 def elements_to_line(typingctx: Any, outputs: Any, start: Any) -> Any:
     """Return how many elements of the first output, from `start` on, precede a cache line."""
 
@@ -181,15 +176,15 @@ def elements_to_line(typingctx: Any, outputs: Any, start: Any) -> Any:
         array = builder.extract_value(values[0], 0)
         view = context.make_array(kind)(context, builder, array)
         place = builder.ptrtoint(builder.gep(view.data, [values[1]]), view.itemsize.type)
-        rest = builder.and_(builder.neg(place), place.type(_LINE - 1))
-        return builder.udiv(rest, view.itemsize)
+        to_line = builder.and_(builder.neg(place), place.type(_LINE - 1))
+        return builder.udiv(to_line, view.itemsize)
 
     return types.intp(outputs, start), codegen
 
 
-@_intrinsic
+@intrinsic
 def finish_streams(typingctx: Any) -> Any:
-    """Let what was written past the cache be seen before anything that is written later."""
+    """Make non-temporal stores visible before any later store."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         builder.fence("seq_cst")
@@ -219,11 +214,3 @@ def _slice(context: Any, builder: Any, kind: Any, array: Any, start: Any, size: 
     view.nitems = size
     view.shape = cgutils.pack_array(builder, [size])
     return view._getvalue()
-
-
-def _call(context: Any, builder: Any, address: Any, kinds: Any, arguments: Any) -> None:
-    convention = context.call_conv
-    kernel_type = convention.get_function_type(types.none, kinds)
-    kernel = builder.inttoptr(address, kernel_type.as_pointer())
-    # Neither kernels nor the pool can raise, so the status is not looked at.
-    convention.call_function(builder, kernel, types.none, kinds, arguments)

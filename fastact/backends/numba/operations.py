@@ -10,27 +10,25 @@ The functions have no Python implementation: they can be called from compiled co
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic, models, register_model
+from numba.extending import models, register_model
+
+from .llvm import intrinsic
 
 # LLVM prefers 256-bit registers where the processor has 512. Asked for in each kernel, without
 # touching any setting of the user's; a processor with narrower registers ignores it. Sapphire
 # Rapids, 224-line float32 body: 15.3 ns an element with 256 bits, 9.2 with 512.
-_VECTOR_BITS: Final = 512
+VECTOR_BITS: Final = 512
 # Two vectors in flight, and four where a chain of fma has latency to be hidden. Four against two, Zen 5:
 # 1.17 times as fast where the cost is "heavy", 1.10 where it is "exp"; compiled for AVX2, 1.09. Without
-# fma they run out of mask registers (leaky_relu and its derivative: 0.75), and past the cache more lines
-# at once are slower to write (softsign, 2**23 float32: 0.85).
+# fma they run out of mask registers (leaky_relu and its derivative: 0.75), and with non-temporal stores
+# more lines at once are slower to write (softsign, 2**23 float32: 0.85).
 _INTERLEAVE: Final = 2
 _INTERLEAVE_CHAIN: Final = 4
 _CHAIN: Final = 4  # fma instructions
-
-# What Numba leaves untyped.
-_intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
 
 _MANTISSA_BITS: Final = {types.float32: 23, types.float64: 52}
 
@@ -52,25 +50,25 @@ def _llvm_call(name: str) -> Any:
     return codegen
 
 
-@_intrinsic
+@intrinsic
 def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     """Return a * b + c, rounded once."""
     return (a(a, b, c), _llvm_call("llvm.fma")) if _same_float(a, b, c) else None
 
 
-@_intrinsic
+@intrinsic
 def sqrt(typingctx: Any, a: Any) -> Any:
     """Return the square root of a."""
     return (a(a), _llvm_call("llvm.sqrt")) if _same_float(a) else None
 
 
-@_intrinsic
+@intrinsic
 def fabs(typingctx: Any, a: Any) -> Any:
     """Return a without its sign."""
     return (a(a), _llvm_call("llvm.fabs")) if _same_float(a) else None
 
 
-@_intrinsic
+@intrinsic
 def copysign(typingctx: Any, magnitude: Any, sign: Any) -> Any:
     """Return magnitude with the sign of sign."""
     if not _same_float(magnitude, sign):
@@ -78,7 +76,7 @@ def copysign(typingctx: Any, magnitude: Any, sign: Any) -> Any:
     return magnitude(magnitude, sign), _llvm_call("llvm.copysign")
 
 
-@_intrinsic
+@intrinsic
 def select(typingctx: Any, mask: Any, a: Any, b: Any) -> Any:
     """Return a where mask holds, else b, without a branch."""
     if mask != types.boolean or not _same_float(a, b):
@@ -95,19 +93,19 @@ def _ordered(comparison: str) -> Any:
     return codegen
 
 
-@_intrinsic
+@intrinsic
 def fmax2(typingctx: Any, a: Any, b: Any) -> Any:
     """Return a if a > b else b: the second operand where either is NaN or both are equal."""
     return (a(a, b), _ordered(">")) if _same_float(a, b) else None
 
 
-@_intrinsic
+@intrinsic
 def fmin2(typingctx: Any, a: Any, b: Any) -> Any:
     """Return a if a < b else b: the second operand where either is NaN or both are equal."""
     return (a(a, b), _ordered("<")) if _same_float(a, b) else None
 
 
-@_intrinsic
+@intrinsic
 def scale(typingctx: Any, p: Any, t: Any) -> Any:
     """Return p with the low bits of t added to its exponent, in wrapping integer arithmetic."""
     if not _same_float(p, t):
@@ -123,20 +121,20 @@ def scale(typingctx: Any, p: Any, t: Any) -> Any:
     return p(p, t), codegen
 
 
-@_intrinsic
+@intrinsic
 def low_part(typingctx: Any, value: Any) -> Any:
-    """Return what np.float32(value) leaves over of a float64, or 0 if it rounds to inf or NaN."""
+    """Return value - np.float32(value) of a float64 as a float32, or 0 if that rounds to inf or NaN."""
     if value != types.float64:
         return None
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         single, double = ir.FloatType(), ir.DoubleType()
         high = builder.fptrunc(args[0], single)
-        rest = builder.fptrunc(builder.fsub(args[0], builder.fpext(high, double)), single)
+        low = builder.fptrunc(builder.fsub(args[0], builder.fpext(high, double)), single)
         infinite = builder.fcmp_unordered(
             "==", _llvm_call("llvm.fabs")(context, builder, signature, [high]), single(float("inf"))
         )
-        return builder.select(infinite, single(0.0), rest)
+        return builder.select(infinite, single(0.0), low)
 
     return types.float32(value), codegen
 
@@ -169,10 +167,10 @@ def _in_group(builder: Any, access: Any) -> Any:
 
 
 class Streamed(types.Array):
-    """A contiguous 1-D array that starts a cache line, and whose elements `store` writes past the cache.
+    """A contiguous 1-D array, aligned to a cache line, to which `store` writes with non-temporal stores.
 
-    To C it is what any array is. Blocks that are computed in the cache and copied past it take 1.4 times as
-    long: nothing is read while they are copied.
+    To C it is an array like any other. To compute blocks in the cache and to copy them out with non-temporal
+    stores takes 1.4 times as long: nothing is read while they are copied.
     """
 
     def __init__(self, dtype: Any) -> None:
@@ -186,7 +184,7 @@ def _is_vector(array: Any) -> bool:
     return isinstance(array, types.Array) and array.ndim == 1 and array.layout == "C"
 
 
-@_intrinsic
+@intrinsic
 def load(typingctx: Any, array: Any, index: Any) -> Any:
     """Return array[index] for a contiguous 1-D array and an index within it."""
     if not _is_vector(array):
@@ -199,7 +197,7 @@ def load(typingctx: Any, array: Any, index: Any) -> Any:
     return array.dtype(array, types.intp), codegen
 
 
-@_intrinsic
+@intrinsic
 def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
     """Do array[index] = value for a contiguous 1-D array and an index within it."""
     if not _is_vector(array) or array.dtype != value:
@@ -209,9 +207,9 @@ def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
         address = _element(context, builder, signature.args[0], *args[:2])
         written = _in_group(builder, builder.store(args[2], address))
         if isinstance(array, Streamed):
-            # The alignment of the vectors: LLVM keeps such a store out of them if it is that of an
-            # element, and elements by themselves are stored whatever theirs is.
-            written.align = _VECTOR_BITS // 8
+            # The alignment of a vector: with that of an element LLVM does not vectorise a non-temporal
+            # store. Elements of the remainder loop are stored whatever the alignment says.
+            written.align = VECTOR_BITS // 8
             hint = builder.module.add_metadata([ir.IntType(32)(1)])
             written.set_metadata("nontemporal", hint)
         return context.get_dummy_value()
@@ -219,7 +217,7 @@ def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
     return types.none(array, types.intp, value), codegen
 
 
-@_intrinsic
+@intrinsic
 def independent_loops(typingctx: Any) -> Any:
     """Declare that no pass through the loops above reads what another pass writes.
 
@@ -231,7 +229,7 @@ def independent_loops(typingctx: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         module, function = builder.module, builder.function
         # llvmlite's list of known attributes has none of the form "name"="value".
-        set.add(function.attributes, f'"prefer-vector-width"="{_VECTOR_BITS}"')
+        set.add(function.attributes, f'"prefer-vector-width"="{VECTOR_BITS}"')
         # 4,096 zeros: 170 ns, and 210 with the C library's memset.
         set.add(function.attributes, '"no-builtin-memset"')
         group = next(node for node in module.metadata if isinstance(node, _DistinctNode))

@@ -2,17 +2,16 @@
 
 Not Numba's: no threading layer of Numba's can be launched safely from a library. After ``omp`` was launched here, a
 forked child is killed as soon as the user's code launches it there, and the process exits if the system refuses a
-thread; ``workqueue`` aborts the process if the user's code is in a parallel loop on another thread. None of that code
-can know of this package. ``parallel=True`` would also add 0.4-0.9 s of compilation for each signature.
+thread; ``workqueue`` aborts the process if the user's code is in a parallel loop on another thread. That code
+cannot know of this package. ``parallel=True`` would also add 0.4-0.9 s of compilation for each signature.
 
-So these are Python threads that run code compiled without it. :func:`serve` looks for work, with the GIL released, for
+So these are Python threads that run code compiled without it. :func:`serve` polls for work, with the GIL released, for
 as long as another call is likely to follow; then the thread sleeps on a Python lock. The caller takes part and never
 waits for a thread that has not arrived: if none can be started, it does everything.
 
-The scheme is that of csrc/pool.c. A job consists of pieces. One call at a time uses the pool; a second caller does its
-pieces alone. Each participant begins with a contiguous run of pieces, the same from call to call, so that arrays that
-fit stay in that core's cache, and then takes pieces of the others. All that is compiled stands in this file, because
-Numba's disk cache notices changes in the file of the compiled function only.
+The scheme is that of csrc/pool.c. A job consists of pieces. One call at a time uses the pool; a second caller does all
+its pieces itself. Each participant begins with a contiguous range of pieces, the same from call to call, so that arrays
+that fit stay in that core's cache, and then takes pieces from the ranges of the others.
 """
 
 from __future__ import annotations
@@ -22,35 +21,29 @@ import ctypes
 import os
 import platform
 import signal
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic, register_jitable
 
-from .backend import machine_code
 from .environment import enter
-from .lanes import call_llvm
+from .llvm import call_compiled, call_llvm, intrinsic, step_returning
+from .runtime import machine_code
 
-__all__ = ["AT", "SHARE_OUT", "gather", "share"]
-
-# What Numba leaves untyped.
-_intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
-_jitable: Callable[[Callable[..., Any]], Any] = register_jitable
+__all__ = ["AT", "BUSY", "SHARE_OUT", "STATE", "WORDS", "gather", "share"]
 
 # The pool is memory of 64-bit words. Between words that different threads write lie two cache lines, because processors
 # prefetch lines in pairs.
 _SPACING: Final = 16
 # The state: generation (from bit 32 on), participants (from bit 17 on), whether the job is open, threads inside. A
 # thread may read the job only while it is counted inside, and the caller changes it only when none is.
-_STATE, _BUSY, _JOB = 0, _SPACING, 2 * _SPACING
+STATE, BUSY, _JOB = 0, _SPACING, 2 * _SPACING
 _PIECE, _CONTEXT, _YIELD, _WHICH_CPU, _CPU = range(_JOB, _JOB + 5)
 _OPEN: Final = 1 << 16
 _INSIDE: Final = _OPEN - 1
-# For each participant, 0 being the caller: its next piece, the end of its run, whether it sleeps.
+# For each participant, of which 0 is the caller: its next piece, the end of its range, whether it sleeps.
 _NEXT, _END, _ASLEEP = 3 * _SPACING, 3 * _SPACING + 1, 4 * _SPACING
 _EACH: Final = 2 * _SPACING
 # More threads are not started, so that 32 KiB of memory are enough.
@@ -67,7 +60,7 @@ def _pointer(builder: Any, pool: Any, index: Any) -> Any:
     return builder.gep(words, [index])
 
 
-@_intrinsic
+@intrinsic
 def get(typingctx: Any, pool: Any, index: Any) -> Any:
     """Return a word, and see what was written before it."""
 
@@ -77,7 +70,7 @@ def get(typingctx: Any, pool: Any, index: Any) -> Any:
     return types.intp(types.intp, types.intp), build
 
 
-@_intrinsic
+@intrinsic
 def put(typingctx: Any, pool: Any, index: Any, value: Any) -> Any:
     """Set a word, after all that was written before it."""
 
@@ -88,7 +81,7 @@ def put(typingctx: Any, pool: Any, index: Any, value: Any) -> Any:
     return types.none(types.intp, types.intp, types.intp), build
 
 
-@_intrinsic
+@intrinsic
 def add(typingctx: Any, pool: Any, index: Any, value: Any) -> Any:
     """Add to a word and return what it was."""
 
@@ -98,7 +91,7 @@ def add(typingctx: Any, pool: Any, index: Any, value: Any) -> Any:
     return types.intp(types.intp, types.intp, types.intp), build
 
 
-@_intrinsic
+@intrinsic
 def replace(typingctx: Any, pool: Any, index: Any, old: Any, new: Any) -> Any:
     """Set a word if it is the old one, and tell whether it was."""
 
@@ -109,23 +102,19 @@ def replace(typingctx: Any, pool: Any, index: Any, old: Any, new: Any) -> Any:
     return types.boolean(types.intp, types.intp, types.intp, types.intp), build
 
 
-@_intrinsic
+@intrinsic
 def call_piece(typingctx: Any, piece: Any, context_: Any, k: Any) -> Any:
     """Call a compiled function of the job's context and the number of the piece."""
     kinds = (types.intp, types.intp)
 
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        convention = context.call_conv
-        kind = convention.get_function_type(types.none, kinds)
-        function = builder.inttoptr(args[0], kind.as_pointer())
-        # It cannot raise, so its status is not looked at.
-        convention.call_function(builder, function, types.none, kinds, args[1:])
+        call_compiled(context, builder, args[0], kinds, args[1:])
         return context.get_dummy_value()
 
     return types.none(types.intp, *kinds), build
 
 
-@_intrinsic
+@intrinsic
 def call_system(typingctx: Any, function: Any) -> Any:
     """Call a function of the system that takes nothing and returns an int."""
 
@@ -137,7 +126,7 @@ def call_system(typingctx: Any, function: Any) -> Any:
     return types.intp(types.intp), build
 
 
-@_intrinsic
+@intrinsic
 def pause(typingctx: Any) -> Any:
     """Leave the core to its other hardware thread for a moment."""
     machine = platform.machine().lower()
@@ -152,16 +141,16 @@ def pause(typingctx: Any) -> Any:
     return types.none(), build
 
 
-@_jitable
+@step_returning(types.intp)
 def this_cpu(pool):  # type: ignore[no-untyped-def]
     """Return the number of the processor that runs this, or -1."""
     function = get(pool, _WHICH_CPU)
     return call_system(function) if function else -1
 
 
-@_jitable
+@step_returning(types.none)
 def work(pool, me, participants):  # type: ignore[no-untyped-def]
-    """Do pieces until none is left: first of the run of participant `me`, then of the others' runs."""
+    """Do pieces until none is left: first from the range of participant `me`, then from the others'."""
     for k in range(participants):
         victim = (me + k) % participants * _EACH
         while True:
@@ -172,8 +161,8 @@ def work(pool, me, participants):  # type: ignore[no-untyped-def]
 
 
 def share_out(pool, piece, context, pieces, participants):  # type: ignore[no-untyped-def]
-    """Do a job, together with the threads that look for work unless another call uses them."""
-    if participants < 2 or not replace(pool, _BUSY, 0, 1):
+    """Do a job, together with the threads that poll for work unless another call uses them."""
+    if participants < 2 or not replace(pool, BUSY, 0, 1):
         for k in range(pieces):
             call_piece(piece, context, k)
         return
@@ -183,34 +172,34 @@ def share_out(pool, piece, context, pieces, participants):  # type: ignore[no-un
     for k in range(participants):
         put(pool, _NEXT + k * _EACH, pieces * k // participants)
         put(pool, _END + k * _EACH, pieces * (k + 1) // participants)
-    generation = ((get(pool, _STATE) >> 32) + 1) & 0x7FFFFFFF
-    put(pool, _STATE, generation << 32 | participants << 17 | _OPEN)
+    generation = ((get(pool, STATE) >> 32) + 1) & 0x7FFFFFFF
+    put(pool, STATE, generation << 32 | participants << 17 | _OPEN)
     work(pool, 0, participants)
-    add(pool, _STATE, -_OPEN)
+    add(pool, STATE, -_OPEN)
     looks = 0
-    while get(pool, _STATE) & _INSIDE:
+    while get(pool, STATE) & _INSIDE:
         looks += 1
         if looks < _LOOKS_BEFORE_YIELD:
             pause()
         else:
             call_system(get(pool, _YIELD))
-    put(pool, _BUSY, 0)
+    put(pool, BUSY, 0)
 
 
 def serve(pool, me, may_leave):  # type: ignore[no-untyped-def]
-    """Take part in whatever comes until nothing has come for a while.
+    """Take part in jobs until none has come for a while; return -1 then.
 
-    Returns -1 then. Returns the number of the processor at once if the last caller runs on the same one, where this
-    thread would only take time from it.
+    If the last caller runs on the same processor, where this thread would only slow it down, return the number of that
+    processor at once.
     """
     looks, seen = 0, -1
     while looks < _LOOKS:
-        now = get(pool, _STATE)
+        now = get(pool, STATE)
         if now & _OPEN and now >> 32 != seen and me < now >> 17 & 0x7FFF:
-            if replace(pool, _STATE, now, now + 1):
+            if replace(pool, STATE, now, now + 1):
                 seen = now >> 32
                 work(pool, me, now >> 17 & 0x7FFF)
-                add(pool, _STATE, -1)
+                add(pool, STATE, -1)
                 looks = 0
         elif may_leave and looks % _LOOKS_PER_CPU == 0 and this_cpu(pool) == get(pool, _CPU):
             return get(pool, _CPU)
@@ -222,7 +211,7 @@ def serve(pool, me, may_leave):  # type: ignore[no-untyped-def]
 
 
 class _Pool:
-    """The memory, and the locks on which the threads sleep; the k-th is that of participant k + 1."""
+    """The shared memory, and the locks on which the threads sleep: the k-th is for participant k + 1."""
 
     def __init__(self) -> None:
         memory = np.zeros(_WORDS + _SPACING, np.int64)
@@ -238,8 +227,8 @@ class _Pool:
             os.register_at_fork(after_in_child=self.forget)
 
     def forget(self) -> None:
-        """Begin without threads, as a forked child must: it has none, whatever the memory says."""
-        self.words[_STATE] = self.words[_BUSY] = self.words[_ASLEEP::_EACH] = 0
+        """Forget all threads: a forked child has none of its parent's."""
+        self.words[STATE] = self.words[BUSY] = self.words[_ASLEEP::_EACH] = 0
         self.sleepers: list[Any] = []
         self.wanted = 1
         self.starting = _thread.allocate_lock()
@@ -260,8 +249,8 @@ class _Pool:
         return participants
 
     def _start(self, count: int) -> None:
-        # What the system refuses once is not asked for again. Not threading.Thread: its start() waits for the thread,
-        # also if that dies for lack of memory before it signals that it runs.
+        # After one refusal by the system, no more are asked for. threading.Thread does not do: its start() waits for
+        # ever if the thread runs out of memory before it signals that it has started.
         self.wanted = count
         for k in range(len(self.sleepers) + 1, min(count, _MOST)):
             sleeper = _thread.allocate_lock()
@@ -288,10 +277,10 @@ class _Pool:
 
 
 def _leave(cpu: int, chosen: set[int]) -> set[int] | None:
-    """Leave a processor for the others that the main thread may use, and return those, or None if it cannot be.
+    """Restrict this thread to the other processors that the main thread may use; return those, or None on failure.
 
     The system tends to wake a thread on its waker's processor. relu of 262,144 float32 on two threads: 30 us (as one
-    thread) to 98, and 21 with this. Where somebody else has placed this thread (taskset), it stays.
+    thread) to 98, and 21 with this. A thread that was placed from outside (taskset) stays.
     """
     try:
         now, allowed = os.sched_getaffinity(0), os.sched_getaffinity(os.getpid())
@@ -314,6 +303,7 @@ _pool: Final = _Pool()
 gather: Final = _pool.gather
 SHARE_OUT: Final = _pool.address
 AT: Final = _pool.at
+WORDS: Final = _pool.words
 
 
 def share(piece: int, context: int, pieces: int, count: int) -> None:

@@ -1,35 +1,24 @@
 """The phases of a row kernel, put together from its pieces when Numba compiles it.
 
-A kernel is a function of a phase and a job: where a tile of the data is and how to step through it, and where the
-values of its rows are. rows/loops.py says which phases there are and drives them.
+layout.py says which phases there are and what a job is, tasks.py runs them.
+
+The loops are written in LLVM's terms because Numba, given the same loops as Python and the pieces as intrinsics, needs
+0.5 s for a kernel instead of 0.2, and the intrinsics are more lines than the loops save. The code is equally fast.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba.core import cgutils
 
 from ....definitions.declare import DERIVED, MAX, SUMS, VALUE
-from ..lanes import (
-    BYTE,
-    FLOATS,
-    INT,
-    VECTOR,
-    Operations,
-    first_lanes,
-    load,
-    load_slot,
-    pointer,
-    store,
-    store_slot,
-)
-from ..operations import _VECTOR_BITS
-from . import loops
+from ..llvm import INT, pointer
+from . import layout
+from .vectors import BYTE, FLOATS, VECTOR, Operations
 
 # Terms that are added plainly before the sum is carried on in two parts. Worst errors of softmax, float32 and float64,
 # and time: one 3.2, 3.1 ulp, 1.1; two 3.2, 3.1 ulp, 1.05; four 3.4, 3.9 ulp, 1.
@@ -39,327 +28,287 @@ _TRUE: Final = ir.IntType(1)(1)
 Piece = Callable[..., list[Any]]
 
 
-def row_kernel(dtype: str, sums: int, excluded: float, masked: bool, **pieces: Piece) -> Any:
-    """Return the body of a kernel: what a function (phase, job, number) calls that Numba compiles.
+class Body:
+    """The code of one kernel.
 
     Parameters
     ----------
-    dtype : str
-        "f32" or "f64".
-    sums : int
-        How many sums it has.
-    excluded : float
-        What an element comes out as that the mask leaves out.
+    builder : llvmlite.ir.IRBuilder
+        What writes it.
+    about : dict
+        What the emitted module says of the kernel.
     masked : bool
         Whether there is a mask.
-    **pieces : callable
-        The pieces by name, functions of `Operations` and vectors that return a list of vectors.
+    pieces : dict of str to callable
+        Its pieces, functions of `Operations` and vectors that return a list of vectors.
+    phase, job : llvmlite.ir.Value
+        The arguments of the kernel; a job is given by its address.
     """
-
-    def body(typingctx: Any, phase: Any, job: Any, number: Any) -> Any:
-        def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            # llvmlite's list of known attributes has none of the form "name"="value".
-            set.add(builder.function.attributes, f'"prefer-vector-width"="{_VECTOR_BITS}"')
-            return _Body(builder, dtype, sums, excluded, masked, pieces, args).build()
-
-        return types.intp(types.intp, types.intp, types.float64), build
-
-    return intrinsic(body)
-
-
-class _Body:
-    """The code of one kernel."""
 
     def __init__(
         self,
         builder: Any,
-        dtype: str,
-        sums: int,
-        excluded: float,
+        about: dict[str, Any],
         masked: bool,
         pieces: dict[str, Piece],
-        args: Any,
+        phase: Any,
+        job: Any,
     ) -> None:
-        self.builder, self.kind = builder, FLOATS[dtype]
-        self.o = Operations(builder, self.kind)
-        self.excluded, self.masked, self.pieces = excluded, masked, pieces
-        self.slots_of_sums = [(SUMS + k, loops.FIRST_LOW + k) for k in range(sums)]
-        self.phase, self.job, self.number = args
-        self.leaves = {
+        self._builder, self._kind = builder, FLOATS[about["dtype"]]
+        self._o = Operations(builder, self._kind)
+        self._excluded, self._masked, self._pieces = about["excluded"], masked, pieces
+        self._slots_of_sums = [(SUMS + k, layout.FIRST_LOW + k) for k in range(about["sums"])]
+        self._phase, self._job = phase, job
+        self._leaves = {
             name: piece.__code__.co_varnames[1 : piece.__code__.co_argcount]
             for name, piece in pieces.items()
         }
 
     def build(self) -> Any:
         """Write a switch over the phases; return the result."""
-        with self.builder.goto_entry_block():
-            self.result = self.builder.alloca(INT)
-        self.builder.store(INT(0), self.result)
-        self.head()
-        phases = [
-            (numbers, write) for numbers, write, piece in self.phases() if piece in self.pieces
-        ]
-        end = self.builder.append_basic_block()
-        switch = self.builder.switch(self.phase, end)
-        for numbers, write in phases:
-            block = self.builder.append_basic_block()
-            for number in numbers:
+        builder = self._builder
+        with builder.goto_entry_block():
+            self._result = builder.alloca(INT)
+        builder.store(INT(0), self._result)
+        self._begin()
+        end = builder.append_basic_block()
+        switch = builder.switch(self._phase, end)
+        for number, write, piece in (
+            (layout.MAXIMUM, self._maximum, "key"),
+            (layout.SUM, self._sum, "terms"),
+            (layout.MERGE, self._merge, "terms"),
+            (layout.START, self._start, "start"),
+            (layout.NEXT, self._next, "next"),
+            (layout.FINISH, self._finish, "rows"),
+            (layout.MAP, lambda: self._map("map"), "map"),
+            (layout.MAP_STORED, lambda: self._map("stored"), "stored"),
+        ):
+            if piece in self._pieces:
+                block = builder.append_basic_block()
                 switch.add_case(INT(number), block)
-            self.builder.position_at_end(block)
-            write()
-            self.builder.branch(end)
-        self.builder.position_at_end(end)
-        return self.builder.load(self.result)
+                builder.position_at_end(block)
+                write()
+                builder.branch(end)
+        builder.position_at_end(end)
+        return builder.load(self._result)
 
-    def phases(self) -> Iterator[tuple[tuple[int, ...], Callable[[], None], str]]:
-        """Every phase, what writes it, and the piece without which a kernel does not have it."""
-        yield (loops.RESET,), self.reset, "terms"
-        yield (loops.PEAK,), self.peak, "key"
-        yield (loops.SUMS, loops.STORE), self.sum_up, "terms"
-        yield (loops.MERGE,), self.merge, "terms"
-        yield (loops.START,), self.start, "start"
-        yield (loops.NEXT,), self.next, "next"
-        yield (loops.FINISH,), self.finish, "rows"
-        yield (loops.MAP,), lambda: self.map("map"), "map"
-        yield (loops.MAP_STORED,), lambda: self.map("stored"), "stored"
-
-    def head(self) -> None:
+    def _begin(self) -> None:
         """Fetch what all phases need."""
-        builder = self.builder
-        self.values: dict[str, Any] = {}
-        high = builder.fptrunc(self.number, ir.FloatType())
-        low = builder.fsub(self.number, builder.fpext(high, ir.DoubleType()))
-        single = self.kind == FLOATS["f32"]
-        self.values["p0"] = self.o.splat(high if single else self.number)
-        self.values["p0_lo"] = self.o.splat(builder.fptrunc(low, ir.FloatType()) if single else low)
-        start = pointer(builder, self.job, INT)
+        builder = self._builder
+        start = pointer(builder, self._job, INT)
         # At once: LLVM does not know that no store to an array changes them.
-        self.fields = [builder.load(builder.gep(start, [INT(k)])) for k in range(loops.JOB_FIELDS)]
-        self.slots, self.across = self.field(loops.SLOTS), self.field(loops.ACROSS)
-        self.across = builder.icmp_signed("!=", self.across, INT(0))
-        self.full = self.field(loops.FULL)
-        self.some = first_lanes(builder, self.field(loops.ALIVE), self.kind)
-        self.step, self.mask_step = self.field(loops.STEP), self.field(loops.M_STEP)
-
-    def field(self, number: int) -> Any:
-        return self.fields[number]
+        self._fields = {
+            name: builder.load(builder.gep(start, [INT(k)]))
+            for k, name in enumerate(layout.JOB.names or ())
+        }
+        self._across = builder.icmp_signed("!=", self._fields["across"], INT(0))
+        self._some = self._o.first_lanes(self._fields["lanes_left"])
+        number = builder.bitcast(self._fields["param"], ir.DoubleType())
+        high = builder.fptrunc(number, ir.FloatType())
+        low = builder.fsub(number, builder.fpext(high, ir.DoubleType()))
+        single = self._kind == FLOATS["f32"]
+        self._values: dict[str, Any] = {
+            "p0": self._o.splat(high if single else number),
+            "p0_lo": self._o.splat(builder.fptrunc(low, ir.FloatType()) if single else low),
+        }
 
     # --- values of the row ------------------------------------------------------------------------------------------
 
-    def slot(self, number: int, base: Any = None) -> Any:
-        return self.builder.add(base or self.slots, INT(number * VECTOR))
+    def _slot(self, number: int, base: Any = None) -> Any:
+        """Return the address of a slot, among those of the job or at another base."""
+        return self._builder.add(base or self._fields["slots"], INT(number * VECTOR))
 
-    def get(self, number: int, lane: Any = None, base: Any = None) -> Any:
-        """Return a slot as it is, or for vectors along a row what it has for that row."""
-        across = _TRUE if lane is None else self.across
-        return load_slot(self.builder, self.slot(number, base), self.kind, across, lane or INT(0))
+    def _get(self, number: int, row: Any = None, base: Any = None) -> Any:
+        """Return a slot as it is, or with vectors along rows what it has for one of them."""
+        across = _TRUE if row is None else self._across
+        return self._o.load_slot(self._slot(number, base), across, row or INT(0))
 
-    def put(self, number: int, value: Any, lane: Any = None) -> None:
-        across, value = _TRUE if lane is None else self.across, self.o.value(value)
-        store_slot(self.builder, self.slot(number), value, across, lane or INT(0))
+    def _put(self, number: int, value: Any, row: Any = None) -> None:
+        across = _TRUE if row is None else self._across
+        self._o.store_slot(self._slot(number), value, across, row or INT(0))
 
-    def fetch(self, name: str, lane: Any = None) -> None:
+    def _fetch(self, name: str, row: Any = None) -> None:
         """Fetch the values of the row that a piece needs."""
-        for leaf in self.leaves[name]:
+        for leaf in self._leaves[name]:
             if leaf.startswith("row"):
                 number = int(leaf[3:])
-                value = self.get(number, lane)
+                value = self._get(number, row)
                 if SUMS <= number < DERIVED:
-                    low = self.get(number - SUMS + loops.FIRST_LOW, lane)
-                    value = self.o.joined(value, low)
-                self.values[leaf] = value
+                    low = self._get(number - SUMS + layout.FIRST_LOW, row)
+                    value = self._o.joined(value, low)
+                self._values[leaf] = value
 
-    def call(self, name: str, **values: Any) -> list[Any]:
-        given = {**self.values, **values}
-        results = self.pieces[name](self.o, *(given[leaf] for leaf in self.leaves[name]))
-        return [self.o.value(result) for result in results]
+    def _call(self, name: str, **values: Any) -> list[Any]:
+        """Write a piece of the given values and what was fetched."""
+        given = {**self._values, **values}
+        results = self._pieces[name](self._o, *(given[leaf] for leaf in self._leaves[name]))
+        return [self._o.value(result) for result in results]
 
-    # --- loops ------------------------------------------------------------------------------------------------------
+    # --- loops and variables ----------------------------------------------------------------------------------------
 
     @contextmanager
-    def rows(self) -> Iterator[Any]:
-        """Loop over the rows of a job."""
-        with cgutils.for_range(self.builder, self.field(loops.ROWS)) as loop:
+    def _loop(self, count: Any) -> Iterator[Any]:
+        with cgutils.for_range(self._builder, count) as loop:
             yield loop.index
 
-    def address(self, field: int, step: Any, i: Any, r: Any, row_step: int) -> Any:
+    def _address(self, array: str, i: Any, r: Any) -> Any:
         """Return where step i of row r is."""
-        builder = self.builder
-        row = builder.add(self.field(field), builder.mul(r, self.field(row_step)))
-        return builder.add(row, builder.mul(i, step))
+        builder, name = self._builder, array[0]
+        row = builder.mul(r, self._fields[f"{name}_row"])
+        step = builder.mul(i, self._fields[f"{name}_step"])
+        return builder.add(builder.add(self._fields[array], row), step)
 
-    def elements(self, name: str, i: Any, r: Any) -> tuple[Any, Any]:
-        """Fetch the elements that a piece needs; return whether the vector is whole, and the mask."""
-        builder = self.builder
-        whole = builder.icmp_signed("<", i, self.full)
-        for leaf in self.leaves[name]:
+    def _elements(self, name: str, i: Any, r: Any) -> tuple[Any, Any]:
+        """Fetch the elements that a piece needs; return whether the vector is whole, and which lanes count."""
+        whole = self._builder.icmp_signed("<", i, self._fields["whole_steps"])
+        for leaf in self._leaves[name]:
             if leaf.startswith("in"):
-                place = self.address(loops.X0 + int(leaf[2:]), self.step, i, r, loops.X_ROW)
-                if name == "stored":
-                    place = self.address(loops.T, self.field(loops.T_STEP), i, r, loops.T_ROW)
-                self.values[leaf] = load(builder, place, self.kind, whole, self.some)
-        every = self.some.type([1] * self.kind.count)
-        if not self.masked:
-            return whole, builder.select(whole, every, self.some)
-        place = self.address(loops.M, self.mask_step, i, r, loops.M_ROW)
-        kind = ir.VectorType(BYTE, self.kind.count)
-        mask = load(builder, place, kind, whole, self.some)
-        return whole, builder.icmp_unsigned("!=", mask, kind(None))
+                place = self._address("t" if name == "stored" else f"x{leaf[2:]}", i, r)
+                self._values[leaf] = self._o.load(place, whole, self._some)
+        if not self._masked:
+            every = self._some.type([1] * self._kind.count)
+            return whole, self._builder.select(whole, every, self._some)
+        mask = self._o.load(self._address("m", i, r), whole, self._some, BYTE)
+        return whole, self._builder.icmp_unsigned("!=", mask, mask.type(None))
 
-    def variable(self, value: Any) -> Any:
+    def _variable(self, value: Any) -> Any:
         """Return a variable that has a value to begin with."""
-        value = self.o.value(value)
-        with self.builder.goto_entry_block():
-            place = self.builder.alloca(value.type)
-        self.builder.store(value, place)
+        value = self._o.value(value)
+        with self._builder.goto_entry_block():
+            place = self._builder.alloca(value.type)
+        self._builder.store(value, place)
         return place
 
-    # --- phases -----------------------------------------------------------------------------------------------------
+    def _loaded(self, variables: Sequence[Any]) -> list[Any]:
+        return [self._builder.load(variable) for variable in variables]
 
-    def reset(self) -> None:
-        """Begin with no maximum and no sums."""
-        self.put(MAX, -float("inf"))
-        self.clear_sums()
+    def _set(self, variables: Sequence[Any], values: Sequence[Any]) -> None:
+        for variable, value in zip(variables, values, strict=True):
+            self._builder.store(value, variable)
 
-    def clear_sums(self) -> None:
-        for high, low in self.slots_of_sums:
-            self.put(high, 0.0)
-            self.put(low, 0.0)
-
-    def peak(self) -> None:
-        """Raise the maximum of each row to that of its elements."""
-        builder, o = self.builder, self.o
-        with self.rows() as r:
-            best = self.variable(self.get(MAX, r))
-            with cgutils.for_range(builder, self.field(loops.COUNT)) as loop:
-                _, mask = self.elements("key", loop.index, r)
-                (key,) = self.call("key")
-                key = o.select(mask, key, -float("inf"))
-                builder.store(o.max(key, builder.load(best)), best)
-            with builder.if_then(builder.not_(self.across)):
-                builder.store(o.largest(builder.load(best)), best)
-            for distance in self.folds():
-                best_now = builder.load(best)
-                builder.store(o.max(best_now, o.rotated(best_now, distance)), best)
-            self.put(MAX, builder.load(best), r)
-
-    def sum_up(self) -> None:
-        """Add the terms of each row to its sums; in the phase STORE, keep the first term."""
-        builder, o = self.builder, self.o
-        count, block = self.field(loops.COUNT), INT(_BLOCK)
-        storing = builder.icmp_signed("==", self.phase, INT(loops.STORE))
-        with self.rows() as r:
-            self.fetch("terms", r)
-            sums = [(self.variable(0.0), self.variable(0.0)) for _ in self.slots_of_sums]
-            blocks = builder.sdiv(builder.add(count, INT(_BLOCK - 1)), block)
-            with cgutils.for_range(builder, blocks) as outer:
-                first = builder.mul(outer.index, block)
-                left = builder.sub(count, first)
-                left = builder.select(builder.icmp_signed("<", left, block), left, block)
-                parts = [self.variable(0.0) for _ in sums]
-                with cgutils.for_range(builder, left) as loop:
-                    i = builder.add(first, loop.index)
-                    whole, mask = self.elements("terms", i, r)
-                    terms = self.call("terms")
-                    for part, term in zip(parts, terms, strict=True):
-                        more = o.add(builder.load(part), o.select(mask, term, 0.0))
-                        builder.store(more, part)
-                    if "stored" in self.pieces:
-                        with builder.if_then(storing):
-                            step = self.field(loops.T_STEP)
-                            place = self.address(loops.T, step, i, r, loops.T_ROW)
-                            store(builder, place, terms[0], whole, self.some)
-                for (high, low), part in zip(sums, parts, strict=True):
-                    self.grow(high, low, builder.load(part))
-            for (high, low), slots in zip(sums, self.slots_of_sums, strict=True):
-                with builder.if_then(builder.not_(self.across)):
-                    total = o.total(builder.load(high), builder.load(low))
-                    builder.store(total[0], high)
-                    builder.store(total[1], low)
-                for distance in self.folds():
-                    now = builder.load(low)
-                    more = o.rotated(builder.load(high), distance)
-                    builder.store(o.add(now, o.rotated(now, distance)), low)
-                    self.grow(high, low, more)
-                before, before_low = (self.get(number, r) for number in slots)
-                self.grow(high, low, before)
-                self.put(slots[0], builder.load(high), r)
-                self.put(slots[1], o.add(builder.load(low), before_low), r)
-
-    def folds(self) -> Iterator[int]:
-        """Half a vector, a quarter, ... as long as lanes that far apart are of one row: write what folds them."""
-        distance, fold = self.kind.count // 2, self.field(loops.FOLD)
+    def _distances(self) -> Iterator[int]:
+        """Half a vector, a quarter, ... while lanes that far apart belong to one row: write what combines them."""
+        distance = self._kind.count // 2
         while distance:
-            with self.builder.if_then(self.builder.icmp_signed("<=", fold, INT(distance))):
+            near = self._builder.icmp_signed("<=", self._fields["fold"], INT(distance))
+            with self._builder.if_then(near):
                 yield distance
             distance //= 2
 
-    def grow(self, high: Any, low: Any, more: Any) -> None:
-        """Add to a sum in two variables."""
-        load = self.builder.load
-        for value, place in zip(
-            self.o.grown(load(high), load(low), more), (high, low), strict=True
-        ):
-            self.builder.store(value, place)
+    # --- phases -----------------------------------------------------------------------------------------------------
 
-    def merge(self) -> None:
-        """Add what the slots at OTHER say of more elements, for the larger maximum of both."""
-        o, other = self.o, self.field(loops.OTHER)
-        slots = self.slots_of_sums
-        mine, theirs = (
-            [tuple(self.get(n, base=base) for n in pair) for pair in slots]
-            for base in (None, other)
-        )
-        if "key" in self.pieces:
-            old, new = self.get(MAX), self.get(MAX, base=other)
-            self.values["row2"] = o.max(old, new)
-            self.put(MAX, self.values["row2"])
-        if "moved" in self.pieces:
-            mine, theirs = self.moved(mine, old), self.moved(theirs, new)
-        for numbers, (high, low), (more, more_low) in zip(slots, mine, theirs, strict=True):
-            high, low = o.grown(high, o.add(low, more_low), more)
-            self.put(numbers[0], high)
-            self.put(numbers[1], low)
+    def _maximum(self) -> None:
+        """Find the maximum of each row."""
+        builder, o = self._builder, self._o
+        with self._loop(self._fields["rows"]) as r:
+            best = self._variable(float("-inf"))
+            with self._loop(self._fields["steps"]) as i:
+                _, mask = self._elements("key", i, r)
+                (key,) = self._call("key")
+                key = o.select(mask, key, float("-inf"))
+                builder.store(o.max(key, builder.load(best)), best)
+            with builder.if_then(builder.not_(self._across)):
+                builder.store(o.largest(builder.load(best)), best)
+            for distance in self._distances():
+                now = builder.load(best)
+                builder.store(o.max(now, o.rotated(now, distance)), best)
+            self._put(MAX, builder.load(best), r)
 
-    def moved(self, sums: list[Any], old: Any) -> list[Any]:
-        """Return sums that were taken with the maximum `old`, for that in row2."""
-        parts = []
-        for part in zip(*sums, strict=True):
-            values = {f"row{SUMS + k}": value for k, value in enumerate(part)}
-            parts.append(self.call("moved", in0=old, **values))
-        return list(zip(*parts, strict=True))
+    def _sum(self) -> None:
+        """Add up the terms of each row, and store the first term of each element if that is asked for."""
+        builder, o, count = self._builder, self._o, self._fields["steps"]
+        storing = builder.icmp_signed("!=", self._fields["storing"], INT(0))
+        with self._loop(self._fields["rows"]) as r:
+            self._fetch("terms", r)
+            sums = [(self._variable(0.0), self._variable(0.0)) for _ in self._slots_of_sums]
+            blocks = builder.sdiv(builder.add(count, INT(_BLOCK - 1)), INT(_BLOCK))
+            with self._loop(blocks) as block:
+                first = builder.mul(block, INT(_BLOCK))
+                left = builder.sub(count, first)
+                less = builder.icmp_signed("<", left, INT(_BLOCK))
+                parts = [self._variable(0.0) for _ in sums]
+                with self._loop(builder.select(less, left, INT(_BLOCK))) as k:
+                    i = builder.add(first, k)
+                    whole, mask = self._elements("terms", i, r)
+                    terms = self._call("terms")
+                    for part, term in zip(parts, terms, strict=True):
+                        more = o.add(builder.load(part), o.select(mask, term, 0.0))
+                        builder.store(more, part)
+                    if "stored" in self._pieces:
+                        with builder.if_then(storing):
+                            o.store(self._address("t", i, r), terms[0], whole, self._some)
+                for pair, part in zip(sums, parts, strict=True):
+                    high, low = self._loaded(pair)
+                    self._set(pair, o.grown(high, low, builder.load(part)))
+            for pair, numbers in zip(sums, self._slots_of_sums, strict=True):
+                with builder.if_then(builder.not_(self._across)):
+                    self._set(pair, o.total(*self._loaded(pair)))
+                for distance in self._distances():
+                    high, low = self._loaded(pair)
+                    more, more_low = (o.rotated(value, distance) for value in (high, low))
+                    self._set(pair, o.grown(high, o.add(low, more_low), more))
+                for number, value in zip(numbers, self._loaded(pair), strict=True):
+                    self._put(number, value, r)
 
-    def start(self) -> None:
-        """Begin with a value below that which is solved for."""
-        self.fetch("start")
-        self.put(VALUE, self.call("start")[0])
+    def _merge(self) -> None:
+        """Combine the results of all parts, in order."""
+        builder, o = self._builder, self._o
+        best = self._variable(float("-inf"))
+        sums = [(self._variable(0.0), self._variable(0.0)) for _ in self._slots_of_sums]
+        with self._loop(self._fields["parts"]) as part:
+            size = INT(layout.PART_SLOT_COUNT * VECTOR)
+            slots = builder.add(self._fields["part_slots"], builder.mul(part, size))
+            ours = [self._loaded(pair) for pair in sums]
+            theirs = [[self._get(n, base=slots) for n in pair] for pair in self._slots_of_sums]
+            if "key" in self._pieces:
+                old, other = builder.load(best), self._get(MAX, base=slots)
+                new = o.max(old, other)
+                builder.store(new, best)
+                if "moved" in self._pieces:
+                    ours, theirs = self._moved(ours, old, new), self._moved(theirs, other, new)
+            for pair, (high, low), (more, more_low) in zip(sums, ours, theirs, strict=True):
+                self._set(pair, o.grown(high, o.add(low, more_low), more))
+        if "key" in self._pieces:
+            self._put(MAX, builder.load(best))
+        for pair, numbers in zip(sums, self._slots_of_sums, strict=True):
+            for number, value in zip(numbers, self._loaded(pair), strict=True):
+                self._put(number, value)
 
-    def next(self) -> None:
-        """Raise the value; the result is 1 if that of any row has risen, and then the sums are cleared."""
-        self.fetch("next")
-        value = self.get(VALUE)
-        (following,) = self.call("next")
-        self.put(VALUE, self.o.select(self.o.le(following, value), value, following))
-        with self.builder.if_then(self.o.any(self.o.gt(following, value))):
-            self.clear_sums()
-            self.builder.store(INT(1), self.result)
+    def _moved(self, sums: list[list[Any]], old: Any, new: Any) -> list[list[Any]]:
+        """Return sums that were taken with the maximum `old`, for the maximum `new`."""
+        halves = []
+        for half in zip(*sums, strict=True):
+            values = {f"row{SUMS + k}": value for k, value in enumerate(half)}
+            halves.append(self._call("moved", in0=old, row2=new, **values))
+        return [list(pair) for pair in zip(*halves, strict=True)]
 
-    def finish(self) -> None:
+    def _start(self) -> None:
+        """Begin with a value below the solution."""
+        self._fetch("start")
+        self._put(VALUE, self._call("start")[0])
+
+    def _next(self) -> None:
+        """Raise the value of each row towards the solution; the result is 1 if that of any row has risen."""
+        self._fetch("next")
+        old, (new,) = self._get(VALUE), self._call("next")
+        self._put(VALUE, self._o.select(self._o.le(new, old), old, new))
+        rises = self._o.any(self._o.gt(new, old))
+        self._builder.store(self._builder.zext(rises, INT), self._result)
+
+    def _finish(self) -> None:
         """Compute what depends on the row alone."""
-        for name, first in (("finish", DERIVED), ("rows", loops.FIRST_OUTPUT)):
-            self.fetch(name)
-            for k, value in enumerate(self.call(name)):
-                self.put(first + k, value)
+        for name, first in (("finish", DERIVED), ("rows", layout.FIRST_OUTPUT)):
+            self._fetch(name)
+            for k, value in enumerate(self._call(name)):
+                self._put(first + k, value)
 
-    def map(self, name: str) -> None:
+    def _map(self, name: str) -> None:
         """Compute the output, from the inputs or from the stored terms."""
-        builder = self.builder
-        with self.rows() as r:
-            self.fetch(name, r)
-            with cgutils.for_range(builder, self.field(loops.COUNT)) as loop:
-                whole, mask = self.elements(name, loop.index, r)
-                (out,) = self.call(name)
-                if self.masked:
-                    out = self.o.select(mask, out, self.excluded)
-                place = self.address(loops.Y, self.field(loops.Y_STEP), loop.index, r, loops.Y_ROW)
-                store(builder, place, out, whole, self.some)
+        with self._loop(self._fields["rows"]) as r:
+            self._fetch(name, r)
+            with self._loop(self._fields["steps"]) as i:
+                whole, mask = self._elements(name, i, r)
+                (out,) = self._call(name)
+                if self._masked:
+                    out = self._o.select(mask, out, self._excluded)
+                self._o.store(self._address("y", i, r), out, whole, self._some)

@@ -1,0 +1,95 @@
+"""How rows lie in memory, as the compiled functions are told: jobs, plans and their fields.
+
+A *tile* is up to a vector of rows that are computed together. What is known of its rows stands in its *slots*: vectors
+with a lane for each row, numbered as in definitions/declare.py. Its *steps* are the vectors that its rows consist of.
+How elements stand in them depends on the layout:
+
+ALONG
+    the axis is the last one; a vector holds elements of one row, and the rows of a tile are done one after the other.
+TRANSPOSED
+    the axis is the last one, and so short that the rows are first transposed into the scratch buffer.
+ACROSS, GATHERED
+    other axes follow; a vector holds one element of each row. GATHERED: columns are copied to the scratch buffer first.
+FOLDED
+    so little follows the axis that a vector holds several elements of each row.
+
+A *task* is one tile, or the tiles whose columns are gathered together. Long rows are divided into *parts*; how many
+depends on the shape alone, and their results are combined in order, so that results do not depend on the number of
+threads.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+ALONG, TRANSPOSED, ACROSS, GATHERED, FOLDED = range(5)
+
+# The phases of a kernel.
+MAXIMUM, SUM, MERGE, START, NEXT, FINISH, MAP, MAP_STORED = range(8)
+
+# The steps of a task. It begins with MAXIMA where an equation is solved with several TOTALS, with BOTH where a maximum
+# and sums are all, with TOTALS where sums are, and with NOTHING where the output depends on nothing else.
+MAXIMA, TOTALS, BOTH, NOTHING, RESULTS, DONE = range(6)
+FIRST_STEPS: Final = {"none": NOTHING, "sums": TOTALS, "exp_sum": BOTH, "solve": MAXIMA}
+
+# What `tasks.run` does: whole tasks, or of one task the beginning, some parts of a step, the end of that step.
+WHOLE, BEGIN, SOME_PARTS, END = range(4)
+
+# The slots have the low parts of the sums before them and the row outputs after. A part has those up to the sums.
+FIRST_LOW: Final = -2
+FIRST_OUTPUT: Final = 16
+SLOTS_BEFORE, SLOT_COUNT, PART_SLOT_COUNT = 2, 20, 8
+# The slots that a part begins with: row inputs, maximum, value.
+GIVEN_SLOTS: Final = 4
+
+
+def _integers(names: str) -> list[tuple[str, type]]:
+    return [(name, np.int64) for name in names.split()]
+
+
+# What a phase is given. Addresses, and distances in bytes.
+_JOB: Final = [
+    # inputs, output, stored terms, mask
+    *_integers("x0 x1 y t m"),
+    # from step to step
+    *_integers("x_step y_step t_step m_step"),
+    # from row to row, ALONG
+    *_integers("x_row y_row t_row m_row"),
+    # rows one after the other; steps; how many of these are whole vectors; lanes of the others
+    *_integers("rows steps whole_steps lanes_left"),
+    # ACROSS: each lane is a different row. FOLD: lanes k and k + FOLD belong to the same row.
+    *_integers("across fold"),
+    # the slots, whether terms are stored, the parts and the slots of the first of them
+    *_integers("slots storing parts part_slots"),
+    ("param", np.float64),
+    # for tasks.py: the first row, how many there are, bytes of a step of all columns that are gathered with it, how
+    # often sums were taken to solve an equation
+    *_integers("first_row width columns_size rounds"),
+]
+
+# What all tasks of a call have in common. It begins with a job, that of the first task.
+_PLAN: Final = [
+    *_JOB,
+    # the kernel and how many operands of each kind it has
+    *_integers("kernel inputs row_inputs outputs row_outputs masked item layout first_step solves"),
+    # tasks for each index before the axis, tiles of each; rows of a tile, and for each index before the axis
+    *_integers("blocks columns tile_rows outer_rows"),
+    # from tile to tile, and from index to index before the axis, of arrays and mask
+    *_integers("x_tile m_tile x_outer m_outer"),
+    # row inputs and row outputs
+    *_integers("r0 r1 s0 s1"),
+    # steps of a part, where slots of parts are in the memory, the memory of a task that threads share
+    *_integers("part_steps part_slots_at shared"),
+    # for `tasks.piece`: the address of `tasks.run` and its arguments, how many tasks or parts there are in how many
+    # pieces, the memory of the first piece, and how many bytes each has
+    *_integers("run mode step count pieces memory memory_bytes"),
+]
+
+JOB: Final = np.dtype(_JOB)
+PLAN: Final = np.dtype(_PLAN)
+
+# A thread's memory: the job of a task, that of a part, the slots of up to 128 bytes each, then the scratch buffer.
+JOB_BYTES: Final = -(-JOB.itemsize // 128) * 128
+TILE: Final = 2 * JOB_BYTES + SLOT_COUNT * 128

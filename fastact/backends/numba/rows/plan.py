@@ -1,0 +1,232 @@
+"""How a kernel computes arrays of one shape: in which layout, tasks and parts, on how many threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from math import prod
+from typing import Any, Final, cast
+
+import numpy as np
+from numba import types
+
+from .... import threads
+from .. import runtime
+from . import layout, tasks
+from .vectors import VECTOR
+
+__all__ = ["Plan", "address"]
+
+# Rows along which there are fewer elements are transposed.
+_SHORT: Final = 48
+# Bytes of rows that go through a phase together: they stay in the first-level cache.
+_GROUP: Final = 1 << 14
+# Bytes of columns that a task gathers: of one tile if they stay in the first-level cache, of several if the arrays are
+# larger than the second-level one, for all threads together and for each at most; of a step of those.
+_GATHERED: Final = 1 << 15
+_GATHERED_BY_ALL: Final = 3 << 18
+_GATHERED_WIDE: Final = 1 << 18
+_GATHERED_STEP: Final = 1 << 11
+_WIDE_FROM: Final = 1 << 22
+# Bytes of an input in a part of a long task, and how many parts there are at most: together with their slots they stay
+# below the 1 MiB that a call may take.
+_PART: Final = 1 << 17
+_MOST_PARTS: Final = 512
+_MOST_SLOT_BYTES: Final = 1 << 19
+# Bytes of memory for all pieces of a call, below the 1 MiB that it may take: fewer pieces than threads if need be.
+_MOST_BYTES: Final = 15 << 16
+# Bytes of an input from which two threads are faster than one.
+_LARGE_FROM: Final = 1 << 17
+# Bytes of the scratch buffer for a step of a transposed task: two inputs, and a mask.
+_TRANSPOSED_STEP: Final = 2 * VECTOR + VECTOR // 4
+# Two cache lines: the longest vector, and what processors fetch at once.
+_LINES: Final = 128
+_PART_SLOT_BYTES: Final = layout.PART_SLOT_COUNT * VECTOR
+
+
+def address(array: Any) -> int:
+    """Return where the elements of an array begin."""
+    return cast(int, array.__array_interface__["data"][0])
+
+
+class Plan:
+    """How to compute arrays of one shape.
+
+    Parameters
+    ----------
+    kernel : dict of str to int
+        The fields of a plan in layout.py that describe the kernel.
+    shape : tuple of int
+        The length before the axis, along it and after it.
+    full_mask : bool
+        Whether there is a mask with the shape of the arrays.
+
+    Attributes
+    ----------
+    large : bool
+        Whether it depends on the number of threads, and which that was.
+    fields : numpy.ndarray
+        The plan as compiled code has it, without the addresses of arrays.
+    """
+
+    def __init__(self, kernel: dict[str, int], shape: tuple[int, ...], full_mask: bool) -> None:
+        item = kernel["item"]
+        # Read once: what is gathered, the memory and the pieces must depend on one number.
+        self.thread_count = threads.get_num_threads()
+        fields = kernel | _laid_out(shape, item, full_mask)
+        scratch = 0
+        if fields["layout"] == layout.TRANSPOSED:
+            scratch = fields["steps"] * _TRANSPOSED_STEP
+        elif fields["layout"] == layout.ACROSS:
+            scratch = _gather(fields, prod(shape) * item, self.thread_count)
+        self._parts = fields["parts"]
+        fields["storing"] &= self._parts == 1
+        self._tasks = fields.pop("tasks")
+        # For each thread; the slots of parts come after the rest.
+        self._each = -(-(layout.TILE + scratch) // _LINES) * _LINES
+        self._slots = self._parts * _PART_SLOT_BYTES if self._parts > 1 else 0
+        self._shared = prod(shape) * item >= _LARGE_FROM
+        self.large = self._shared or self._parts > 1
+        values = tuple(fields.pop(name, 0) for name in layout.PLAN.names or ())
+        self.fields: Any = np.array(values, layout.PLAN)
+        self._memory, self._memory_at = _aligned(0 if self.large else self._each)
+        self._at = address(self.fields)
+        self._run, self._run_at = _run()
+        self._enter = _enter(item)
+
+    def run(self, arrays: tuple[Any, ...], param: float) -> None:
+        """Compute, for two inputs and an output, on several threads if that is faster."""
+        at = self._at
+        if not self.large:
+            self._enter(self._run_at, self._tasks, at, self._memory_at, param, *arrays)
+        elif self._shared and self.thread_count > 1:
+            self._enter(self._run_at, 0, at, 0, param, *arrays)
+            self._run_together()
+        else:
+            _kept, memory = _aligned(self._each + self._slots)
+            self.fields["part_slots_at"] = self._each
+            self._enter(self._run_at, self._tasks, at, memory, param, *arrays)
+
+    def _run_together(self) -> None:
+        """Run on several threads: tasks, or one task after another in parts if tasks are too few to share evenly."""
+        count, n_tasks, fields = self.thread_count, self._tasks, self.fields
+        even = n_tasks % count == 0 or n_tasks > 4 * count
+        split = self._parts > 1 and not (even and self._slots * count <= _MOST_SLOT_BYTES)
+        own, shared = (0, self._slots) if split else (self._slots, 0)
+        step = self._each + own
+        pieces = min(count, (_MOST_BYTES - shared) // step)
+        _kept, memory = _aligned(step * pieces + shared)
+        fields["shared"], fields["memory"], fields["memory_bytes"] = memory, memory, step
+        fields["part_slots_at"] = step * pieces if split else self._each
+        fields["run"] = self._run_at
+        share, piece = runtime.sharer(), _piece()
+
+        def together(mode: int, what: int, n_items: int) -> None:
+            several = min(pieces, n_items)
+            fields["mode"], fields["step"] = mode, what
+            fields["count"], fields["pieces"] = n_items, several
+            share(piece, self._at, several, several)
+
+        if not split:
+            return together(layout.WHOLE, layout.NOTHING, n_tasks)
+        for task in range(n_tasks):
+            what = self._run(layout.BEGIN, layout.NOTHING, task, task + 1, self._at, memory)
+            while what != layout.DONE:
+                together(layout.SOME_PARTS, what, self._parts)
+                what = self._run(layout.END, what, task, task + 1, self._at, memory)
+
+
+def _laid_out(shape: tuple[int, ...], item: int, full_mask: bool) -> dict[str, int]:
+    """Return the fields of a plan that depend on the shape of the arrays, and how many tasks there are."""
+    outer, axis, inner = shape
+    lanes, elements = VECTOR // item, axis * inner
+    per_mask, row_mask = elements if full_mask else 0, axis if full_mask else 0
+    # One row of tiles, each of several rows along the axis, unless other axes follow.
+    kind, tile_rows, outer_rows, outer = layout.ALONG, inner, inner, outer
+    steps, step, mask_step = -(-elements // lanes), VECTOR, lanes
+    if inner == 1:
+        outer, outer_rows = 1, outer
+        tile_rows = min(max(_GROUP // (axis * item), 1), lanes)
+        x_tile, m_tile = axis, row_mask
+        if axis < _SHORT:
+            kind, steps, tile_rows = layout.TRANSPOSED, axis, lanes
+    else:
+        x_tile = m_tile = 1
+        if inner < lanes and lanes % inner == 0:
+            kind = layout.FOLDED
+        else:
+            kind, tile_rows = layout.ACROSS, lanes
+            steps, step, mask_step = axis, inner * item, inner
+    whole = steps if kind in (layout.TRANSPOSED, layout.ACROSS) else elements // lanes
+    blocks = -(-outer_rows // tile_rows)
+    part = max(_PART // VECTOR, -(-steps // _MOST_PARTS))
+    return {
+        "layout": kind,
+        **dict.fromkeys(("x_step", "y_step", "t_step"), step),
+        "m_step": mask_step,
+        **dict.fromkeys(("x_row", "y_row", "t_row"), axis * item),
+        "m_row": row_mask,
+        "rows": 1,
+        "steps": steps,
+        "whole_steps": whole,
+        "lanes_left": elements % lanes,
+        "across": int(kind != layout.ALONG),
+        "fold": inner if kind == layout.FOLDED else lanes,
+        "tasks": outer * blocks,
+        "blocks": blocks,
+        "columns": 1,
+        "tile_rows": tile_rows,
+        "outer_rows": outer_rows,
+        "x_tile": tile_rows * x_tile * item,
+        "m_tile": tile_rows * m_tile,
+        "x_outer": elements * item,
+        "m_outer": per_mask,
+        "parts": -(-steps // part),
+        "part_steps": part,
+    }
+
+
+def _gather(fields: dict[str, int], size: int, count: int) -> int:
+    """Let tasks gather their columns if they can; return the bytes of scratch buffer that they take then.
+
+    Where rows are a power of two apart, their cache lines push one another out of every cache, and a page has little
+    more than one vector.
+    """
+    column, columns = fields["inputs"] * fields["steps"] * VECTOR, 1
+    if size >= _WIDE_FROM:
+        most = min(_GATHERED_WIDE, _GATHERED_BY_ALL // count)
+        columns = min(most // column, _GATHERED_STEP // VECTOR, fields["blocks"])
+    if columns < 2:
+        if column > _GATHERED:
+            return 0
+        columns = 1
+    outer, blocks = fields["tasks"] // fields["blocks"], -(-fields["blocks"] // columns)
+    fields["layout"], fields["columns"] = layout.GATHERED, columns
+    fields["blocks"], fields["tasks"] = blocks, outer * blocks
+    return column * columns
+
+
+def _aligned(size: int) -> tuple[Any, int]:
+    """Return memory, and an address in it from which so many bytes begin with a vector's alignment."""
+    memory = np.empty(size + _LINES, np.uint8)
+    return memory, -(-address(memory) // _LINES) * _LINES
+
+
+@cache
+def _run() -> tuple[Callable[..., int], int]:
+    """Return what runs the kernels, and its address."""
+    return runtime.machine_code(tasks.run, [types.intp] * 6, returns=types.intp)
+
+
+@cache
+def _enter(item: int) -> Callable[..., None]:
+    """Return what calls it for arrays with items of so many bytes."""
+    array = (types.float32 if item == 4 else types.float64)[:, :, ::1]
+    arguments = (*[types.intp] * 4, types.float64, array, array, array)
+    return runtime.machine_code(tasks.enter, arguments)[0]
+
+
+@cache
+def _piece() -> int:
+    """Return the address of what runs them for one piece of a job."""
+    return runtime.machine_code(tasks.piece, (types.intp, types.intp))[1]

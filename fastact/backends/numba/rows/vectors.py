@@ -1,0 +1,220 @@
+"""Vectors in LLVM's terms: what the pieces of row kernels are functions of.
+
+LLVM does not vectorise a floating-point reduction, so row kernels use explicit vectors, as those in C do. A vector is
+two registers wide: two are in flight, as in the elementwise kernels. The pieces are called while a kernel is compiled
+and write its code. To let Numba type their operations would take 1 ms for each, ten times as long as all the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from llvmlite import ir
+from numba.core.registry import cpu_target
+
+from ..llvm import call_llvm, pointer
+
+BYTE: Final = ir.IntType(8)
+_INT32: Final = ir.IntType(32)
+_NAMES: Final = {ir.FloatType(): "f32", ir.DoubleType(): "f64", BYTE: "i8"}
+_MANTISSA_BITS: Final = {ir.FloatType(): (32, 23), ir.DoubleType(): (64, 52)}
+
+
+def _vector_bytes() -> int:
+    """Return two registers of the processor that is compiled for, which is part of the cache's key."""
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
+    has = features.split(",")
+    return 128 if "+avx512f" in has else 64 if "+avx" in has else 32
+
+
+VECTOR: Final = _vector_bytes()
+FLOATS: Final = {
+    "f32": ir.VectorType(ir.FloatType(), VECTOR // 4),
+    "f64": ir.VectorType(ir.DoubleType(), VECTOR // 8),
+}
+
+
+def _suffix(vector: Any) -> str:
+    return f"v{vector.count}{_NAMES[vector.element]}"
+
+
+def _llvm(name: str) -> Callable[..., Any]:
+    def operation(self: Operations, *operands: Any) -> Any:
+        args = map(self.value, operands)
+        return call_llvm(self.builder, f"llvm.{name}.{_suffix(self.kind)}", self.kind, *args)
+
+    return operation
+
+
+def _instruction(name: str) -> Callable[..., Any]:
+    def operation(self: Operations, *operands: Any) -> Any:
+        return getattr(self.builder, name)(*map(self.value, operands))
+
+    return operation
+
+
+def _comparison(symbol: str) -> Callable[..., Any]:
+    def operation(self: Operations, a: Any, b: Any) -> Any:
+        compare = self.builder.fcmp_unordered if symbol == "!=" else self.builder.fcmp_ordered
+        return compare(symbol, self.value(a), self.value(b))
+
+    return operation
+
+
+class Operations:
+    """The operations of the dialect, on vectors of one type and on Python's numbers."""
+
+    def __init__(self, builder: Any, kind: Any) -> None:
+        self.builder, self.kind = builder, kind
+
+    def value(self, operand: Any) -> Any:
+        """Return a vector or a mask as it is, or a vector that holds a number in every lane."""
+        if isinstance(operand, float):
+            return self.kind([operand] * self.kind.count)
+        return operand
+
+    add, sub, mul, div = map(_instruction, ("fadd", "fsub", "fmul", "fdiv"))
+    neg, both, either, opposite = map(_instruction, ("fneg", "and_", "or_", "not_"))
+    select = _instruction("select")
+    abs, sqrt, fma, copysign = map(_llvm, ("fabs", "sqrt", "fma", "copysign"))
+    lt, le, gt, ge, eq, ne = map(_comparison, ("<", "<=", ">", ">=", "==", "!="))
+
+    def max(self, a: Any, b: Any) -> Any:
+        """Return a if a > b else b, which is one instruction."""
+        return self.select(self.gt(a, b), a, b)
+
+    def min(self, a: Any, b: Any) -> Any:
+        """Return a if a < b else b."""
+        return self.select(self.lt(a, b), a, b)
+
+    def nabs(self, a: Any) -> Any:
+        """Return -abs(a)."""
+        return self.neg(self.abs(a))
+
+    def scale(self, p: Any, t: Any) -> Any:
+        """Return p with the low bits of t added to its exponent, in wrapping integer arithmetic."""
+        bits, shift = _MANTISSA_BITS[self.kind.element]
+        integers = ir.VectorType(ir.IntType(bits), self.kind.count)
+        start, exponent = (self.builder.bitcast(self.value(arg), integers) for arg in (p, t))
+        raised = self.builder.shl(exponent, integers([shift] * integers.count))
+        return self.builder.bitcast(self.builder.add(start, raised), self.kind)
+
+    # --- what sums and maxima need --------------------------------------------------------------------------------
+
+    def grown(self, high: Any, low: Any, more: Any) -> tuple[Any, Any]:
+        """Return high + low + more in two parts: Knuth's exact addition of high and more."""
+        total = self.add(high, more)
+        back = self.sub(total, high)
+        lost = self.add(self.sub(high, self.sub(total, back)), self.sub(more, back))
+        return total, self.add(low, lost)
+
+    def joined(self, high: Any, low: Any) -> Any:
+        """Return high + low; beside an infinite sum, low is NaN."""
+        return self.add(high, self.select(self.eq(low, low), low, 0.0))
+
+    def any(self, mask: Any) -> Any:
+        """Tell whether a lane holds."""
+        bits = ir.IntType(mask.type.count)
+        return self.builder.icmp_unsigned("!=", self.builder.bitcast(mask, bits), bits(0))
+
+    def largest(self, vector: Any) -> Any:
+        """Return the largest lane in all lanes."""
+        while vector.type.count > 1:
+            a, b = self._halves(vector)
+            vector = Operations(self.builder, a.type).max(a, b)
+        return self.splat(self._lane0(vector))
+
+    def total(self, high: Any, low: Any) -> tuple[Any, Any]:
+        """Return the sum of all lanes of high + low in two parts, each in all lanes."""
+        while high.type.count > 1:
+            a, b = self._halves(high)
+            half = Operations(self.builder, a.type)
+            high, low = half.grown(a, half.add(*self._halves(low)), b)
+        return self.splat(self._lane0(high)), self.splat(self._lane0(low))
+
+    def rotated(self, vector: Any, distance: int) -> Any:
+        """Return a vector whose lane k is lane k + distance, past the end from the beginning on."""
+        count = self.kind.count
+        return self._shuffled(vector, [(lane + distance) % count for lane in range(count)])
+
+    def _lane0(self, vector: Any) -> Any:
+        return self.builder.extract_element(vector, _INT32(0))
+
+    def _shuffled(self, vector: Any, places: list[int]) -> Any:
+        mask = ir.VectorType(_INT32, len(places))(places)
+        return self.builder.shuffle_vector(vector, vector, mask)
+
+    def _halves(self, vector: Any) -> list[Any]:
+        count = vector.type.count
+        lanes = list(range(count))
+        return [self._shuffled(vector, half) for half in (lanes[: count // 2], lanes[count // 2 :])]
+
+    def splat(self, number: Any) -> Any:
+        """Return a vector of one number, of any type."""
+        vector = ir.VectorType(number.type, self.kind.count)
+        one = self.builder.insert_element(vector(ir.Undefined), number, _INT32(0))
+        return self._shuffled(one, [0] * vector.count)
+
+    def first_lanes(self, count: Any) -> Any:
+        """Return the mask of so many lanes."""
+        places = ir.VectorType(_INT32, self.kind.count)(list(range(self.kind.count)))
+        limit = self.splat(self.builder.trunc(count, _INT32))
+        return self.builder.icmp_signed("<", places, limit)
+
+    # --- memory, given by addresses -------------------------------------------------------------------------------
+
+    def load(self, address: Any, whole: Any, some: Any, element: Any = None) -> Any:
+        """Return a vector, of floats or of the given elements; if it is not whole, zero outside the lanes `some`."""
+        kind = ir.VectorType(element or self.kind.element, self.kind.count)
+        place = pointer(self.builder, address, kind)
+        with self.builder.if_else(whole) as (then, otherwise):
+            with then:
+                everything, first = self.builder.load(place, align=1), self.builder.block
+            with otherwise:
+                name = f"llvm.masked.load.{_suffix(kind)}.p0{_suffix(kind)}"
+                part = call_llvm(self.builder, name, kind, place, _INT32(1), some, kind(None))
+                second = self.builder.block
+        return self._joined_at((everything, first), (part, second))
+
+    def store(self, address: Any, value: Any, whole: Any, some: Any) -> None:
+        """Store a vector; if it is not whole, the lanes `some`."""
+        place = pointer(self.builder, address, self.kind)
+        with self.builder.if_else(whole) as (then, otherwise):
+            with then:
+                self.builder.store(value, place, align=1)
+            with otherwise:
+                name = f"llvm.masked.store.{_suffix(self.kind)}.p0{_suffix(self.kind)}"
+                call_llvm(self.builder, name, ir.VoidType(), value, place, _INT32(1), some)
+
+    def load_slot(self, address: Any, across: Any, lane: Any) -> Any:
+        """Return a slot, or unless `across` one of its lanes in all."""
+        with self.builder.if_else(across) as (then, otherwise):
+            with then:
+                place = pointer(self.builder, address, self.kind)
+                vector, first = self.builder.load(place, align=1), self.builder.block
+            with otherwise:
+                same, second = (
+                    self.splat(self.builder.load(self._lane(address, lane))),
+                    self.builder.block,
+                )
+        return self._joined_at((vector, first), (same, second))
+
+    def store_slot(self, address: Any, value: Any, across: Any, lane: Any) -> None:
+        """Set a slot, or unless `across` one of its lanes to the first of a vector."""
+        with self.builder.if_else(across) as (then, otherwise):
+            with then:
+                place = pointer(self.builder, address, self.kind)
+                self.builder.store(value, place, align=1)
+            with otherwise:
+                self.builder.store(self._lane0(value), self._lane(address, lane))
+
+    def _lane(self, address: Any, lane: Any) -> Any:
+        return self.builder.gep(pointer(self.builder, address, self.kind.element), [lane])
+
+    def _joined_at(self, *branches: tuple[Any, Any]) -> Any:
+        """Return the value of the branch that was taken."""
+        result = self.builder.phi(branches[0][0].type)
+        for value, block in branches:
+            result.add_incoming(value, block)
+        return result

@@ -1,0 +1,86 @@
+"""What the parts of the numba backend have in common: compiling, threads and the floating-point environment.
+
+Numba is imported with the first kernel, not with this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import cache
+from importlib import import_module
+from typing import Any, Final, cast
+
+import numpy as np
+
+from ... import threads
+from .fork import compiling
+
+__all__ = [
+    "BITS",
+    "KERNELS",
+    "compiling",
+    "environment",
+    "extension",
+    "machine_code",
+    "pool",
+    "sharer",
+]
+
+KERNELS: Final = f"{__package__}._kernels"
+BITS: Final = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
+
+
+@cache
+def extension() -> Any:
+    """Return the extension, if it is there: it calls kernels without Python, on threads of its own."""
+    try:
+        with compiling():
+            found = import_module("...cython._native", __name__)
+    except ImportError:
+        return None
+    threads.on_change(found.set_threads)
+    return found
+
+
+@cache
+def environment() -> Callable[[], AbstractContextManager[None]]:
+    """Return a context with the floating-point environment of kernels, for their calls from Python."""
+    if (found := extension()) is not None:
+        return cast(Callable[[], AbstractContextManager[None]], found.Environment)
+    with compiling():
+        from .environment import Environment
+    return Environment
+
+
+@cache
+def pool() -> Any:
+    """Return the module with the threads for where the extension is not there."""
+    with compiling():
+        from . import pool
+    return pool
+
+
+@cache
+def sharer() -> Callable[[int, int, int, int], None]:
+    """Return what does the pieces of a job on several threads, as pool.share does."""
+    if (found := extension()) is not None:
+        return lambda piece, context, pieces, count: found.share(piece, context, pieces)
+    return cast(Callable[[int, int, int, int], None], pool().share)
+
+
+def machine_code(
+    function: Callable[..., Any], arguments: Sequence[Any], returns: Any = None
+) -> tuple[Callable[..., Any], int]:
+    """Compile a function, which returns None or a Numba type.
+
+    Returns what calls it from Python, and its address in Numba's calling convention. The code stays
+    where it is as long as the process lives.
+    """
+    with compiling():
+        from numba import types
+
+        from .compile import address, compiled
+
+        result = compiled(function, arguments, returns=returns or types.none)
+        return cast(Callable[..., Any], result.entry_point), address(result)
