@@ -13,7 +13,7 @@ import pytest
 from fastact.backends.cython import backend as cython
 from fastact.backends.numba import backend as numba
 from fastact.backends.numba import variant
-from native_cases import DTYPES, MISUSE
+from native_cases import DTYPES
 
 if reason := cython.why_unavailable() or numba.why_unavailable():
     pytest.skip(reason, allow_module_level=True)
@@ -37,14 +37,6 @@ def test_sums(dtype: str, size: int, set_threads: Callable[[int], None]) -> None
     for count in 1, 2, 3:
         set_threads(count)
         assert kernel_of("silu", "forward", dtype).summed(x, 1.0) == want
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"), MISUSE, ids=[case[2] for case in MISUSE]
-)
-def test_misuse(arguments: tuple, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        kernel_of("silu", "forward", "f32")(*arguments)
 
 
 # --- what is compiled, and when ----------------------------------------------------------------------

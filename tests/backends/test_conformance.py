@@ -15,7 +15,17 @@ import pytest
 
 from conftest import ISAS, check_python
 from fastact.backends.registry import Backend
-from native_cases import DECLARED, DTYPES, KEYS, assert_same_bits, inputs, outputs, params, run
+from native_cases import (
+    DECLARED,
+    DTYPES,
+    KEYS,
+    MISUSE,
+    assert_same_bits,
+    inputs,
+    outputs,
+    params,
+    run,
+)
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -281,3 +291,13 @@ def test_sums(name: str, pass_: str, subject: Backend, set_threads: Callable[[in
         assert sums == sums[:1] * 3
         scale = float(np.abs(first.astype(float)).sum())
         assert abs(sums[0] - math.fsum(first.tolist())) <= 1e-13 * scale
+
+
+@pytest.mark.parametrize("arguments, error, message", MISUSE, ids=[case[2] for case in MISUSE])
+def test_misuse(arguments: Any, error: type[Exception], message: str, subject: Backend) -> None:
+    """The extension's kernels, which Numba's are there, check what they are given."""
+    kernel = subject.kernel("silu", "forward", np.dtype("f4"))
+    if not type(kernel).__module__.endswith("_native"):
+        pytest.skip("kernels may rely on what they are given")
+    with pytest.raises(error, match=message):
+        kernel(*arguments)

@@ -18,7 +18,6 @@ from native_cases import (
     DTYPES,
     IDS,
     KEYS,
-    MISUSE,
     assert_same_bits,
     inputs,
     params,
@@ -197,12 +196,6 @@ def test_wrong_instruction_set() -> None:
 def test_unknown_kernel() -> None:
     with pytest.raises(KeyError, match="the cython backend has no kernel relu, inverse, float32"):
         cython.kernel("relu", "inverse", np.dtype(np.float32))
-
-
-@pytest.mark.parametrize("arguments,error,message", MISUSE, ids=[case[2] for case in MISUSE])
-def test_misuse(arguments: tuple, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        cython.kernel("silu", "forward", np.dtype(np.float32))(*arguments)
 
 
 def test_keywords_are_refused() -> None:

@@ -115,7 +115,7 @@ def test_same_bits_on_any_number_of_threads(
 ) -> None:
     if subject.name.startswith("cython-"):
         pytest.skip("shared out like cython's")
-    for shape, kind in product(some(subject, LONG, 5), ("none", "full")):
+    for shape, kind in product(some(subject, LONG, 9), ("none", "full")):
         mask, arrays = case(name, pass_, DTYPES[0], shape, kind, 1.0)
         kernel, results = subject.row_kernel(name, pass_, DTYPES[0]), []
         for count in 1, 2, 7:

@@ -1,0 +1,68 @@
+"""What every public function shows of itself and of its passes, whatever its family."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import fastact as fa
+
+each_function = pytest.mark.parametrize("name", fa.names())
+
+
+def calls(name: str) -> Iterator[tuple[str, Any]]:
+    """Yield the function and its other passes, each with its public name."""
+    function = fa.get(name)
+    yield name, function
+    for pass_ in function.passes:
+        if pass_ != "forward":
+            yield f"{name}.{pass_}", getattr(function, pass_)
+
+
+@each_function
+def test_it_is_found_under_all_its_names(name: str) -> None:
+    function = fa.get(name)
+    assert function.name == name
+    assert isinstance(function.aliases, tuple)
+    for each in (name, *function.aliases):
+        assert fa.get(each) is getattr(fa, each) is function
+        assert each in fa.__all__ and each in dir(fa)
+
+
+@each_function
+def test_what_it_is_declared_with(name: str) -> None:
+    function = fa.get(name)
+    assert next(iter(function.passes)) == "forward"
+    assert function.source and function.source in function.__doc__
+    assert function.formula is None or isinstance(function.formula, str)
+    shown = inspect.signature(function).parameters
+    for parameter, default in function.parameters.items():
+        assert shown[parameter].default == default
+
+
+@each_function
+def test_signatures_and_repr(name: str) -> None:
+    for public, call in calls(name):
+        signature = inspect.signature(call)
+        assert "self" not in signature.parameters
+        assert not any(p.kind == p.VAR_POSITIONAL for p in signature.parameters.values())
+        assert not any(p.kind == p.VAR_KEYWORD for p in signature.parameters.values())
+        assert repr(call) == f"<fastact.{public}{signature}>"
+        assert (call.__module__, call.__qualname__) == ("fastact", public)
+
+
+@each_function
+def test_documentation(name: str) -> None:
+    for public, call in calls(name):
+        text = inspect.getdoc(call) or ""
+        for section in ("Parameters", "Returns", "Raises"):
+            assert f"\n{section}\n{'-' * len(section)}\n" in text, (public, section)
+        described = text.split("\nParameters\n")[1].split("\nReturns\n")[0]
+        for parameter in inspect.signature(call).parameters:
+            assert f"{parameter} : " in described or f"{parameter}, " in described, (
+                public,
+                parameter,
+            )
