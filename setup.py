@@ -1,11 +1,12 @@
-"""Build: emit the kernels from the table, compile one unit for each instruction set, bind them.
+"""Build: emit the kernels from the definitions, compile them once for each instruction set, bind them.
 
-FASTACT_NO_EXTENSION=1 skips the extension, FASTACT_BUILD_ISAS=baseline,avx2 restricts its units.
+FASTACT_NO_EXTENSION=1 skips the extension, FASTACT_BUILD_ISAS=baseline,avx2 restricts its instruction sets.
 """
 
 import importlib
 import os
 import platform
+import re
 import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +20,12 @@ from setuptools.modified import newer_group
 
 ROOT = Path(__file__).resolve().parent
 CSRC = Path("csrc")
-NATIVE = Path("fastact/backends/cython")
-PYX = NATIVE / "_native.pyx"
-PXI = sorted(NATIVE.glob("*.pxi"))
+PYX = Path("fastact/backends/cython/_native.pyx")
 KERNELS = Path("fastact/backends/numba/_kernels")
 STUB = Path("fastact/__init__.pyi")
 
 # Never -ffast-math, which would set flush-to-zero for the whole process, and never -march=native:
-# the instruction set is chosen at load.
+# the instruction set is chosen when the extension is loaded.
 FLAGS = [
     "-O2",
     "-g0",
@@ -37,10 +36,8 @@ FLAGS = [
     "-ffp-contract=off",
     "-fvisibility=hidden",
 ]
-ISA_FLAGS = {
-    "x86_64": {"baseline": [], "avx2": ["-mavx2", "-mfma"], "avx512": ["-mavx512f"]},
-    "aarch64": {"baseline": [], "neon": []},
-}
+# An entry of csrc/instruction_sets.def: name, processor, compiler flags.
+ENTRY = re.compile(r'^INSTRUCTION_SET\((\w+), (\w+), "(.*?)".*?\)$', re.MULTILINE | re.DOTALL)
 
 
 def machine():
@@ -51,13 +48,14 @@ def machine():
     return {"amd64": "x86_64", "arm64": "aarch64"}.get(target.lower(), target)
 
 
-def isa_flags():
-    """Return the instruction sets to compile, each with its compiler flags."""
-    known = ISA_FLAGS.get(machine(), {"baseline": []})
+def instruction_sets():
+    """Return the entries of the instruction sets to compile, best first."""
+    entries = ENTRY.finditer((CSRC / "instruction_sets.def").read_text(encoding="utf-8"))
+    known = {entry[1]: entry for entry in entries if entry[2] in ("any", machine())}
     chosen = os.environ.get("FASTACT_BUILD_ISAS", ",".join(known)).split(",")
     if not set(chosen) <= set(known):
         sys.exit(f"FASTACT_BUILD_ISAS={','.join(chosen)!r}: choose from {', '.join(known)}")
-    return {isa: known[isa] for isa in chosen}
+    return [entry for isa, entry in known.items() if isa in chosen]
 
 
 def emitter():
@@ -70,11 +68,17 @@ def emitter():
 def emit_python(root):
     """Write what the build emits besides C: the Numba kernels and the type stub."""
     emitter().write_numba(root / KERNELS)
-    emitter().write_stub(root / STUB.parent)
+    write_stub(root / STUB)
+
+
+def write_stub(path):
+    """Write the type stub, which is made of the signatures of the functions themselves."""
+    emitter()  # which has the source tree importable
+    path.write_text(importlib.import_module("fastact.functions.stub").stub(), encoding="utf-8")
 
 
 class BuildKernels(build_py):
-    """Adds what is emitted: beside the sources if those are what will be imported."""
+    """Adds the emitted files: beside the sources if those are what will be imported."""
 
     def _root(self):
         return ROOT if self.editable_mode else Path(self.build_lib)
@@ -89,7 +93,7 @@ class BuildKernels(build_py):
 
 
 class BuildNative(build_ext):
-    """Compiles each instruction set's unit with its own flags; what cannot be built is left out."""
+    """Compiles the kernels with the flags of each instruction set; without an extension the build goes on."""
 
     def run(self):
         super().run()
@@ -106,28 +110,45 @@ class BuildNative(build_ext):
             )
 
     def _build_native(self, ext):
-        generated = Path(self.build_temp) / "kernels"
-        emitter().write_c(generated)
-        ext.depends = [str(path) for path in (*CSRC.iterdir(), *generated.iterdir(), PYX, *PXI)]
-        if not self.force and not newer_group(ext.depends, self.get_ext_fullpath(ext.name)):
-            return
-        isas = isa_flags()
-
-        def compile_unit(isa):
-            return self.compiler.compile(
-                [str(CSRC / f"kernels_{isa}.c")],
-                output_dir=self.build_temp,
-                include_dirs=[str(CSRC), str(generated)],
-                extra_postargs=FLAGS + isas[isa],
-            )
-
+        emitted = Path(self.build_temp) / "kernels"
+        emitter().write_c(emitted)
+        entries = instruction_sets()
+        emitter().write(emitted / "built.def", "\n".join(entry[0] for entry in entries) + "\n")
+        headers = [path for path in CSRC.rglob("*.h") if path.parent.name != "lanes"]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for objects in pool.map(compile_unit, isas):
-                ext.extra_objects += objects
-        ext.define_macros += [(f"FASTACT_HAVE_{isa.upper()}", "1") for isa in isas]
-        ext.sources = [self._cythonized(ext)]
-        ext.sources += [str(CSRC / f"{name}.c") for name in ("code", "dispatch", "pool", "rows")]
+            units = [
+                pool.submit(
+                    self._compile,
+                    CSRC / "kernels.c",
+                    [CSRC / f"lanes/{isa}.h", *headers, *emitted.glob("kernels*")],
+                    include_dirs=[str(CSRC), str(emitted)],
+                    macros=[("LANES", f'"lanes/{isa}.h"'), ("TABLE", f"fastact_table_{isa}")],
+                    extra_postargs=FLAGS + flags.split(),
+                    output_dir=f"{self.build_temp}/{isa}",
+                )
+                for isa, _, flags in (entry.groups() for entry in entries)
+            ]
+            others = {*CSRC.rglob("*.c")} - {CSRC / "kernels.c"}
+            for source in (self._cythonized(ext), *sorted(others)):
+                unit = pool.submit(
+                    self._compile,
+                    source,
+                    [*headers, emitted / "built.def"],
+                    include_dirs=[*ext.include_dirs, str(emitted)],
+                    extra_postargs=FLAGS,
+                    output_dir=self.build_temp,
+                )
+                units.append(unit)
+            ext.extra_objects = [unit.result() for unit in units]
+        ext.sources, ext.depends = [], ext.extra_objects
         super().build_extension(ext)
+
+    def _compile(self, source, includes, **options):
+        """Compile one file, unless its object is newer than everything it is made from."""
+        (target,) = self.compiler.object_filenames([str(source)], output_dir=options["output_dir"])
+        if self.force or newer_group([source, *includes, "setup.py"], target):
+            self.compiler.compile([str(source)], **options)
+        return target
 
     def _cythonized(self, ext):
         import numpy
@@ -135,11 +156,11 @@ class BuildNative(build_ext):
 
         ext.include_dirs.append(numpy.get_include())
         (binding,) = cythonize([Extension(ext.name, [str(PYX)])], build_dir=self.build_temp)
-        return binding.sources[0]
+        return Path(binding.sources[0])
 
 
 def extensions():
-    """Return the extension, or nothing where it cannot be."""
+    """Return the extension, or nothing where it cannot be built."""
     if os.environ.get("FASTACT_NO_EXTENSION", "0") not in ("", "0"):
         return []
     if sys.platform == "win32":
@@ -151,7 +172,6 @@ def extensions():
             [str(PYX)],
             include_dirs=[str(CSRC)],
             libraries=["m"],
-            extra_compile_args=FLAGS,
             extra_link_args=["-pthread"],
             optional=True,
         )
@@ -159,7 +179,7 @@ def extensions():
 
 
 if sys.platform == "darwin":
-    # A universal Python would have each unit compiled for both processors, with one's flags.
+    # A universal Python would have each file compiled for both processors, with the flags of one.
     os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": BuildNative, "build_py": BuildKernels})

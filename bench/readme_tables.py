@@ -10,7 +10,6 @@ from peers import TITLES
 from readme import escaped, table
 
 import fastact as fa
-from fastact.functions.elementwise import Elementwise
 
 
 def functions() -> str:
@@ -19,7 +18,7 @@ def functions() -> str:
     return (
         table(head, map(_row, map(fa.get, fa.names())), numbers_from=len(head))
         + "\n\nEach activation has `derivative`, `vjp` and `value_and_derivative`. `vjp_from_output` is there for "
-        + ", ".join(f"`{name}`" for name in fa.names() if _from_output(fa.get(name)))
+        + ", ".join(f"`{name}`" for name in fa.names() if "vjp_from_output" in fa.get(name).passes)
         + ". The losses have `value_and_grad` and `vjp`, all others but `hardmax` `vjp`."
     )
 
@@ -36,9 +35,8 @@ def _row(function: Any) -> tuple[str, ...]:
 
 def _definition(function: Any) -> str:
     """Return the first sentence of what is documented."""
-    text = function.declaration.doc if isinstance(function, Elementwise) else function.__doc__
-    signature, _, rest = text.partition("\n\n")
-    first: str = (rest if signature.startswith(f"{function.name}(") else text).split(". ")[0]
+    _, summary, *_ = function.__doc__.split("\n\n")
+    first: str = summary.split(". ")[0]
     return first
 
 
@@ -46,10 +44,6 @@ def parameter(name: str, default: object) -> str:
     if default is inspect.Parameter.empty:
         return f"`{name}` (required)"
     return f"`{name}={default:.6g}`" if isinstance(default, float) else f"`{name}={default!r}`"
-
-
-def _from_output(function: Any) -> bool:
-    return isinstance(function, Elementwise) and "vjp_from_output" in function.passes
 
 
 def accuracy(document: dict[str, Any]) -> str:

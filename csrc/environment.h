@@ -1,6 +1,6 @@
-/* The floating-point environment that kernels are written for: round to nearest, gradual underflow, no traps.
-   The caller's may be another: a shared object that was linked with -ffast-math leaves flush-to-zero on. Reading
-   it is all that a call pays where nothing differs; the status flags do not matter. */
+/* The floating-point environment that the kernels require: round to nearest, gradual underflow, no traps. The caller
+   may have another: a shared object linked with -ffast-math leaves flush-to-zero on. It is only written if it
+   differs; status flags are ignored. */
 #ifndef FASTACT_ENVIRONMENT_H
 #define FASTACT_ENVIRONMENT_H
 
@@ -10,7 +10,7 @@ enum { FASTACT_CONTROL = 0x1F80, FASTACT_STATUS = 0x3F };
 
 typedef unsigned fastact_environment;
 
-/* Put the default environment in force; return the caller's. */
+/* Sets the required environment and returns the one before. */
 static inline fastact_environment fastact_enter(void)
 {
     const unsigned given = __builtin_ia32_stmxcsr();

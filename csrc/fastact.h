@@ -1,4 +1,4 @@
-/* What the parts of the native backend share: the call, the kernel table, the thread pool. */
+/* What the parts of the native backend share: kernel tables, elementwise calls, calls on rows, the thread pool. */
 #ifndef FASTACT_H
 #define FASTACT_H
 
@@ -7,14 +7,18 @@
 #define FASTACT_MAX_INPUTS 3
 #define FASTACT_MAX_OUTPUTS 2
 #define FASTACT_MAX_PARAMS 4
+#define FASTACT_ALIGNMENT 64 /* bytes of the widest vector, and of a cache line */
 
 #define FASTACT_INLINE inline __attribute__((always_inline))
 #define LANE static FASTACT_INLINE
 
-/* Cost classes, in the order of the thresholds in pool.c. */
-enum fastact_cost { fastact_move, fastact_cheap, fastact_exp, fastact_heavy };
+/* How a call ended that allocates memory or can be interrupted. */
+enum { FASTACT_DONE, FASTACT_STOPPED, FASTACT_NO_MEMORY };
 
-struct fastact_code;
+/* --- elementwise ------------------------------------------------------------------------------------------ */
+
+/* Cost classes; the thresholds of each are in elementwise/call.c. */
+enum fastact_cost { fastact_move, fastact_cheap, fastact_exp, fastact_heavy };
 
 /* One elementwise call. Each output is disjoint from every input or exactly the same memory. */
 typedef struct {
@@ -22,21 +26,17 @@ typedef struct {
     void *out[FASTACT_MAX_OUTPUTS];
     const void *param_array[FASTACT_MAX_PARAMS]; /* NULL: the parameter is the scalar below */
     double param[FASTACT_MAX_PARAMS];
-    int stream; /* 1: the outputs go round the cache; begin is aligned to FASTACT_ALIGNMENT then */
-    ptrdiff_t row; /* 0: flat; else every operand consists of rows of so many elements, each so many
-                      bytes after the one before: */
-    ptrdiff_t in_step[FASTACT_MAX_INPUTS], out_step[FASTACT_MAX_OUTPUTS];
-    ptrdiff_t param_step[FASTACT_MAX_PARAMS];
-    double *sums; /* not NULL: the first output is not stored but summed, into one for each chunk */
-    const struct fastact_code *code; /* what fastact_run_code calls; other loops do not look at it */
+    int non_temporal; /* set by fastact_run: non-temporal stores, and `begin` is aligned to FASTACT_ALIGNMENT */
+    ptrdiff_t line;   /* 0: all operands are contiguous; else elements of a contiguous line, and the distances in
+                         bytes from line to line: */
+    ptrdiff_t in_stride[FASTACT_MAX_INPUTS], out_stride[FASTACT_MAX_OUTPUTS];
+    ptrdiff_t param_stride[FASTACT_MAX_PARAMS];
+    const struct fastact_code *code; /* for fastact_run_code only */
 } fastact_call;
 
-/* The widest vector, and a cache line. */
-#define FASTACT_ALIGNMENT 64
-
-/* Computes elements begin to end of flat operands; of rows, pool.c hands it one at a time. */
+/* Computes elements [begin, end) of contiguous operands, or of one line of them. */
 typedef void (*fastact_loop)(const fastact_call *call, ptrdiff_t begin, ptrdiff_t end);
-/* The sum of so many elements, in double precision and always in the same order. */
+/* The sum of `count` elements, in double precision and always in the same order. */
 typedef double (*fastact_sum)(const void *elements, ptrdiff_t count);
 
 typedef struct {
@@ -49,73 +49,89 @@ typedef struct {
     fastact_sum sum;
 } fastact_kernel;
 
-/* Machine code that another compiler made, and how to call it: result and error are of no interest. */
-typedef int (*fastact_entry)(void **result, void **error, ptrdiff_t address,
+/* elementwise/call.c: all elements, on as many threads as fastact_set_threads allows. */
+void fastact_run(const fastact_kernel *kernel, fastact_call *call, ptrdiff_t begin, ptrdiff_t end);
+
+/* The same for contiguous operands, without storing the first output: its sum is added to `total`. */
+int fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
+                    ptrdiff_t end, double *total);
+
+/* Whether a call with this many elements uses non-temporal stores. */
+int fastact_is_non_temporal(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t size);
+
+/* Calls with fewer elements stay on the calling thread. */
+ptrdiff_t fastact_parallel_from(const fastact_kernel *kernel);
+
+/* --- machine code from another compiler ------------------------------------------------------------------- */
+
+/* A function in Numba's calling convention; `result` and `error` are ignored. */
+typedef int (*fastact_entry_point)(void **result, void **error, ptrdiff_t address,
                              const void *const *in, void *const *out, const double *param,
                              const void *const *param_array, ptrdiff_t count);
 typedef struct fastact_code {
-    fastact_entry entry;
-    ptrdiff_t storing, streaming; /* what the entry calls; streaming may be 0 until it is needed */
-    ptrdiff_t item; /* bytes of an element */
+    fastact_entry_point entry_point;
+    ptrdiff_t address;              /* of the code that the entry point calls */
+    ptrdiff_t non_temporal_address; /* the same with non-temporal stores; 0 until it is compiled */
+    ptrdiff_t itemsize;
     int n_in, n_out, n_params;
 } fastact_code;
 
-/* code.c: a fastact_loop. */
+/* elementwise/compiled.c: a fastact_loop that calls call->code. */
 void fastact_run_code(const fastact_call *call, ptrdiff_t begin, ptrdiff_t end);
 
-/* Machine code for one piece of any job, which it finds at the context. */
+/* Piece `number` of a job that is described at the address `context`, in the same convention. */
 typedef int (*fastact_piece)(void **result, void **error, ptrdiff_t context, ptrdiff_t number);
-/* code.c: all pieces, on the threads that fastact_set_threads allows. */
-void fastact_share(fastact_piece piece, ptrdiff_t context, ptrdiff_t pieces);
+/* elementwise/compiled.c: all pieces, on as many threads as fastact_set_threads allows. */
+void fastact_run_pieces(fastact_piece piece, ptrdiff_t context, ptrdiff_t pieces);
 
 /* --- rows ------------------------------------------------------------------------------------------------- */
 
 #define FASTACT_MAX_ROW_INPUTS 2
 #define FASTACT_MAX_ROW_OUTPUTS 2
 #define FASTACT_MAX_SUMS 2
-#define FASTACT_ROW_SLOTS 16  /* values that a row may have */
-#define FASTACT_MAX_ROWS 256  /* in a block; a multiple of every width */
-#define FASTACT_MAX_WIDTH 16  /* lanes of the widest vector */
+#define FASTACT_ROW_SLOTS 16 /* values computed for each row: maximum, sums, ... */
+#define FASTACT_MAX_ROWS 256 /* in a block; a multiple of every vector width */
+#define FASTACT_MAX_WIDTH 16 /* lanes of the widest vector */
 
-/* How a row is summed up before its elements are computed. */
+/* What is reduced over a row before its elements are computed. */
 enum fastact_statistic { fastact_none, fastact_sums, fastact_exp_sum, fastact_solve };
 
-/* Rows as the lanes see them: columns of vectors. A vector holds consecutive elements of one row, if
-   `along`, and otherwise one element each of as many rows, or some each of `fold` rows. Steps are in
-   elements. */
+/* A block of rows: columns of vectors. If `along`, a column is one row, and a vector holds consecutive elements of
+   it; else each lane of a column is a row, or with `fold` the lanes k, k + fold, k + 2 * fold, ... are one. Steps
+   and strides are in elements. */
 typedef struct {
     const void *in[FASTACT_MAX_INPUTS];
     void *out;
-    void *terms; /* where the first term of each element is kept; NULL: nowhere */
-    const unsigned char *mask; /* NULL: every element counts */
+    void *terms;               /* where the first term of each element is stored for the map, or NULL */
+    const unsigned char *mask; /* NULL: every element is included */
     ptrdiff_t in_step, out_step, terms_step, mask_step; /* from column to column */
-    ptrdiff_t columns, steps, last; /* steps: vectors in a column; last: lanes of the last one */
+    ptrdiff_t columns, steps, last_lanes; /* steps: vectors in a column, the last one of `last_lanes` lanes */
     ptrdiff_t rows;
     int along, fold;
-    int across;       /* of the columns of unmasked rows, each begins where the one before it ends: */
-    ptrdiff_t stride; /* from step to step of them */
-    int fresh; /* nothing is known yet */
+    int across;       /* adjacent columns are adjacent in memory, and nothing is masked; */
+    ptrdiff_t stride; /* then from step to step */
+    int fresh;        /* the accumulators are to be initialised */
     const double *param;
-    void *values; /* [FASTACT_ROW_SLOTS + FASTACT_MAX_ROW_OUTPUTS][FASTACT_MAX_ROWS] */
-    void *known;  /* what the reductions have found, for each column */
-    int settle;   /* take the value that comes next although it is smaller */
+    void *values;       /* [FASTACT_ROW_SLOTS + FASTACT_MAX_ROW_OUTPUTS][FASTACT_MAX_ROWS] */
+    void *accumulators; /* one for each column */
+    int last_iteration; /* of a solution: the next value is taken even if it is smaller */
 } fastact_block;
 
-/* The loops of one row kernel over a block; NULL where its statistic has no use for one. */
+/* The loops of one row kernel over a block; NULL where its statistic needs none. */
 typedef struct {
     void (*max)(const fastact_block *b);
-    void (*prepare)(const fastact_block *b); /* once the maximum is a row value, before sums */
+    void (*prepare)(const fastact_block *b); /* row values that the terms need, from the maximum */
     void (*sum)(const fastact_block *b);
-    void (*row)(const fastact_block *b); /* sum, finish and map of whole rows */
-    void (*move)(const fastact_block *b); /* the sums become relative to the maximum of the row values */
+    void (*fused)(const fastact_block *b);   /* sum, finish and map, row by row */
+    void (*rescale)(const fastact_block *b); /* sums relative to an old maximum: to that of the row values */
     void (*start)(const fastact_block *b);
-    int (*next)(const fastact_block *b); /* whether the value of any row has grown */
+    int (*next)(const fastact_block *b); /* whether the value of any row has increased */
     void (*finish)(const fastact_block *b);
     void (*map)(const fastact_block *b);
-    void (*map_stored)(const fastact_block *b); /* the same from the terms */
+    void (*map_stored)(const fastact_block *b); /* the same from the stored terms */
 } fastact_row_loops;
 
-/* Rows of which consecutive ones lie side by side in memory, and where they go in a packed block. */
+/* Consecutive rows that are adjacent in memory: the first of them within the tile, how many, and where they are. */
 typedef struct {
     ptrdiff_t row, length, offset;
 } fastact_run_of_rows;
@@ -123,23 +139,23 @@ typedef struct {
 typedef struct {
     ptrdiff_t count, stride; /* stride: from one element of a row to the next */
     ptrdiff_t axis;          /* the length of a row */
-    int whole;               /* each run fills a vector */
-    ptrdiff_t cut, cut_length; /* a last step that is shorter, or -1 */
+    int full;                /* each run fills a vector */
+    ptrdiff_t short_step, short_length; /* the last step if its runs are shorter; else short_step is -1 */
     fastact_run_of_rows run[FASTACT_MAX_ROWS];
 } fastact_runs;
 
-/* What the row kernels of one element type share. */
+/* What all row kernels of one element type share. */
 typedef struct {
-    ptrdiff_t width, item, known; /* lanes; bytes of an element; bytes of what is known of a column */
+    ptrdiff_t width, itemsize, accumulator; /* lanes; bytes of an element and of an accumulator */
     void (*clear)(const fastact_block *b);
-    void (*merge)(const fastact_block *b, const void *known);
-    void (*give_max)(const fastact_block *b);
-    void (*give_sums)(const fastact_block *b, int n_sums);
+    void (*merge)(const fastact_block *b, const void *accumulators);
+    void (*reduce_max)(const fastact_block *b); /* the maximum of each row becomes a row value */
+    void (*reduce_sums)(const fastact_block *b, int n_sums);
     void (*pack)(const fastact_runs *runs, const void *from, void *to, ptrdiff_t begin,
                  ptrdiff_t end, ptrdiff_t column_step);
     void (*unpack)(const fastact_runs *runs, const void *from, void *to, ptrdiff_t begin,
                    ptrdiff_t end, ptrdiff_t column_step);
-} fastact_row_lanes;
+} fastact_row_type;
 
 typedef struct {
     const char *name;
@@ -148,7 +164,7 @@ typedef struct {
     enum fastact_statistic statistic;
     int n_in, n_row_in, n_out, n_row_out, n_sums, n_params;
     const double *defaults;
-    const fastact_row_lanes *lanes;
+    const fastact_row_type *type;
     fastact_row_loops loops[2]; /* for any parameters, and for the default ones */
 } fastact_row_kernel;
 
@@ -159,51 +175,45 @@ typedef struct {
     void *out;
     void *row_out[FASTACT_MAX_ROW_OUTPUTS];
     const unsigned char *mask; /* NULL, or a byte for each element */
-    int mask_is_shared;        /* it is that of one outer index, for all of them */
+    int mask_is_shared;        /* the mask is (axis, inner), the same for all outer indices */
     ptrdiff_t outer, axis, inner;
     double param[FASTACT_MAX_PARAMS];
 } fastact_row_call;
 
+/* rows/call.c: `stop`, if not NULL, is called now and then on the calling thread; the call ends early if it returns
+   nonzero. */
+#define FASTACT_ROWS_LARGE (1 << 15) /* elements from which threads are used */
+int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *call, int (*stop)(void));
+
+/* --- instruction sets ------------------------------------------------------------------------------------- */
+
 typedef struct {
-    const char *isa;
-    const char *lanes; /* for people: what the unit was compiled for */
     const fastact_kernel *kernels;
     int count;
     const fastact_row_kernel *row_kernels;
     int row_count;
 } fastact_table;
 
-/* dispatch.c: the tables that this processor can run, best first. Returns how many. */
-#define FASTACT_MAX_TABLES 4
-int fastact_tables(const fastact_table *tables[FASTACT_MAX_TABLES]);
+typedef struct {
+    const char *name; /* NULL ends the list */
+    const char *description;
+    int (*runs_here)(void);
+    const fastact_table *table;
+} fastact_instruction_set;
 
-/* pool.c: call the kernel's loop over [begin, end), on the threads that fastact_set_threads allows. */
+/* dispatch.c: the instruction sets of this build, best first. */
+extern const fastact_instruction_set fastact_instruction_sets[];
+
+/* --- the thread pool (pool.c) ----------------------------------------------------------------------------- */
+
 #define FASTACT_MAX_THREADS 1024
 void fastact_set_threads(int threads);
-void fastact_run(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
-                 ptrdiff_t end);
-
-/* Whether so many elements of the call, from an aligned one on, would go round the cache. */
-int fastact_streams(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t size);
-
-/* How a call ended that may need memory of its own, or may be told to stop. */
-enum { FASTACT_DONE, FASTACT_STOPPED, FASTACT_NO_MEMORY };
-
-/* fastact_run for flat operands whose first output is only summed: adds the sum to `total`. */
-int fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,
-                    ptrdiff_t end, double *total);
-
-/* Calls of fewer elements stay on the calling thread. */
-ptrdiff_t fastact_parallel_from(const fastact_kernel *kernel);
-
-/* pool.c: any work that falls into items, on so many threads at most; the numbers of workers are below that.
-   fastact_threads() may change at any moment: what is sized by it and what runs on it take one answer. */
-typedef void (*fastact_task)(void *context, int worker, ptrdiff_t begin, ptrdiff_t end);
+/* May change at any moment: memory that is sized by it and the job that uses it must share one answer. */
 int fastact_threads(void);
-void fastact_parallel(fastact_task task, void *context, ptrdiff_t items, ptrdiff_t chunk, int threads);
 
-/* rows.c: `stop`, if given, is asked from time to time whether to give up, on the calling thread. */
-#define FASTACT_ROWS_LARGE (1 << 15) /* elements from which threads are used */
-int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *call, int (*stop)(void));
+/* Runs a task over [begin, end) in chunks, on at most `threads` threads, numbered from 0: the caller. */
+typedef void (*fastact_task)(void *context, int thread, ptrdiff_t begin, ptrdiff_t end);
+void fastact_parallel(fastact_task task, void *context, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t chunk,
+                      int threads);
 
 #endif

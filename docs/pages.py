@@ -26,7 +26,6 @@ from sphinx.util.display import status_iterator
 
 import fastact as fa
 from fastact import plotting
-from fastact.functions.elementwise import Elementwise
 
 ROOT = Path(__file__).parents[1]
 ACCURACY = json.loads((ROOT / "bench" / "results" / "accuracy.json").read_text(encoding="utf-8"))
@@ -34,7 +33,6 @@ FARTHEST = (np.nan, -np.inf, -np.finfo(float).max, np.finfo(float).max, np.inf)
 # Where kinks are looked for, and what the small pictures show.
 NEAR, REACH = 8.0, 4.0
 GALLERY = "../gallery"
-PASSES = ("derivative", "vjp", "value_and_derivative", "vjp_from_output")
 
 
 def write(folder: Path) -> None:
@@ -103,30 +101,35 @@ def page(name: str) -> str:
     sections = [
         f"# {name}",
         _head(function),
-        _formulas(function) if hasattr(function, "formula") else "",
-        _text(function.declaration.doc) if isinstance(function, Elementwise) else "",
+        _formulas(function) if function.formula else "",
+        _text(function.declaration.doc) if _is_elementwise(function) else "",
         _picture(name) if has_slope else "",
-        _parameters(function) if isinstance(function, Elementwise) else "",
+        _parameters(function) if _is_elementwise(function) else "",
         _special(function) if has_slope else "",
-        _accuracy(name) if isinstance(function, Elementwise) else "",
+        _accuracy(name) if _is_elementwise(function) else "",
         _elsewhere(name),
-        f"## Source\n\n{_linked(function.source)}" if hasattr(function, "source") else "",
+        f"## Source\n\n{_linked(function.source)}",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _is_elementwise(function: Any) -> bool:
+    """Tell whether the function is of the table of activations, about which most is known."""
+    return bool(function.family == "elementwise")
 
 
 def _head(function: Any) -> str:
     """Return the names, the signature and, where nothing better is known, the docstring."""
     aliases = ", ".join(f"``{alias}``" for alias in function.aliases)
-    lines = [f".. py:function:: fastact.{function.name}{_signature(function)}", ""]
-    if not isinstance(function, Elementwise):
+    lines = [f".. py:function:: fastact.{function.name}{inspect.signature(function)}", ""]
+    if not _is_elementwise(function):
         lines += [f"   {line}" for line in _docstring(function).splitlines()]
     if aliases:
         lines += ["", f"Also known as {aliases}."]
     passes = ", ".join(
-        f"``{name}({_required(getattr(function, name))})``"
-        for name in PASSES
-        if _takes(function, name)
+        f"``{name}({_required(one)})``"
+        for name, one in function.passes.items()
+        if name != "forward"
     )
     if passes:
         lines += ["", f"Its passes: {passes}."]
@@ -137,19 +140,6 @@ def _required(function: Any) -> str:
     """Return the arguments that a call cannot do without."""
     parameters = inspect.signature(function).parameters.values()
     return ", ".join(p.name for p in parameters if p.default is inspect.Parameter.empty)
-
-
-def _takes(function: Any, pass_: str) -> bool:
-    if isinstance(function, Elementwise):
-        return pass_ in function.passes
-    return hasattr(function, pass_)
-
-
-def _signature(function: Any) -> str:
-    """Return a signature without annotations."""
-    full = inspect.signature(function)
-    bare = [p.replace(annotation=inspect.Parameter.empty) for p in full.parameters.values()]
-    return str(inspect.Signature(bare))
 
 
 def _formulas(function: Any) -> str:
@@ -171,27 +161,25 @@ def _docstring(function: Any) -> str:
     text = inspect.cleandoc(function.__doc__ or "").replace("|", "\\|")
     first, _, rest = text.partition("\n\n")
     text = rest if first.startswith(f"{function.__name__}(") else text
-    text = text.removesuffix(f"Source: {getattr(function, 'source', '')}.")
+    text = text.removesuffix(f"Source: {function.source}.")
     return str(NumpyDocstring(text, Config(napoleon_use_rtype=False), what="function"))
 
 
 def _picture(name: str) -> str:
     options = "".join(f" --param {key}={value}" for key, value in plotting.gallery()[name].items())
     alt = f"{name}: function, derivative, histograms of samples and activations, an image and its activation"
-    drawn = (
-        f"`fastact plot {name}{options}` draws it." if isinstance(fa.get(name), Elementwise) else ""
-    )
+    drawn = f"`fastact plot {name}{options}` draws it." if _is_elementwise(fa.get(name)) else ""
     return f"```{{figure}} {GALLERY}/{name}.png\n:alt: {alt}\n:target: ../_images/{name}.png\n\n{drawn}\n```"
 
 
-def _parameters(function: Elementwise) -> str:
+def _parameters(function: Any) -> str:
     rows = [(parameter(*item), _choices(function, item[0])) for item in function.parameters.items()]
     if not rows:
         return ""
     return "## Parameters\n\n" + table(("parameter", "takes"), rows, 2)
 
 
-def _choices(function: Elementwise, name: str) -> str:
+def _choices(function: Any, name: str) -> str:
     choices = function.declaration.choices.get(name)
     if choices:
         return ", ".join(f"`{choice!r}`" for choice in choices)

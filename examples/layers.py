@@ -20,7 +20,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
 # Every activation that works element by element; the others have no derivative, only a vjp.
-ELEMENTWISE = [name for name in fa.names() if hasattr(fa.get(name), "derivative")]
+ELEMENTWISE = [name for name in fa.names() if "derivative" in fa.get(name).passes]
 
 
 class Layer(Protocol):

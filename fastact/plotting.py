@@ -157,7 +157,7 @@ def gallery() -> dict[str, dict[str, Any]]:
             if default is inspect.Parameter.empty
         }
         for name in names()
-        if hasattr(get(name), "derivative")
+        if "derivative" in get(name).passes
     }
 
 
@@ -168,7 +168,7 @@ class _Drawn:
         activation: Any = get(function) if isinstance(function, str) else function
         name = getattr(activation, "__name__", repr(activation))
         if not hasattr(activation, "derivative"):
-            raise TypeError(f"{name} is not a function of single numbers with a derivative")
+            raise TypeError(f"{name} is not elementwise with a derivative")
         given = ", ".join(f"{key}={_shown(value)}" for key, value in parameters.items())
         self.label = f"{name}({given})" if given else name
         self._value: Curve = partial(activation, **parameters)

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import fastact as fa
+import strict_backend  # noqa: F401  (registers itself)
 from fastact.backends import registry
-from fastact.definitions.rows import ROWS
 from fastact.functions.elementwise import FUNCTIONS, Elementwise
 
 # In the background of a shell SIGINT is ignored, and would be by every process that a test interrupts.
@@ -35,10 +35,22 @@ limits_memory = pytest.mark.skipif(
 )
 
 
-class StrictBackend:
-    """The numpy backend behind a check of everything that a kernel may rely on."""
+# Each other instruction set of the extension is a backend of its own to the conformance suite.
+ISAS = []
+if "cython" in BACKENDS:
+    from fastact.backends.cython import _native
+    from fastact.backends.cython import backend as cython
 
-    name = "strict"
+    used = cython.describe()["instruction set"].split()[0]
+    ISAS = [isa for isa in _native.available_isas() if isa != used]
+
+
+class InstructionSet:
+    """The compiled backend, held to one instruction set."""
+
+    def __init__(self, isa: str) -> None:
+        self.name = f"cython-{isa}"
+        self.tables = _native.kernels(isa), _native.row_kernels(isa)
 
     def why_unavailable(self) -> str | None:
         return None
@@ -47,65 +59,52 @@ class StrictBackend:
         return {}
 
     def kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> registry.Kernel:
-        assert dtype in (np.float32, np.float64)
-        kernel = registry._load("numpy").kernel(name, pass_, dtype)
-        parameters = FUNCTIONS[name].parameter_list.params
-
-        def checked(*operands: Any) -> None:
-            count = len(operands) - len(parameters)
-            inputs = operands[: FUNCTIONS[name].passes[pass_].nin]
-            outputs = operands[len(inputs) : count]
-            assert len(outputs) == FUNCTIONS[name].passes[pass_].nout
-            arrays = [*operands[:count], *(p for p in operands[count:] if type(p) is not float)]
-            for array in arrays:
-                assert type(array) is np.ndarray
-                assert array.ndim == 1
-                assert array.size == operands[0].size
-                assert array.dtype == dtype
-                assert array.flags.c_contiguous
-                assert array.flags.aligned
-            for out in outputs:
-                assert out.flags.writeable
-                for array in arrays:
-                    same = array.ctypes.data == out.ctypes.data
-                    assert array is out or same or not np.may_share_memory(array, out)
-            kernel(*operands)
-
-        return checked
+        return self.tables[0][name, pass_, f"f{8 * dtype.itemsize}"]
 
     def row_kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> registry.Kernel:
-        assert dtype in (np.float32, np.float64)
-        kernel = registry._load("numpy").row_kernel(name, pass_, dtype)
-        declared = ROWS[name].passes[pass_]
-        names = (declared.inputs, declared.row_inputs, declared.outputs, declared.row_outputs)
-        counts = [len(part) for part in names]
-
-        def checked(*operands: Any) -> None:
-            *arrays, mask, temperature = operands
-            assert len(arrays) == sum(counts)
-            assert type(temperature) is float
-            written = arrays[counts[0] + counts[1] :]
-            outer, axis, inner = arrays[0].shape
-            for place, array in enumerate(arrays):
-                row = counts[0] <= place < counts[0] + counts[1] or place >= sum(counts[:3])
-                assert type(array) is np.ndarray
-                assert array.shape == ((outer, inner) if row else (outer, axis, inner))
-                assert array.dtype == dtype
-                assert array.flags.c_contiguous and array.flags.aligned
-            if mask is not None:
-                assert mask.dtype == np.bool_ and mask.flags.c_contiguous
-                assert mask.shape in ((1, axis, inner), (outer, axis, inner))
-            for out in written:
-                assert out.flags.writeable
-                for array in (*arrays, *([] if mask is None else [mask])):
-                    same = array.ctypes.data == out.ctypes.data and array.shape == out.shape
-                    assert array is out or same or not np.may_share_memory(array, out)
-            kernel(*operands)
-
-        return checked
+        return self.tables[1][name, pass_, f"f{8 * dtype.itemsize}"]
 
 
-fa.register_backend("strict", StrictBackend)
+for isa in ISAS:
+    fa.register_backend(f"cython-{isa}", lambda isa=isa: InstructionSet(isa))
+
+
+def loaded(name: str) -> registry.Backend:
+    """Return a backend itself, from which kernels are to be had."""
+    with fa.use_backend(name):
+        return registry.active()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test of the conformance suite for every backend, or for those that were asked for."""
+    if "subject" in metafunc.fixturenames:
+        every = [*BACKENDS, *(f"cython-{isa}" for isa in ISAS), "strict"]
+        names = metafunc.config.getoption("--backend") or every
+        metafunc.parametrize("subject", names, indirect=True)
+
+
+@pytest.fixture
+def subject(request: pytest.FixtureRequest) -> registry.Backend:
+    return loaded(request.param)
+
+
+@pytest.fixture
+def own_backends(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget afterwards what the test registers and chooses."""
+    before = fa.get_backend()
+    for name in ("factories", "loaded"):
+        monkeypatch.setattr(registry.state, name, dict(getattr(registry.state, name)))
+    yield
+    fa.set_backend(before)
+
+
+@pytest.fixture
+def set_threads() -> Iterator[Callable[[int], None]]:
+    """Lend what sets the number of threads, which is put back."""
+    before = fa.get_num_threads()
+    yield fa.set_num_threads
+    fa.set_num_threads(before)
 
 
 def required(function: Elementwise, value: float = 1.5) -> dict[str, float]:
@@ -199,7 +198,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that accepts what the emitters write now."""
+    """Add the options that choose backends and accept what the emitters write now."""
+    parser.addoption("--backend", action="append", help="what to run the conformance suite for")
     parser.addoption("--write-golden", action="store_true", help="accept what the emitters write")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +14,8 @@ from fastact.accuracy import bit_patterns
 from fastact.compiler import build
 from fastact.definitions.tables import ELEMENTWISE as DECLARED
 
-CSRC = Path(__file__).parent.parent / "csrc"
-DRIVERS = Path(__file__).parent / "csrc"
+CSRC = Path(__file__).parents[1] / "csrc"
+DRIVERS = Path(__file__).parent / "compiler" / "csrc"
 DTYPES = {"f32": np.dtype(np.float32), "f64": np.dtype(np.float64)}
 KEYS = [
     (name, pass_, dtype)
@@ -24,7 +25,6 @@ KEYS = [
 ]
 IDS = ["-".join(key) for key in KEYS]
 FLAGS = "-O2 -std=c11 -Wall -Wextra -Werror -fno-math-errno -fno-trapping-math -ffp-contract=off"
-ISA_FLAGS = {"baseline": "", "avx2": "-mavx2 -mfma", "avx512": "-mavx512f", "neon": ""}
 
 # Calls of the kernel of silu, and what they raise.
 _X = np.ones(8, np.float32)
@@ -78,11 +78,18 @@ def assert_same_bits(got: Sequence[np.ndarray], expected: Sequence[np.ndarray]) 
         assert not differ.any(), (np.flatnonzero(differ)[:5], a[differ][:5], b[differ][:5])
 
 
+def instruction_sets() -> dict[str, tuple[str, list[str]]]:
+    """Return of each instruction set the processor ("any": every one) and the compiler flags."""
+    text = (CSRC / "instruction_sets.def").read_text(encoding="utf-8")
+    entries = re.findall(r'^INSTRUCTION_SET\((\w+), (\w+), "(.*?)"', text, re.MULTILINE)
+    return {isa: (processor, flags.split()) for isa, processor, flags in entries}
+
+
 def compile_c(compiler: str, isa: str, sources: Sequence[Path], target: Path) -> None:
     """Compile and link a program statically (for an emulator), with the emitted kernels at hand."""
     build.write_c(target.parent)
-    command = [compiler, *FLAGS.split(), *ISA_FLAGS[isa].split(), "-static"]
-    command += [f"-I{CSRC}", f"-I{target.parent}", f'-DLANES="lanes_{isa}.h"']
+    command = [compiler, *FLAGS.split(), *instruction_sets()[isa][1], "-static"]
+    command += [f"-I{CSRC}", f"-I{target.parent}", f'-DLANES="lanes/{isa}.h"']
     command += [f"-DTABLE=fastact_table_{isa}", *map(str, sources), "-o", str(target), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=170)
     assert done.returncode == 0, done.stderr

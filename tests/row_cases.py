@@ -1,4 +1,4 @@
-"""Rows to test with, and a plain way to run a row kernel over them."""
+"""Rows to test with, plain ways to run a row kernel over them, and what the definitions make of them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from conftest import BACKENDS
-from fastact.backends import registry
+from conftest import BACKENDS, loaded
 from fastact.definitions.rows import ROWS
+from fastact.reference import rows as reference_rows
 
 Array = npt.NDArray[Any]
 
-ROW_BACKENDS = [name for name in BACKENDS if hasattr(registry._load(name), "row_kernel")]
+ROW_BACKENDS = [name for name in BACKENDS if hasattr(loaded(name), "row_kernel")]
 #: Every pass of the table, private ones too.
 PASSES = [(name, pass_) for name, row in ROWS.items() for pass_ in row.passes]
 
@@ -28,7 +28,7 @@ def run_kernel(
     """
     declared = ROWS[name].passes[pass_]
     dtype = inputs[0].dtype
-    kernel = registry._load(backend).row_kernel(name, pass_, dtype)
+    kernel = loaded(backend).row_kernel(name, pass_, dtype)
 
     def laid(array: Array) -> Array:
         return np.ascontiguousarray(array.T)[None] if first_axis else array[:, :, None].copy()
@@ -44,6 +44,61 @@ def run_kernel(
     )  # fmt: skip
     plain = [out[0].T if first_axis else out[:, :, 0] for out in outputs]
     return plain + [out.reshape(-1) for out in row_outputs]
+
+
+def in_rows(array: Array) -> Array:
+    """Return (outer, axis, inner) as (rows, axis), or (outer, inner) as (rows, 1)."""
+    if array.ndim == 2:
+        return array.reshape(-1, 1)
+    return array.swapaxes(1, 2).reshape(array.shape[0] * array.shape[2], array.shape[1])
+
+
+def defined(
+    name: str, pass_: str, arrays: list[Array], mask: Array | None = None, temperature: float = 1.0
+) -> list[Array]:
+    """Return what the definition makes of a kernel's operands, in float64 and the kernel's shapes."""
+    outer, axis, inner = arrays[0].shape
+    if mask is not None:
+        mask = in_rows(np.broadcast_to(mask, arrays[0].shape))
+    results = reference_rows.evaluate(
+        name, pass_, *map(in_rows, arrays), mask=mask, temperature=temperature
+    )
+    count = len(ROWS[name].passes[pass_].outputs)
+    wide = [a.reshape(outer, inner, axis).swapaxes(1, 2) for a in results[:count]]
+    return wide + [a.reshape(outer, inner) for a in results[count:]]
+
+
+def operands(
+    name: str, pass_: str, dtype: Any, shape: tuple[int, int, int], mask: Array | None = None,
+    temperature: float = 1.0,
+) -> list[Array]:  # fmt: skip
+    """Return inputs and values of the rows as a kernel gets them: y is of x, and so are maximum and others."""
+    declared, rng = ROWS[name].passes[pass_], np.random.default_rng(shape)
+    x = rng.normal(0, 3, shape).astype(dtype)
+    arrays = [x if key == "x" else rng.normal(size=shape) for key in declared.inputs]
+    if declared.inputs[-1] == "y":
+        arrays[-1:] = defined(name, "forward", [x], mask, temperature)
+    if "others" in declared.row_inputs:
+        arrays += defined("_exp_sum", "forward", [x], mask, temperature)
+    else:
+        arrays += [rng.normal(size=(shape[0], shape[2])) for _ in declared.row_inputs]
+    return [array.astype(dtype, order="C") for array in arrays]
+
+
+def outputs(name: str, pass_: str, dtype: Any, shape: tuple[int, int, int]) -> list[Array]:
+    declared = ROWS[name].passes[pass_]
+    wide = [np.full(shape, 7, dtype) for _ in declared.outputs]
+    return wide + [np.full((shape[0], shape[2]), 7, dtype) for _ in declared.row_outputs]
+
+
+def run(
+    kernel: Any, name: str, pass_: str, arrays: list[Array], mask: Array | None = None,
+    temperature: float = 1.0,
+) -> list[Array]:  # fmt: skip
+    """Run a row kernel over operands of its own shapes."""
+    out = outputs(name, pass_, arrays[0].dtype, arrays[0].shape)  # type: ignore[arg-type]
+    kernel(*arrays, *out, mask, temperature)
+    return out
 
 
 def _shaped(dtype: str, n: int) -> dict[str, Array]:

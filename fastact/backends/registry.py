@@ -29,6 +29,7 @@ __all__ = [
     "row_kernel",
     "set_backend",
     "use_backend",
+    "when_replaced",
     "within",
 ]
 
@@ -79,6 +80,7 @@ class _State:
         self.loaded: dict[str, Backend] = {}
         self.lock = threading.RLock()
         self.chosen: Backend | None = None
+        self.forgetting: list[Callable[[Backend], object]] = []
         self.warned = False
 
 
@@ -108,6 +110,11 @@ def row_kernel(backend: Backend, name: str, pass_: str, dtype: np.dtype[Any]) ->
         f"the {backend.name} backend does not compute rows: it has no {name} {pass_} for {dtype}; "
         "choose another with set_backend() or use_backend()"
     )
+
+
+def when_replaced(forget: Callable[[Backend], object]) -> None:
+    """Have `forget` called with every backend that another one replaces under its name."""
+    state.forgetting.append(forget)
 
 
 def within(dtype: np.dtype[Any], value: Any) -> Any:
@@ -169,7 +176,8 @@ def register_backend(name: str, factory: Callable[[], Backend]) -> None:
     Parameters
     ----------
     name : str
-        What to choose it by. Registering a name again replaces it; the built-in names are taken.
+        What to choose it by. The built-in names are taken. Registering a name again replaces its backend, also
+        where ``set_backend`` has chosen it; the body of a ``with use_backend(...)`` keeps the one it has.
     factory : callable
         Called without arguments when the backend is first needed; returns a :class:`Backend`.
 
@@ -186,7 +194,12 @@ def register_backend(name: str, factory: Callable[[], Backend]) -> None:
         raise TypeError(f"the factory of backend {name!r} is not callable: {factory!r}")
     with state.lock:
         state.factories[name] = factory
-        state.loaded.pop(name, None)
+        replaced = state.loaded.pop(name, None)
+        if replaced is not None:
+            for forget in state.forgetting:
+                forget(replaced)
+            if state.chosen is replaced:
+                state.chosen = _resolve(name, "register_backend")
 
 
 def _after_fork_in_child() -> None:

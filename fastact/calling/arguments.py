@@ -8,23 +8,30 @@ from typing import Any
 import numpy as np
 
 from ..definitions.declare import Declaration
+from .dtypes import Array, DType
 from .memory import check_distinct
 from .protocols import takes_over
 
 __all__ = [
     "ParameterList",
+    "check_out",
     "check_where",
-    "loop_dtype",
+    "choose",
     "normalize_out",
     "real_array",
     "target_for",
+    "unknown_argument",
 ]
 
-Array = np.ndarray[Any, np.dtype[Any]]
-DType = np.dtype[Any]
-
-FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
-_DOUBLE = FLOATS[2]
+# What other libraries call arguments that have another name here.
+_ELSEWHERE = {
+    "dim": "axis",
+    "keepdim": "keepdims",
+    "mask": "where",
+    "inplace": "out",
+    "approx": "approximate",
+    "T": "temperature",
+}
 
 
 class ParameterList:
@@ -67,7 +74,7 @@ class ParameterList:
         given = self._assign(label, positional, named)
         chosen = None
         for name, table in self.choices.items():
-            chosen = _choose(label, name, table, given.get(name, self.defaults[name]))
+            chosen = choose(label, name, table, given.get(name, self.defaults[name]))
         values = {name: self._value(label, name, given) for name in self.params}
         self._check_domain(label, values)
         return chosen, values
@@ -87,28 +94,50 @@ class ParameterList:
         if len(positional) > len(self.names):
             raise TypeError(
                 f"{label}() got too many positional arguments, {len(positional)} after its arrays: "
-                f"{self._described()}"
+                f"{_described(self.shown())}"
             )
         given = dict(zip(self.names, positional, strict=False)) if positional else {}
         for name, value in named.items():
             if name not in self.names:
-                raise TypeError(f"{label}() has no parameter {name!r}: {self._described()}")
+                raise unknown_argument(label, name, self.shown())
             if name in given:
                 raise TypeError(f"{label}() got two values for {name!r}")
             given[name] = value
         return given
 
-    def _described(self) -> str:
-        if not self.names:
-            return "it takes none besides out, where and dtype"
-        shown = (
-            f"{name}={self.defaults[name]!r}" if name in self.defaults else name
+    def shown(self) -> dict[str, str]:
+        """Return what a call may name, each argument as a signature shows it."""
+        parameters = {
+            name: f"{name}={self.defaults[name]!r}" if name in self.defaults else name
             for name in self.names
-        )
-        return f"it takes {', '.join(shown)}, and out, where and dtype"
+        }
+        return {**parameters, "out": "out", "where": "where", "dtype": "dtype"}
 
 
-def _choose(label: str, name: str, table: Mapping[object, str], value: object) -> str:
+def unknown_argument(label: str, name: str, known: Mapping[str, str]) -> TypeError:
+    """Return the error of a keyword that a function does not take.
+
+    Parameters
+    ----------
+    known : mapping of str to str
+        What it takes, each argument as a signature shows it.
+    """
+    meant = _ELSEWHERE.get(name)
+    if meant not in known:
+        from difflib import get_close_matches  # 2 ms that a correct program never pays
+
+        meant = next(iter(get_close_matches(name, known, 1)), None)
+    hint = f"; did you mean {meant!r}?" if meant else ""
+    return TypeError(f"{label}() has no parameter {name!r}: {_described(known)}{hint}")
+
+
+def _described(known: Mapping[str, str]) -> str:
+    *first, last = known.values()
+    return f"it takes {', '.join(first)} and {last}" if first else f"it takes {last}"
+
+
+def choose(label: str, name: str, table: Mapping[Any, Any], value: object) -> Any:
+    """Return what a choice stands for, or raise an error that names the choices."""
     try:
         return table[value]
     except (KeyError, TypeError):  # TypeError: unhashable
@@ -122,6 +151,8 @@ def parameter_value(label: str, name: str, value: Any) -> Any:
         return float(value)
     if takes_over(value):
         return value
+    if type(value) is not np.ndarray and isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{label}() does not take a masked array for {name}: fill it first")
     array = None if isinstance(value, str) else np.asarray(value)
     if array is None or array.dtype.kind not in "biuf":
         shown = type(value).__name__ if array is None or not array.ndim else f"{array.dtype} array"
@@ -131,40 +162,16 @@ def parameter_value(label: str, name: str, value: Any) -> Any:
 
 def real_array(label: str, value: Any) -> Array:
     """Return array-like data as an array, once its dtype is known to be real."""
+    if type(value) is not np.ndarray and takes_over(value):
+        kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+        raise TypeError(
+            f"{label}() does not take arrays of type {kind}: convert it to a NumPy array"
+        )
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         found = f" ({type(value).__name__})" if array.dtype.kind == "O" and not array.ndim else ""
         raise TypeError(f"{label}() takes real numbers, not dtype {array.dtype}{found}")
     return array
-
-
-def loop_dtype(label: str, data: Sequence[Any], arrays: Sequence[Array], dtype: Any) -> DType:
-    """Return the floating dtype of the result, by NumPy's rules for ufuncs.
-
-    Integers count as float64; Python's own numbers adapt to the arrays beside them.
-    """
-    if dtype is not None:
-        wanted: DType = np.dtype(dtype).newbyteorder("=")
-        if wanted not in FLOATS:
-            raise TypeError(f"{label}() has no result of dtype {wanted}: {_supported()}")
-        return wanted
-    result: DType | None = None
-    for value, array in zip(data, arrays, strict=True):
-        if isinstance(value, (int, float)) and not isinstance(value, np.generic):
-            continue
-        own = array.dtype if array.dtype.kind == "f" else _DOUBLE
-        if not own.isnative:  # asked first: a new dtype takes 0.2 us
-            own = own.newbyteorder("=")
-        result = own if result is None or result is own else np.promote_types(result, own)
-    if result is None:
-        return _DOUBLE
-    if result not in FLOATS:
-        raise TypeError(f"{label}() does not take dtype {result}: {_supported()}")
-    return result
-
-
-def _supported() -> str:
-    return "the floating dtypes are float16, float32 and float64"
 
 
 def normalize_out(label: str, out: Any, nout: int) -> tuple[Any, ...]:
@@ -204,10 +211,12 @@ def target_for(label: str, out: Any, shape: tuple[int, ...], loop: DType) -> Arr
         return np.empty(shape, loop)
     (out,) = normalize_out(label, out, 1)
     if not isinstance(out, np.ndarray):
-        raise TypeError(f"{label}() writes into NumPy arrays alone, not {type(out).__name__}")
+        raise TypeError(
+            f"{label}(): out= is supported for NumPy arrays only, not {type(out).__name__}"
+        )
     check_out(label, (out,), loop)
     if out.shape != shape:
-        raise ValueError(f"{label}(): out is of shape {out.shape}, the result of shape {shape}")
+        raise ValueError(f"{label}(): out has shape {out.shape}, expected {shape}")
     array: Array = out
     return array
 
@@ -218,5 +227,5 @@ def check_where(label: str, where: Any) -> Array | None:
         return None
     mask = np.asarray(where)
     if mask.dtype != np.bool_:
-        raise TypeError(f"{label}(): where is of dtype {mask.dtype}, not bool")
+        raise TypeError(f"{label}(): where has dtype {mask.dtype}, expected bool")
     return None if mask.ndim == 0 and mask else mask

@@ -14,13 +14,11 @@ import numpy as np
 
 from ..backends.environment import silent
 from ..backends.registry import Kernel
+from .dtypes import Array, DType, computing, is_ready
 from .fast import MAX_SIZE
-from .memory import without_overlap
+from .memory import Scratch, scatter, without_overlap
 
 __all__ = ["Operands", "as_slices", "compute", "regions"]
-
-Array = np.ndarray[Any, np.dtype[Any]]
-DType = np.dtype[Any]
 
 # relu(x[::2], out=y), 2**22 elements, ns per element with 128, 256, 512, 1024 and 2048 KiB of
 # scratch: float32 1.08, 0.85, 0.74, 0.76, 0.80; float64 2.9, 2.6, 2.2, 2.1, 2.4.
@@ -54,9 +52,9 @@ def compute(kernel: Kernel, loop: DType, operands: Operands) -> list[Array]:
     if _is_small_and_plain(operands):
         return _run_in_copy(kernel, loop, operands)
     outputs, views = _collapse(loop, _without_overlap(operands))
-    # What a float16 loop computes in float32 is rounded on the way in and out: that takes a copy.
-    direct = views.where is None and loop.itemsize > 2
-    if direct and _ready(views, loop):
+    # A dtype that is computed in another one takes a copy.
+    direct = views.where is None and computing(loop) == loop
+    if direct and all(is_ready(array, loop) for array in _arrays(views)):
         _run_flat(kernel, views)
     elif direct and _has_rows(views, loop) and hasattr(kernel, "rows"):
         _run_rows(kernel.rows, views)
@@ -90,10 +88,6 @@ def as_slices(region: tuple[Any, ...], ndim: int) -> tuple[slice, ...]:
     return (*kept, *[slice(None)] * (ndim - len(kept)))
 
 
-def _compute_dtype(loop: DType) -> DType:
-    return np.dtype(np.float32) if loop.itemsize == 2 else loop
-
-
 def _is_small_and_plain(operands: Operands) -> bool:
     return (
         len(operands.inputs) == 1
@@ -111,7 +105,7 @@ def _run_in_copy(kernel: Kernel, loop: DType, operands: Operands) -> list[Array]
     For a number, a list, a slice or float16 this is 4 us instead of the 18 us that blocks take.
     """
     (x,) = operands.inputs
-    dtype = _compute_dtype(loop)
+    dtype = computing(loop)
     if x.dtype == loop == dtype:
         results = [x.astype(dtype, order="K") for _ in operands.outputs]
         _run_flat(kernel, Operands(results[:1], results, operands.params, None))
@@ -170,13 +164,9 @@ def _broadcast_error(read: Sequence[Array], outputs: Sequence[Array | None]) -> 
     return f"operands of shape {shapes} do not {ending}"
 
 
-def _is_flat(array: Array, dtype: DType) -> bool:
-    return array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
-
-
-def _ready(views: Operands, dtype: DType) -> bool:
-    arrays = (*views.inputs, *views.outputs, *views.params)
-    return all(_is_flat(array, dtype) for array in arrays if isinstance(array, np.ndarray))
+def _arrays(views: Operands) -> Iterator[Array]:
+    operands = (*views.inputs, *views.outputs, *views.params)
+    return (array for array in operands if isinstance(array, np.ndarray))
 
 
 def _run_flat(kernel: Kernel, views: Operands) -> None:
@@ -201,8 +191,7 @@ def _has_rows(views: Operands, dtype: DType) -> bool:
         and shape[-1] >= SHORTEST_ROW
         and all(
             array.dtype == dtype and array.strides[-1] == array.itemsize and array.flags.aligned
-            for array in (*views.inputs, *views.outputs, *views.params)
-            if isinstance(array, np.ndarray)
+            for array in _arrays(views)
         )
     )
 
@@ -221,48 +210,35 @@ def _flattened(array: Array) -> Array:
     return array.reshape(-1)
 
 
-class _Scratch:
-    """Flat blocks of the kernel's dtype, one for each operand, allocated when first needed."""
-
-    def __init__(self, dtype: DType, size: int) -> None:
-        self._dtype = dtype
-        self._size = size
-        self._blocks: dict[int, Array] = {}
-
-    def block(self, operand: int, shape: tuple[int, ...]) -> Array:
-        """Return the operand's scratch memory in this shape."""
-        if operand not in self._blocks:
-            self._blocks[operand] = np.empty(self._size, self._dtype)
-        return self._blocks[operand][: math.prod(shape)].reshape(shape)
-
-
 def _run_blocks(kernel: Kernel, loop: DType, views: Operands) -> None:
-    dtype = _compute_dtype(loop)
     read = (*views.inputs, *views.params)
     arrays = len(views.outputs) + sum(isinstance(value, np.ndarray) for value in read)
     shape = _shape(views)
-    size = min(SCRATCH_BYTES // (arrays * dtype.itemsize), math.prod(shape))
-    scratch = _Scratch(dtype, size)
+    scratch = Scratch(loop)
+    size = min(SCRATCH_BYTES // (arrays * scratch.dtype.itemsize), math.prod(shape))
     for region in regions(shape, size):
         mask = None if views.where is None else views.where[region]
         if mask is not None and not mask.any():
             continue
-        flat = [
-            _gather(value[region], scratch, place, loop) if isinstance(value, np.ndarray) else value
+        targets = [out[region] for out in views.outputs if out is not None]
+        flat = (targets[0].size,)
+        given = [
+            scratch.gather(value[region], ("in", place), flat)
+            if isinstance(value, np.ndarray)
+            else value
             for place, value in enumerate(read)
         ]
-        targets = [out[region] for out in views.outputs if out is not None]
         results = [
-            out
-            if mask is None and dtype == loop and _is_flat(out, dtype)
-            else scratch.block(len(read) + k, out.shape)
+            scratch.destination(out, ("out", k), flat)
+            if mask is None
+            else scratch.take(("out", k), flat)
             for k, out in enumerate(targets)
         ]
-        data, params = flat[: len(views.inputs)], flat[len(views.inputs) :]
-        kernel(*data, *(result.reshape(-1) for result in results), *params)
+        data, params = given[: len(views.inputs)], given[len(views.inputs) :]
+        kernel(*data, *results, *params)
         for out, result in zip(targets, results, strict=True):
-            if result is not out:
-                _scatter(out, result, mask, loop)
+            if mask is not None or not is_ready(out, loop):
+                scatter(out, result, loop, mask)
 
 
 def _shape(views: Operands) -> tuple[int, ...]:
@@ -270,24 +246,3 @@ def _shape(views: Operands) -> tuple[int, ...]:
     assert out is not None
     shape: tuple[int, ...] = out.shape
     return shape
-
-
-def _gather(piece: Array, scratch: _Scratch, operand: int, loop: DType) -> Array:
-    """Return the piece as the kernel wants it, copied only if it is not so already."""
-    block = scratch.block
-    dtype = _compute_dtype(loop)
-    rounded = loop.itemsize == 2 and piece.dtype != loop  # to float16 first, as NumPy does
-    if _is_flat(piece, dtype) and not rounded:
-        return piece.reshape(-1)
-    if rounded:
-        piece = piece.astype(loop)
-    copy = block(operand, piece.shape)
-    np.copyto(copy, piece, casting="unsafe")
-    return copy.reshape(-1)
-
-
-def _scatter(out: Array, result: Array, mask: Array | None, loop: DType) -> None:
-    """Round the result to the loop's dtype, if it is not of that already, and store it."""
-    if loop.itemsize == 2 and out.dtype != loop:
-        result = result.astype(loop)
-    np.copyto(out, result, casting="unsafe", where=True if mask is None else mask)

@@ -12,16 +12,14 @@ from typing import Any
 import numpy as np
 
 from ..backends.environment import silent
-from ..backends.registry import Kernel, active
 from ..reference.arithmetic import FLOAT64, Pair, difference_over
-from .fast import RowKernelTable
-from .row_arguments import kept, walked_dtype
+from .axes import kept, walked_dtype
+from .dtypes import Array, DType, computing
+from .fast import KernelTable
 from .row_layout import RowOperands, compute
 
 __all__ = ["FINISHES", "PAIR", "combined", "finish", "log_of_sum", "statistic"]
 
-Array = np.ndarray[Any, np.dtype[Any]]
-DType = np.dtype[Any]
 Axes = tuple[int, ...]
 
 #: The dtype of a statistic.
@@ -35,23 +33,16 @@ FINISHES = {
     "logsumexp": None,
 }
 _KERNELS = {
-    name: RowKernelTable(name, "forward")
+    name: KernelTable.of_rows(name, "forward")
     for name in ("_exp_sum", "_softmax_from", "_log_softmax_from")
 }
-
-
-def _kernel(name: str, dtype: DType) -> Kernel:
-    kernel = _KERNELS[name][active()][dtype]
-    assert kernel is not None
-    return kernel
 
 
 def _prepared(name: str, x: Any, loop: DType, temperature: float) -> Array:
     """Return a part in the dtype of the kernel, rounded to that of the result."""
     with silent():
         array = np.asarray(x).astype(loop, copy=False)
-        walked = walked_dtype(loop, temperature)
-        array = array.astype(np.float32 if walked.itemsize == 2 else walked, copy=False)
+        array = array.astype(computing(walked_dtype(loop, temperature)), copy=False)
         return np.negative(array) if name == "softmin" else array
 
 
@@ -65,7 +56,7 @@ def statistic(
     pair = np.empty(kept(array.shape, axes), PAIR)
     rows = pair["maximum"], pair["others"]
     operands = RowOperands([array], (), (), rows, mask, (temperature,))
-    compute(_kernel("_exp_sum", array.dtype), array.dtype, axes, operands)
+    compute(_KERNELS["_exp_sum"].kernel(array.dtype), array.dtype, axes, operands)
     lost = (pair["maximum"] == -np.inf) & np.isnan(pair["others"])
     if lost.any():  # a part of nothing but NaN and -inf: a kernel's maximum need not be NaN
         spoilt = np.isnan(array) if mask is None else np.isnan(array) & mask
@@ -112,7 +103,7 @@ def finish(
     operands = RowOperands([array], rows, [out], (), mask, (temperature,))
     kernel = FINISHES[name]
     assert kernel is not None
-    compute(_kernel(kernel, array.dtype), array.dtype, axes, operands)
+    compute(_KERNELS[kernel].kernel(array.dtype), array.dtype, axes, operands)
     return out
 
 

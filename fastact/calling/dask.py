@@ -9,21 +9,18 @@ finishes from the totals. Only this module imports dask, and only a dask array b
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dask.array as da
 import numpy as np
 from dask.base import tokenize
 from dask.graph_manipulation import bind
 
-from . import arguments, chunked_softmax, row_arguments
-
-if TYPE_CHECKING:
-    from ..functions.rows import RowCall
+from . import arguments, axes, chunked_softmax
+from .dtypes import Array, loop_dtype
 
 __all__ = ["compute"]
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Axes = tuple[int, ...]
 
 # As many pairs of totals go into one task of the tree.
@@ -31,7 +28,7 @@ _SPLIT_EVERY = 16
 
 
 def compute(
-    function: RowCall, data: tuple[Any, ...], out: Any, where: Any, options: dict[str, Any]
+    function: Any, data: tuple[Any, ...], out: Any, where: Any, options: dict[str, Any]
 ) -> Any:
     """Return the dask array of a call; `options` has the axis, and what was given besides."""
     label = function.__qualname__
@@ -42,27 +39,27 @@ def compute(
     options = dict(options)
     stand_ins = [np.empty((0,), one.dtype) if hasattr(one, "dtype") else one for one in data]
     arrays = [arguments.real_array(label, one) for one in stand_ins]
-    loop = arguments.loop_dtype(label, data, arrays, options.pop("dtype", None))
+    loop = loop_dtype(label, data, arrays, options.pop("dtype", None))
     x = da.asarray(data[-1])
-    axes = row_arguments.checked_axes(options.pop("axis"), x.ndim)
+    reduced = axes.checked_axes(label, options.pop("axis"), x.ndim)
     keepdims = options.pop("keepdims", False)
     mask = _mask(label, where, x)
-    if all(x.numblocks[axis] == 1 for axis in axes):
+    if all(x.numblocks[axis] == 1 for axis in reduced):
         operands = [
-            _operand(function, name, one, x, axes)
+            _operand(function, name, one, x, reduced)
             for name, one in zip(function.arrays, data, strict=True)
         ]
-        result = _by_chunk(function, operands, mask, axes, {**options, "dtype": loop})
+        result = _by_chunk(function, operands, mask, reduced, {**options, "dtype": loop})
     else:
         if function.pass_ != "forward" or function.__name__ not in chunked_softmax.FINISHES:
             raise ValueError(
                 f"{label}() needs the reduced axes of a dask array in one chunk: "
-                f"x = x.rechunk({dict.fromkeys(axes, -1)})"
+                f"x = x.rechunk({dict.fromkeys(reduced, -1)})"
             )
-        temperature = row_arguments.temperature_of(label, "temperature", options["temperature"])
-        result = _in_parts(function.__name__, x, mask, axes, temperature, loop)
+        temperature = axes.temperature_of(label, "temperature", options["temperature"])
+        result = _in_parts(function.__name__, x, mask, reduced, temperature, loop)
     if function.reduces and not keepdims:
-        result = result[tuple(0 if axis in axes else slice(None) for axis in range(x.ndim))]
+        result = result[tuple(0 if axis in reduced else slice(None) for axis in range(x.ndim))]
     return result
 
 
@@ -72,7 +69,7 @@ def _mask(label: str, where: Any, x: Any) -> Any:
         return None
     mask = where if isinstance(where, da.Array) else np.asarray(where)
     if mask.dtype != np.bool_:
-        raise TypeError(f"{label}(): where is of dtype {mask.dtype}, not bool")
+        raise TypeError(f"{label}(): where has dtype {mask.dtype}, expected bool")
     if mask.ndim > x.ndim or any(
         length not in (1, wanted)
         for length, wanted in zip(mask.shape[::-1], x.shape[::-1], strict=False)
@@ -86,7 +83,7 @@ def _mask(label: str, where: Any, x: Any) -> Any:
     return mask[(None,) * (x.ndim - mask.ndim)]
 
 
-def _operand(function: RowCall, name: str, value: Any, x: Any, axes: Axes) -> Any:
+def _operand(function: Any, name: str, value: Any, x: Any, axes: Axes) -> Any:
     """Return an operand with all of x's axes, or a number as it is."""
     if np.ndim(value) == 0 and not isinstance(value, da.Array):
         return value
@@ -106,7 +103,7 @@ def _operands(*arrays: Any) -> list[Any]:
 
 
 def _by_chunk(
-    function: RowCall, operands: list[Any], mask: Any, axes: Axes, options: dict[str, Any]
+    function: Any, operands: list[Any], mask: Any, axes: Axes, options: dict[str, Any]
 ) -> Any:
     x = operands[-1]
     meta = np.empty((0,) * x.ndim, options["dtype"])
@@ -124,7 +121,7 @@ def _by_chunk(
     )
 
 
-def _call(function: RowCall, axes: Axes, options: dict[str, Any], *arrays: Any) -> Any:
+def _call(function: Any, axes: Axes, options: dict[str, Any], *arrays: Any) -> Any:
     data, masks = arrays[: function.nin], arrays[function.nin :]
     if function.reduces:
         options = {**options, "keepdims": True}
@@ -132,7 +129,7 @@ def _call(function: RowCall, axes: Axes, options: dict[str, Any], *arrays: Any) 
 
 
 def _draw(
-    function: RowCall,
+    function: Any,
     axes: Axes,
     options: dict[str, Any],
     seeds: Array,

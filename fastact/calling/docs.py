@@ -1,70 +1,54 @@
-"""Docstrings and signatures of the callable objects, made when somebody asks for them."""
+"""Docstrings and signatures of the public functions, built lazily on first access."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from ..functions.elementwise import Pass
+from .dtypes import FLOATS
 
-__all__ = ["OnInstance", "document", "signature"]
+__all__ = ["OnInstance", "Text", "document", "signature_of"]
 
-_SUMMARIES = {
-    "derivative": "The derivative of {name} with respect to x, at x.",
-    "vjp": "The vector-Jacobian product: g times the derivative of {name} at x.\n\n"
-    "Where the derivative is 0 the product is 0, whatever g is.",
-    "value_and_derivative": "{name} and its derivative at x, computed together.",
-    "vjp_from_output": "The vector-Jacobian product from the output y = {name}(x) instead of x.",
+_FLOATS = ", ".join(str(dtype) for dtype in FLOATS[:-1]) + f" or {FLOATS[-1]}"
+
+#: Argument -> its type and description, where a function does not say otherwise.
+_ARGUMENTS = {
+    "x": "array_like\n    Real numbers; integers and booleans count as float64.",
+    "y": "array_like\n    What the function returned.",
+    "g": "array_like\n    The gradient with respect to the output; it broadcasts with x or y.",
+    "axis": "int, default {default}\n    The axis.",
+    "out": "array or tuple of arrays, optional\n    Where to write the result; may be an input itself.",
+    "where": "array_like of bool, optional\n    Elements where it is False are not written.",
+    "dtype": f"dtype, optional\n    {_FLOATS}: the dtype to compute in and return.",
+    "rng": "int or numpy.random.Generator, optional\n    What to draw from; None draws unpredictably.",
 }
-_ARRAYS = {
-    "x": "x : array_like\n    Real numbers; integers and booleans count as float64.",
-    "y": "y : array_like\n    What the function returned.",
-    "gate": "gate : array_like\n    What is activated. Real numbers; integers and booleans count as float64.",
-    "value": "value : array_like\n    What it is multiplied by.",
-    "g": "g : array_like\n    The gradient with respect to the output; it broadcasts with x or y.",
+#: Exception -> when it is raised, where a function does not say otherwise.
+_RAISES = {
+    "TypeError": "If an array is complex, of objects, text or dates, or an argument is unknown or of the wrong type.",
+    "ValueError": "If shapes do not fit, or `out` is read-only or of another shape. Nothing is written.",
 }
-_OPTIONS = """\
-out : array or tuple of arrays, optional
-    Where to write the result; may be an input itself.
-where : array_like of bool, optional
-    Elements where it is False are not written.
-dtype : dtype, optional
-    float16, float32 or float64: the dtype to compute in and return."""
+#: The dtype of a result, for the section on it.
+DTYPE = f"{_FLOATS} as {{array}} is, float64 for\n    integers and booleans."
 
 
-_RETURNS = {
-    1: """\
-Returns
--------
-ndarray or scalar
-    Of the broadcast shape; float16, float32 or float64 as x is, float64 for integers and booleans.""",
-    2: """\
-Returns
--------
-tuple of two ndarrays or scalars
-    The value and the derivative, of the broadcast shape; float16, float32 or float64 as x is,
-    float64 for integers and booleans.""",
-}
-_RAISES = """\
-Raises
-------
-TypeError
-    If an array is complex, of objects, text or dates, or a parameter is unknown or not a number.
-ValueError
-    If shapes do not broadcast, or `out` is read-only or of another shape. Nothing is written."""
-# What tests/test_kernels.py asserts of the compiled backends with the default parameters.
-_ERRORS = {
-    "forward": "At most 2 ulp from the true value, in float32 and float64; float16 is the float32 result\n"
-    "rounded once.",
-    "derivative": "At most 4 ulp from the true value, in float32 and float64; within 1 of a zero of the\n"
-    "derivative, where it is below 1/16, at most 4 units of 2^-28 (float32) or 2^-57 (float64).",
-}
+class Text(NamedTuple):
+    """What the docstring of one pass says besides its signature.
+
+    `arguments` and `raises` hold what differs from what all functions say; an argument may be documented that the
+    signature does not name. An exception with an empty text is not raised.
+    """
+
+    summary: str
+    returns: str
+    arguments: Mapping[str, str] = {}
+    raises: Mapping[str, str] = {}
+    notes: Sequence[str] = ()
+    closing: Sequence[str] = ()
 
 
 class OnInstance:
-    """A special attribute that instances compute and that the class has a value of its own for."""
+    """A special attribute that instances compute, while the class has a value of its own."""
 
     def __init__(self, compute: Callable[[Any], Any], class_value: Any = None) -> None:
         self._compute = compute
@@ -78,44 +62,40 @@ class OnInstance:
         return self._class_value
 
 
-def signature(function: Pass) -> inspect.Signature:
-    """Return the signature that calls of `function` follow."""
-    kind = inspect.Parameter
-    shown = [kind(name, kind.POSITIONAL_ONLY) for name in function.arrays]
-    defaults = function.parameter_list.defaults
-    for name in function.parameter_list.names:
-        shown.append(kind(name, kind.POSITIONAL_OR_KEYWORD, default=defaults.get(name, kind.empty)))
-    for name, default in (("out", None), ("where", True), ("dtype", None)):
-        shown.append(kind(name, kind.KEYWORD_ONLY, default=default))
-    return inspect.Signature(shown)
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of a method without self, annotations and the catch-all for unknown keywords."""
+    _, *shown = inspect.signature(function).parameters.values()
+    return inspect.Signature(
+        [
+            one.replace(annotation=inspect.Parameter.empty)
+            for one in shown
+            if one.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
+    )
 
 
-def document(function: Pass) -> str:
-    """Return the docstring: the declaration's, or what the pass computes, and every argument."""
-    declaration = function.declaration
-    summary = _SUMMARIES.get(function.pass_, "").format(name=declaration.name)
-    blocks = [
-        f"{function.__qualname__}{signature(function)}",
-        summary or inspect.cleandoc(declaration.doc),
-        "\n".join(["Parameters\n----------", *_described(function), _OPTIONS]),
-        _RETURNS[function.nout],
-        _RAISES,
-    ]
-    if function.pass_ in _ERRORS:
-        blocks.append(f"Notes\n-----\n{_ERRORS[function.pass_]}")
-    if function.pass_ == "forward":
-        if declaration.aliases:
-            blocks.append(f"Also known as {', '.join(declaration.aliases)}.")
-        blocks.append(f"Source: {declaration.source}.")
-    return "\n\n".join(blocks)
+def document(qualname: str, signature: inspect.Signature, text: Text) -> str:
+    """Return a docstring in NumPy's style."""
+    raises = {**_RAISES, **text.raises}
+    sections = {
+        "Parameters": [*_described(signature, text.arguments)],
+        "Returns": [text.returns],
+        "Raises": [f"{name}\n    {when}" for name, when in raises.items() if when],
+        "Notes": ["\n\n".join(text.notes)] if text.notes else [],
+    }
+    blocks = [f"{qualname}{signature}", text.summary]
+    for title, entries in sections.items():
+        if entries:
+            blocks.append("\n".join([title, "-" * len(title), *entries]))
+    return "\n\n".join([*blocks, *text.closing])
 
 
-def _described(function: Pass) -> list[str]:
-    rows = [_ARRAYS[name] for name in function.arrays]
-    defaults = function.parameter_list.defaults
-    for name in function.parameter_list.names:
-        choices = function.declaration.choices.get(name)
-        kind = " or ".join(map(repr, choices)) if choices else "float or array_like"
-        ending = f", default {defaults[name]!r}" if name in defaults else ""
-        rows.append(f"{name} : {kind}{ending}")
-    return rows
+def _described(signature: inspect.Signature, texts: Mapping[str, str]) -> list[str]:
+    parameters = signature.parameters
+    names = [*parameters, *(name for name in texts if name not in parameters)]
+    found = []
+    for name in names:
+        default = parameters[name].default if name in parameters else inspect.Parameter.empty
+        text = texts.get(name) or _ARGUMENTS[name]
+        found.append(f"{name} : {text.replace('{default}', repr(default))}")
+    return found

@@ -1,20 +1,36 @@
-"""The short way: plain contiguous float32 or float64 arrays go straight to the kernel.
+"""The fast path: plain contiguous float32 or float64 arrays go straight to the kernel.
 
-Every function here either does the whole job or returns None and has touched nothing; the caller
-then takes the general way. All of them ask `flags.carray`, which is "aligned, writeable and
-C-contiguous" in one attribute: 0.05 us instead of three times that.
+`flat`, `rows` and `rows_reduced` either do the whole job or return None and have touched nothing; the caller then
+falls back to the general path. All of them ask `flags.carray`, which is "aligned, writeable and C-contiguous" in one
+attribute: 0.05 us instead of three times that. Where the extension was built, elementwise functions take the same
+path in C (`Caller`): 0.2 us a call instead of 1.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from ..backends.registry import Backend, Kernel, active, row_kernel
+from ..backends.registry import Backend, Kernel, active, row_kernel, when_replaced
+from .axes import COLDEST, HOTTEST, split
+from .dtypes import Array, DType, computing
 
-Array = np.ndarray[Any, np.dtype[Any]]
-Parameters = tuple[float | Array, ...]
+__all__ = [
+    "MAX_SIZE",
+    "Caller",
+    "KernelTable",
+    "alike",
+    "fast_call",
+    "fits",
+    "flat",
+    "rows",
+    "rows_reduced",
+]
+
+_Class = TypeVar("_Class", bound=type)
 
 # A kernel may not see Ctrl-C before it returns. At 10 ns an element, slow functions on one thread,
 # this many take 0.17 s.
@@ -25,120 +41,61 @@ _may_share_memory = np.may_share_memory
 _empty = np.empty
 
 
-class BoundKernels(dict[np.dtype[Any], Kernel | None]):
-    """The kernels of one pass of one function in one backend, by dtype, bound when first needed."""
+class _Bound(dict[DType, Kernel | None]):
+    """Kernels by dtype, each bound when it is first needed; None for a dtype that has none."""
 
-    def __init__(self, backend: Backend, name: str, pass_: str) -> None:
+    def __init__(self, bind: Callable[[DType], Kernel]) -> None:
         super().__init__()
-        self._origin = backend, name, pass_
+        self._bind = bind
 
-    def __missing__(self, dtype: np.dtype[Any]) -> Kernel | None:
+    def __missing__(self, dtype: DType) -> Kernel | None:
         if dtype.char not in "fd" or not dtype.isnative:
             return None
-        return self.setdefault(dtype, self._bind(*self._origin, np.dtype(dtype.char)))
-
-    @staticmethod
-    def _bind(backend: Backend, name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
-        return backend.kernel(name, pass_, dtype)
+        return self.setdefault(dtype, self._bind(np.dtype(dtype.char)))
 
 
-class BoundRowKernels(BoundKernels):
-    """The same for a row function."""
+class KernelTable(dict[Backend, _Bound]):
+    """The kernels of one pass of one function, by backend and dtype.
 
-    @staticmethod
-    def _bind(backend: Backend, name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
-        return row_kernel(backend, name, pass_, dtype)
+    Parameters
+    ----------
+    bind : callable
+        Returns the kernel of a backend for a dtype.
+    """
 
-
-class KernelTable(dict[Backend, BoundKernels]):
-    """The kernels of one pass of one function, by backend."""
-
-    _bound: type[BoundKernels] = BoundKernels
-
-    def __init__(self, name: str, pass_: str) -> None:
+    def __init__(self, bind: Callable[[Backend, DType], Kernel]) -> None:
         super().__init__()
-        self._origin = name, pass_
+        self._bind = bind
+        when_replaced(lambda backend: self.pop(backend, None))
 
-    def __missing__(self, backend: Backend) -> BoundKernels:
-        return self.setdefault(backend, self._bound(backend, *self._origin))
+    @classmethod
+    def elementwise(cls, name: str, pass_: str) -> KernelTable:
+        """Return the table of an elementwise function."""
+        return cls(lambda backend, dtype: backend.kernel(name, pass_, dtype))
 
+    @classmethod
+    def of_rows(cls, name: str, pass_: str) -> KernelTable:
+        """Return the table of a row function."""
+        return cls(lambda backend, dtype: row_kernel(backend, name, pass_, dtype))
 
-class RowKernelTable(KernelTable):
-    """The same for a row function."""
+    def __missing__(self, backend: Backend) -> _Bound:
+        return self.setdefault(backend, _Bound(partial(self._bind, backend)))
 
-    _bound = BoundRowKernels
-
-
-def one_to_one(table: KernelTable, arrays: tuple[Any], out: Any, params: Parameters) -> Any:
-    """Compute one output from one input."""
-    (x,) = arrays
-    if type(x) is not _ndarray or not x.flags.carray or not x.ndim or x.size > MAX_SIZE:
-        return None
-    kernel = table[active()][x.dtype]
-    if kernel is None:
-        return None
-    if out is None:
-        out = _empty(x.shape, x.dtype)
-    elif not fits(out, x):
-        return None
-    if x.ndim == 1:
-        kernel(x, out, *params)
-    else:
-        kernel(x.reshape(-1), out.reshape(-1), *params)
-    return out
+    def kernel(self, loop: DType) -> Kernel:
+        """Return the active backend's kernel for results of dtype `loop`."""
+        found = self[active()][computing(loop)]
+        assert found is not None
+        return found
 
 
-def two_to_one(table: KernelTable, arrays: tuple[Any, Any], out: Any, params: Parameters) -> Any:
-    """Compute one output from two inputs of the same shape and dtype."""
-    g, x = arrays
-    if type(x) is not _ndarray or not x.flags.carray or not x.ndim or x.size > MAX_SIZE:
-        return None
-    kernel = table[active()][x.dtype]
-    if kernel is None or not alike(g, x):
-        return None
-    if out is None:
-        out = _empty(x.shape, x.dtype)
-    elif not (fits(out, x) and fits(out, g)):
-        return None
-    if x.ndim == 1:
-        kernel(g, x, out, *params)
-    else:
-        kernel(g.reshape(-1), x.reshape(-1), out.reshape(-1), *params)
-    return out
-
-
-def one_to_two(table: KernelTable, arrays: tuple[Any], out: Any, params: Parameters) -> Any:
-    """Compute two outputs from one input."""
-    (x,) = arrays
-    if type(x) is not _ndarray or not x.flags.carray or not x.ndim or x.size > MAX_SIZE:
-        return None
-    kernel = table[active()][x.dtype]
-    if kernel is None:
-        return None
-    if out is None:
-        out = _empty(x.shape, x.dtype), _empty(x.shape, x.dtype)
-    elif type(out) is not tuple or len(out) != 2:
-        return None
-    else:
-        y, dy = out
-        if not (fits(y, x) and fits(dy, x)) or dy is y or _may_share_memory(y, dy):
-            return None
-    y, dy = out
-    if x.ndim == 1:
-        kernel(x, y, dy, *params)
-    else:
-        kernel(x.reshape(-1), y.reshape(-1), dy.reshape(-1), *params)
-    return out
-
-
-def from_several(
-    n_out: int,
+def flat(
     table: KernelTable,
     arrays: tuple[Any, ...],
     out: Any,
-    params: Parameters,
+    n_out: int,
+    params: tuple[float | Array, ...],
 ) -> Any:
-    """Compute one or two outputs from inputs of the same shape and dtype."""
+    """Compute one or two outputs, elementwise, from inputs of one shape and dtype."""
     x = arrays[-1]
     if type(x) is not _ndarray or not x.flags.carray or not x.ndim or x.size > MAX_SIZE:
         return None
@@ -154,24 +111,109 @@ def from_several(
     return outs[0] if n_out == 1 else outs
 
 
-def _fit_all(outs: tuple[Any, ...], arrays: tuple[Any, ...]) -> bool:
-    if not all(fits(out, array) for out in outs for array in arrays):
-        return False
-    return len(outs) == 1 or not _may_share_memory(*outs)
+def rows(
+    table: KernelTable,
+    g: Any,
+    x: Any,
+    axis: Any,
+    temperature: Any,
+    where: Any,
+    out: Any,
+    dtype: Any,
+) -> Any:
+    """Compute an output of x's shape along one axis; `g` is None or like x."""
+    if where is not True or dtype is not None or type(axis) is not int:
+        return None
+    if type(temperature) is not float or not COLDEST <= temperature <= HOTTEST:
+        return None
+    if type(x) is not _ndarray or not x.flags.carray or x.size > MAX_SIZE:
+        return None
+    kernel = table[active()][x.dtype]
+    shape = split(x.shape, axis)
+    if kernel is None or shape is None or not (g is None or alike(g, x)):
+        return None
+    if out is None:
+        out = _empty(x.shape, x.dtype)
+    elif not (fits(out, x) and (g is None or fits(out, g))):
+        return None
+    if g is None:
+        kernel(x.reshape(shape), out.reshape(shape), None, temperature)
+    else:
+        kernel(g.reshape(shape), x.reshape(shape), out.reshape(shape), None, temperature)
+    return out
+
+
+def rows_reduced(
+    table: KernelTable, x: Any, axis: Any, temperature: Any, where: Any, dtype: Any
+) -> Any:
+    """Compute one number for each row along one axis, or one of all elements if it is None."""
+    if where is not True or dtype is not None or (type(axis) is not int and axis is not None):
+        return None
+    if type(temperature) is not float or not COLDEST <= temperature <= HOTTEST:
+        return None
+    if type(x) is not _ndarray or not x.flags.carray or x.size > MAX_SIZE or not x.ndim:
+        return None
+    kernel = table[active()][x.dtype]
+    shape = split((x.size,), 0) if axis is None else split(x.shape, axis)
+    if kernel is None or shape is None:
+        return None
+    result = _empty((shape[0], shape[2]), x.dtype)
+    kernel(x.reshape(shape), result, None, temperature)
+    if axis is None or x.ndim == 1:
+        return result[0, 0]
+    axis %= x.ndim
+    return result.reshape(x.shape[:axis] + x.shape[axis + 1 :])
 
 
 def alike(a: Any, b: Array) -> bool:
-    """Tell whether `a` is a plain array like `b`, ready for a kernel."""
+    """Tell whether `a` is a plain array of the shape and dtype of `b` that a kernel takes as it is."""
     return (
         type(a) is _ndarray and a.dtype == b.dtype and a.shape == b.shape and bool(a.flags.carray)
     )
 
 
 def fits(out: Any, x: Array) -> bool:
-    """Tell whether `out` is like `x` and is `x` itself or memory of its own."""
+    """Tell whether `out` is like `x` and is `x` itself or shares no memory with it."""
     if out is x:
         return True
     if not alike(out, x):
         return False
     # Two arrays that each own their memory cannot overlap: 0.1 us instead of 0.3.
     return (out.flags.owndata and x.flags.owndata) or not _may_share_memory(out, x)
+
+
+def _fit_all(outs: tuple[Any, ...], arrays: tuple[Any, ...]) -> bool:
+    if not all(fits(out, array) for out in outs for array in arrays):
+        return False
+    return len(outs) == 1 or not _may_share_memory(*outs)
+
+
+class PythonCaller:
+    """What the extension's Caller is, without the fast path in C."""
+
+    if TYPE_CHECKING:
+
+        def call(self, *args: Any, **options: Any) -> Any:
+            """Compute."""
+
+    def prepare(self, *details: Any) -> None:
+        """Take what the extension's Caller is prepared with."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Compute; ``inspect.signature`` shows the arguments."""
+        return self.call(*args, **options)
+
+
+def python_call(cls: _Class) -> _Class:
+    """Leave the class as it is."""
+    return cls
+
+
+if TYPE_CHECKING:
+    Caller: TypeAlias = PythonCaller
+    fast_call = python_call
+else:
+    try:
+        from ..backends.cython._native import Caller, fast_call
+    except ImportError:
+        Caller, fast_call = PythonCaller, python_call

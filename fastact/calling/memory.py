@@ -1,15 +1,68 @@
-"""Memory that the operands of a call share: what has to be copied before it is overwritten."""
+"""Memory of the operands: what overlaps, what a kernel takes as it is, and scratch buffers for the rest."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["check_distinct", "without_overlap"]
+from .dtypes import Array, DType, computing, is_ready
 
-Array = np.ndarray[Any, np.dtype[Any]]
+__all__ = ["Scratch", "check_distinct", "scatter", "without_overlap"]
+
+Shape = tuple[int, ...]
+
+
+class Scratch:
+    """Scratch buffers for the operands of one call, each allocated when it is first needed.
+
+    Parameters
+    ----------
+    loop : dtype
+        The dtype of the result.
+    """
+
+    def __init__(self, loop: DType) -> None:
+        self.loop = loop
+        self.dtype = computing(loop)
+        self._buffers: dict[object, Array] = {}
+
+    def take(self, key: object, shape: Shape, dtype: DType | None = None) -> Array:
+        """Return the buffer of one operand in this shape, in the computing dtype unless one is given."""
+        size = math.prod(shape)
+        buffer = self._buffers.get(key)
+        if buffer is None or buffer.size < size:
+            buffer = self._buffers[key] = np.empty(size, self.dtype if dtype is None else dtype)
+        return buffer[:size].reshape(shape)
+
+    def gather(
+        self, source: Array, key: object, shape: Shape, destination: Array | None = None
+    ) -> Array:
+        """Return an operand as a kernel takes it: itself if it is ready, else a copy.
+
+        The copy goes to `destination` if one is given, else to the operand's buffer.
+        """
+        if is_ready(source, self.loop):
+            return source.reshape(shape)
+        if self.dtype != self.loop and source.dtype != self.loop:
+            source = source.astype(self.loop)  # rounded to float16 first, as NumPy does
+        copy = self.take(key, shape) if destination is None else destination
+        np.copyto(copy.reshape(source.shape), source, casting="unsafe")
+        return copy
+
+    def destination(self, out: Array, key: object, shape: Shape) -> Array:
+        """Return where a kernel writes: the output itself if it is ready, else the operand's buffer."""
+        return out.reshape(shape) if is_ready(out, self.loop) else self.take(key, shape)
+
+
+def scatter(out: Array, result: Array, loop: DType, where: Array | None = None) -> None:
+    """Round a result to `loop`, if it is of another dtype, and store it where the mask selects."""
+    if computing(loop) != loop and out.dtype != loop:
+        result = result.astype(loop)
+    selected = True if where is None else where
+    np.copyto(out, result.reshape(out.shape), casting="unsafe", where=selected)
 
 
 def without_overlap(outs: Sequence[Array | None], operands: Sequence[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""NumPy's protocols for other people's arrays: who computes, and what the result is dressed as."""
+"""NumPy's override protocols: dispatch to other libraries, and wrapping of results."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["delegate", "overrides", "takes_over", "wrap"]
+__all__ = ["comes_from", "delegate", "overrides", "row_library", "takes_over", "wrap"]
 
+# In the order in which they are asked: an xarray object may hold a dask array.
+_ROW_LIBRARIES = ("xarray", "pandas", "dask")
 _DEFAULT = np.ndarray.__array_ufunc__
 
 
@@ -16,6 +18,34 @@ def takes_over(operand: object) -> bool:
     """Tell whether the operand's type has its own ``__array_ufunc__``."""
     method = getattr(type(operand), "__array_ufunc__", _DEFAULT)
     return method is not _DEFAULT
+
+
+def comes_from(value: object, library: str) -> bool:
+    """Tell whether the value's type is of this library."""
+    return type(value).__module__.partition(".")[0] == library
+
+
+def row_library(label: str, operands: Iterable[object], where: object) -> str | None:
+    """Return the library that a call of a row function is left to, or None if it is NumPy's.
+
+    A row function is not elementwise: only a library that is known to hand it whole rows may call it. A mask counts
+    only if it is a dask array.
+
+    Raises
+    ------
+    TypeError
+        If an operand is of any other library with arrays of its own.
+    """
+    found = {type(one).__module__.partition(".")[0]: one for one in operands if takes_over(one)}
+    if comes_from(where, "dask"):
+        found["dask"] = where
+    for library, one in found.items():
+        if library not in _ROW_LIBRARIES:
+            raise TypeError(
+                f"{label}() does not take arrays of type {library}.{type(one).__name__}, which are not laid out "
+                "in rows; convert them to NumPy arrays first"
+            )
+    return next((library for library in _ROW_LIBRARIES if library in found), None)
 
 
 def overrides(operands: Iterable[object]) -> list[Any]:
@@ -83,23 +113,23 @@ def wrap(
     results: Sequence[np.ndarray[Any, np.dtype[Any]]],
     outs: Sequence[Any],
 ) -> list[Any]:
-    """Dress plain results as ufuncs do: as the `out` that was given, or as the inputs' subclass.
+    """Wrap plain results as ufuncs do: as the `out` that was given, or as the inputs' subclass.
 
-    A zero-dimensional result that nobody claims comes out as a NumPy scalar.
+    A zero-dimensional result that no operand wraps becomes a NumPy scalar.
     """
-    dresser = _highest_priority(inputs)
-    dressed = []
+    wrapper = _highest_priority(inputs)
+    wrapped = []
     for place, (result, out) in enumerate(zip(results, outs, strict=True)):
         context = (function, tuple(inputs), place)
         if type(out) is np.ndarray:
-            dressed.append(out)
+            wrapped.append(out)
         elif out is not None:
-            dressed.append(_call_array_wrap(out, out, context, False))
-        elif dresser is not None:
-            dressed.append(_call_array_wrap(dresser, result, context, result.ndim == 0))
+            wrapped.append(_call_array_wrap(out, out, context, False))
+        elif wrapper is not None:
+            wrapped.append(_call_array_wrap(wrapper, result, context, result.ndim == 0))
         else:
-            dressed.append(result if result.ndim else result[()])
-    return dressed
+            wrapped.append(result if result.ndim else result[()])
+    return wrapped
 
 
 def _highest_priority(inputs: Sequence[Any]) -> Any:
@@ -114,13 +144,13 @@ def _highest_priority(inputs: Sequence[Any]) -> Any:
     return best
 
 
-def _call_array_wrap(dresser: Any, result: Any, context: Any, scalar: bool) -> Any:
+def _call_array_wrap(wrapper: Any, result: Any, context: Any, scalar: bool) -> Any:
     # NumPy 2 passes three arguments; libraries written for NumPy 1 take two or one.
-    if type(dresser).__array_wrap__ is np.ndarray.__array_wrap__:
-        return dresser.__array_wrap__(result, context, scalar)
+    if type(wrapper).__array_wrap__ is np.ndarray.__array_wrap__:
+        return wrapper.__array_wrap__(result, context, scalar)
     for arguments in ((result, context, scalar), (result, context)):
         try:
-            return dresser.__array_wrap__(*arguments)
+            return wrapper.__array_wrap__(*arguments)
         except TypeError:
             continue
-    return dresser.__array_wrap__(result)
+    return wrapper.__array_wrap__(result)

@@ -15,15 +15,14 @@ import numpy as np
 
 from ..backends.environment import silent
 from ..backends.registry import Kernel
+from .axes import kept
 from .broadcast import as_slices, regions
+from .dtypes import Array, DType, computing, is_ready
 from .fast import MAX_SIZE
-from .memory import without_overlap
-from .row_arguments import kept
+from .memory import Scratch, scatter, without_overlap
 
 __all__ = ["RowOperands", "compute"]
 
-Array = np.ndarray[Any, np.dtype[Any]]
-DType = np.dtype[Any]
 Index = tuple[Any, ...]
 
 # Elements of a block, in all operands together, and bytes of a mask.
@@ -101,7 +100,7 @@ def _run_small(
     first, last = min(axes), max(axes) + 1
     outer, inner = math.prod(shape[:first]), math.prod(shape[last:])
     three, rows = (outer, math.prod(shape[first:last]), inner), (outer, inner)
-    dtype = np.dtype(np.float32) if loop.itemsize == 2 else loop
+    dtype = computing(loop)
     where = operands.where
     mask = None if where is None else np.ascontiguousarray(where).reshape(three)
     with silent():
@@ -191,7 +190,7 @@ class _Walk:
     def __init__(self, kernel: Kernel, loop: DType, layout: _Layout, operands: RowOperands) -> None:
         self.kernel = kernel
         self.loop = loop
-        self.dtype = np.dtype(np.float32) if loop.itemsize == 2 else loop
+        self.scratch = Scratch(loop)
         self.params = operands.params
         self.inputs = [layout.full(array) for array in operands.inputs]
         self.outputs = [layout.full(out) for out in operands.outputs if out is not None]
@@ -202,7 +201,6 @@ class _Walk:
         self.inner = layout.lengths(layout.inner)
         self.reduced = layout.lengths(layout.reduced)
         self.axis = math.prod(self.reduced)
-        self._scratch: dict[object, Array] = {}
 
     def run(self) -> None:
         """Compute everything."""
@@ -223,12 +221,12 @@ class _Walk:
         width = math.prod(self.inner)
         one = max(1, self.axis * width)
         arrays = (*self.inputs, *self.outputs, *self.row_inputs, *self.row_outputs)
-        if all(map(self._is_ready, arrays)):
+        if all(is_ready(array, self.loop) for array in arrays):
             fitting = MAX_SIZE // one if self.where is None else self._mask_span(one)
             if fitting:
                 return min(fitting, max(1, MAX_SIZE // one)), max(1, width)
         full = len(self.inputs) + len(self.outputs)
-        elements = SCRATCH_BYTES // (full * self.dtype.itemsize + 1)
+        elements = SCRATCH_BYTES // (full * self.scratch.dtype.itemsize + 1)
         if one <= elements:
             return elements // one, max(1, width)
         return 1, max(1, elements // max(1, self.axis))
@@ -246,14 +244,6 @@ class _Walk:
                 return max(1, span)
         return max(1, MASK_BYTES // one) if one <= MASK_BYTES else 0
 
-    def _is_ready(self, array: Array) -> bool:
-        """Tell whether a kernel may have the array itself; what is to be rounded to float16 is copied."""
-        return (
-            array.dtype == self.dtype == self.loop
-            and array.flags.c_contiguous
-            and array.flags.aligned
-        )
-
     def _piece(self, outer: Index, inner: Index) -> None:
         # The ellipsis keeps what has no axes an array.
         block: Index = (*outer, *[slice(None)] * len(self.reduced), *inner, ...)
@@ -264,47 +254,24 @@ class _Walk:
         depth = math.prod(sources[0].shape[: len(outer)])
         width = math.prod(sources[0].shape[len(outer) + len(self.reduced) :])
         shape, rows = (depth, self.axis, width), (depth, width)
-        results = [self._room(out, ("out", k), shape) for k, out in enumerate(targets)]
+        take, gather = self.scratch.destination, self.scratch.gather
+        results = [take(out, ("out", k), shape) for k, out in enumerate(targets)]
         # One input is copied right to where the result will be.
-        rooms = results if len(sources) == 1 and results else [None] * len(sources)
+        destinations = results if len(sources) == 1 and results else [None] * len(sources)
         given = [
-            self._gathered(source, ("in", k), shape, room)
-            for k, (source, room) in enumerate(zip(sources, rooms, strict=True))
+            gather(source, ("in", k), shape, destination)
+            for k, (source, destination) in enumerate(zip(sources, destinations, strict=True))
         ]
         given += [
-            self._gathered(array[rows_block], ("row in", k), rows, None)
+            gather(array[rows_block], ("row in", k), rows)
             for k, array in enumerate(self.row_inputs)
         ]
-        row_results = [self._room(out, ("row", k), rows) for k, out in enumerate(row_targets)]
+        row_results = [take(out, ("row", k), rows) for k, out in enumerate(row_targets)]
         mask = None if self.where is None else self._mask(self.where[block], len(outer), shape)
         self.kernel(*given, *results, *row_results, mask, *self.params)
         for target, result in zip((*targets, *row_targets), (*results, *row_results), strict=True):
-            if not np.may_share_memory(target, result):
-                self._store(target, result)
-
-    def _room(self, out: Array, key: object, shape: tuple[int, ...]) -> Array:
-        """Return where a kernel may write: the output itself, or scratch memory."""
-        if self._is_ready(out):
-            return out.reshape(shape)
-        return self._memory(key, shape, self.dtype)
-
-    def _memory(self, key: object, shape: tuple[int, ...], dtype: DType) -> Array:
-        size = math.prod(shape)
-        if key not in self._scratch or self._scratch[key].size < size:
-            self._scratch[key] = np.empty(size, dtype)
-        return self._scratch[key][:size].reshape(shape)
-
-    def _gathered(
-        self, source: Array, key: object, shape: tuple[int, ...], room: Array | None
-    ) -> Array:
-        """Return the piece as the kernel wants it, copied only if it is not so already."""
-        if self._is_ready(source):
-            return source.reshape(shape)
-        if self.loop.itemsize == 2 and source.dtype != self.loop:
-            source = source.astype(self.loop)  # first to float16, as NumPy does
-        copy = self._memory(key, shape, self.dtype) if room is None else room
-        np.copyto(copy.reshape(source.shape), source, casting="unsafe")
-        return copy
+            if not is_ready(target, self.loop):
+                scatter(target, result, self.loop)
 
     def _mask(self, piece: Array, depth: int, shape: tuple[int, ...]) -> Array:
         if _same_for_all(piece, depth) and shape[0]:
@@ -312,15 +279,9 @@ class _Walk:
             return first.reshape(1, *shape[1:])
         if piece.flags.c_contiguous:
             return piece.reshape(shape)
-        copy = self._memory("mask", shape, np.dtype(np.bool_))
+        copy = self.scratch.take("mask", shape, np.dtype(np.bool_))
         np.copyto(copy.reshape(piece.shape), piece)
         return copy
-
-    def _store(self, out: Array, result: Array) -> None:
-        """Round the result to the loop's dtype, if it is not of that already, and store it."""
-        if self.loop.itemsize == 2 and out.dtype != self.loop:
-            result = result.astype(self.loop)
-        np.copyto(out, result.reshape(out.shape), casting="unsafe")
 
 
 def _without_last(array: Array, count: int) -> Array:

@@ -14,8 +14,7 @@ import click
 import numpy as np
 
 from ..backends.registry import get_backend, use_backend
-from ..functions.elementwise import Elementwise
-from ..functions.rows import RowFunction
+from ..functions.base import Function
 from ..threads import get_num_threads, set_num_threads
 from .npy_stream import NpySource, stream
 from .npy_stream_rows import stream_rows
@@ -96,7 +95,7 @@ def apply(
     value_and_derivative  OUT.npy has shape (2, ...): f(x) is [0], f'(x) is [1]
     """  # noqa: D301 - the backspace keeps click from filling the table
     function = find_streamable(name)
-    if isinstance(function, RowFunction):
+    if function.family == "rows":
         run = _rows(function, pass_, params, dtype, axis)
     else:
         run = _elements(function, pass_, params, dtype, axis)
@@ -120,7 +119,7 @@ def apply(
 
 
 def _elements(
-    function: Elementwise,
+    function: Function,
     pass_: str,
     params: tuple[str, ...],
     dtype: str | None,
@@ -134,12 +133,12 @@ def _elements(
 
 
 def _rows(
-    function: RowFunction, pass_: str, params: tuple[str, ...], dtype: str | None, axis: str | None
+    function: Function, pass_: str, params: tuple[str, ...], dtype: str | None, axis: str | None
 ) -> Callable[..., np.dtype[Any]]:
     """Return what streams a row function over the files."""
     if pass_ not in function.passes:
         raise click.UsageError(f"{function.name} has no {pass_}")
-    if function.reduces and pass_ == "vjp":
+    if pass_ == "vjp" and function.passes["vjp"].arrays == ("g", "x"):
         raise click.UsageError(f"the vjp of {function.name} is not for files; call it from Python")
     known = {
         name: default

@@ -9,9 +9,7 @@ from typing import Any
 import click
 
 from ..functions.catalogue import get, names
-from ..functions.elementwise import Elementwise
-from ..functions.rows import RowFunction
-from .options import PASSES, align
+from .options import align
 
 
 @click.command("list")
@@ -43,15 +41,9 @@ def _record(function: Any) -> dict[str, Any]:
             else {"name": name, "required": False, "default": default}
             for name, default in function.parameters.items()
         ],
-        "passes": ["forward", *(pass_ for pass_ in PASSES[1:] if _has(function, pass_))],
+        "passes": list(function.passes),
         "source": function.source,
     }
-
-
-def _has(function: Any, pass_: str) -> bool:
-    if isinstance(function, (Elementwise, RowFunction)):
-        return pass_ in function.passes
-    return hasattr(function, pass_)
 
 
 def _shown(parameter: dict[str, Any]) -> str:

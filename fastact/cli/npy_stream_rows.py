@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from ..calling import chunked_softmax
-from ..calling.row_arguments import checked_axes, reduced, temperature_of
-from ..functions.rows import RowCall
+from ..calling.axes import checked_axes, reduced, temperature_of
+from ..functions.rows import RowPass
 from .files import replacing, write
 from .npy_stream import BLOCK, Array, NpySource, check_alike, header
 
@@ -30,7 +30,7 @@ Axes = tuple[int, ...]
 
 
 def stream_rows(
-    function: RowCall,
+    function: RowPass,
     sources: Sequence[NpySource],
     target: Path,
     *,
@@ -62,7 +62,7 @@ def stream_rows(
     """
     check_alike(sources)
     source = sources[0]
-    axes = checked_axes(axis, len(source.shape))
+    axes = checked_axes(function.__qualname__, axis, len(source.shape))
     shape = _in_file(source, axes)
     # What the function makes of no elements tells its dtype, and whether it takes the options.
     probe = function(*(np.empty(0, one.dtype) for one in sources), axis=0, **options)

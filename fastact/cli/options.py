@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
+from ..functions.base import Function
 from ..functions.catalogue import get
 from ..functions.elementwise import Elementwise
-from ..functions.rows import RowFunction
 from .process import cleaned_up_by
 
 PASSES = ("forward", "derivative", "vjp", "value_and_derivative", "vjp_from_output")
@@ -24,16 +24,18 @@ pass_option = click.option(
 
 def find_elementwise(name: str) -> Elementwise:
     """Return the function of that name, which may be computed block by block."""
-    function = get(name)
-    if not isinstance(function, Elementwise):
-        raise click.UsageError(f"{name} is not a function of single numbers; call it from Python")
+    function: Elementwise = get(name)
+    if function.family != "elementwise":
+        raise click.UsageError(
+            f"{name} is not elementwise and cannot be used here; call it from Python"
+        )
     return function
 
 
-def find_streamable(name: str) -> Elementwise | RowFunction:
+def find_streamable(name: str) -> Function:
     """Return the function of that name, which may be computed over a file."""
-    function = get(name)
-    return function if isinstance(function, RowFunction) else find_elementwise(name)
+    function: Function = get(name)
+    return function if function.family == "rows" else find_elementwise(name)
 
 
 def parse_axis(text: str) -> int | tuple[int, ...] | None:
@@ -85,7 +87,7 @@ def _parse_value(parameter: str, text: str, default: Any) -> Any:
         raise click.UsageError(f"--param {parameter}: {text!r} is not a number") from None
 
 
-def pass_of(function: Elementwise, pass_: str) -> Callable[..., Any]:
+def pass_of(function: Function, pass_: str) -> Callable[..., Any]:
     """Return what computes one pass of a function."""
     computes: Callable[..., Any] = function if pass_ == "forward" else getattr(function, pass_)
     return computes

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from ..definitions.tables import ELEMENTWISE, ROWS
-from . import emit_c, emit_c_rows, emit_numba, emit_numba_rows, emit_stub
+from . import emit_c, emit_c_rows, emit_numba, emit_numba_rows
 from .kernels import kernels
 from .row_kernels import row_kernels
 
@@ -42,11 +42,6 @@ def write_numba(directory: Path) -> None:
         write(directory / f"{name}.py", emit_numba.module(group))
     for name, rows in groupby(row_kernels(ROWS), key=lambda kernel: kernel.name):
         write(directory / f"rows_{name}.py", emit_numba_rows.module(rows))
-
-
-def write_stub(directory: Path) -> None:
-    """Write the type stub of the package whose folder this is."""
-    write(directory / "__init__.pyi", emit_stub.stub())
 
 
 def main() -> None:

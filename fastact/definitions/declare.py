@@ -254,7 +254,3 @@ def _parameters(
     shown: list[float | None] = [None] * (len(names) - len(defaults)) + list(defaults)
     for name, default in zip(names, shown, strict=True):
         yield Parameter(name, optional.get(name, default), name in optional, name in internal)
-
-
-#: The name of a row function's declaration while it had another class.
-RowDeclaration = Declaration

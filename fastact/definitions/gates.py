@@ -153,17 +153,3 @@ def bilinear(gate: Any, value: Any) -> Any:
 @bilinear.vjp(outputs=GRADIENTS)
 def bilinear_vjp(g: Any, gate: Any, value: Any) -> Any:
     return g * value, g * gate
-
-
-def __getattr__(name: str) -> Any:
-    """The functions of several arrays under the name that they had in one table."""
-    if name != "FUSED":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .channels import CHANNELS
-    from .losses import LOSSES
-
-    class Fused(dict[str, Declaration]):
-        def __missing__(self, name: str) -> Declaration:
-            return self["binary_cross_entropy_with_logits" if name == "_bce_with_logits" else name]
-
-    return Fused({**GATES, **CHANNELS, **LOSSES})

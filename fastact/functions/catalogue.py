@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from .channels import crelu, maxout
+from .base import Function
+from .channels import CHANNELS
 from .cross_entropy import cross_entropy
 from .elementwise import FUNCTIONS
+from .elementwise_losses import LOSSES
 from .gates import GATED
-from .losses import LOSSES
-from .parametric import prelu, rrelu
+from .parametric import PARAMETRIC
 from .rows import ROW_FUNCTIONS
 
 __all__ = ["PUBLIC", "get", "names"]
 
-_CANONICAL: dict[str, Any] = {
+_CANONICAL: dict[str, Function] = {
     **FUNCTIONS,
-    "prelu": prelu,
-    "rrelu": rrelu,
+    **PARAMETRIC,
     **ROW_FUNCTIONS,
     **GATED,
-    "maxout": maxout,
-    "crelu": crelu,
-    **{loss.name: loss for loss in (cross_entropy, *LOSSES)},
+    **CHANNELS,
+    "cross_entropy": cross_entropy,
+    **LOSSES,
 }
 
 #: Name or alias -> function.
@@ -41,22 +42,54 @@ def names() -> list[str]:
     return list(_CANONICAL)
 
 
-def get(name: str) -> Any:
+def get(name: str | Callable[..., Any] | None) -> Any:
     """Return a function by its name or one of its aliases.
+
+    Parameters
+    ----------
+    name : str, callable or None
+        Upper and lower case, underscores, hyphens and spaces make no difference: "LeakyReLU" is
+        "leaky_relu". None stands for "identity". What is callable is returned as it is.
+
+    Returns
+    -------
+    callable
+        The function.
 
     Raises
     ------
     ValueError
-        If there is none; the message holds the names that come close.
+        If there is none of that name; the message holds the names that come close.
+
+    Examples
+    --------
+    >>> import fastact as fa
+    >>> fa.get("ReLU") is fa.relu
+    True
     """
-    try:
-        return PUBLIC[name]
-    except (KeyError, TypeError):  # TypeError: unhashable
-        raise ValueError(f"there is no activation {name!r}{_near(name)}") from None
+    if name is None:
+        return PUBLIC["identity"]
+    if callable(name):
+        return name
+    if not isinstance(name, str):
+        raise ValueError(f"there is no activation {name!r}; see fastact.names()")
+    found = PUBLIC.get(name) or _plain_names().get(_plain(name))
+    if found is None:
+        raise ValueError(f"there is no activation {name!r}{_near(name)}")
+    return found
 
 
-def _near(name: object) -> str:
+def _plain(name: str) -> str:
+    return name.lower().translate({ord(sign): None for sign in "_- "})
+
+
+@cache
+def _plain_names() -> dict[str, Any]:
+    return {_plain(name): function for name, function in PUBLIC.items()}
+
+
+def _near(name: str) -> str:
     from difflib import get_close_matches  # 2 ms that a correct program never pays
 
-    close = get_close_matches(name, PUBLIC) if isinstance(name, str) else []
+    close = get_close_matches(name, PUBLIC)
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else "; see fastact.names()"

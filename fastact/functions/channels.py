@@ -1,205 +1,257 @@
-"""maxout and crelu: what takes an axis apart into pieces, or puts one together from two."""
+"""maxout and crelu: functions that split an axis into pieces, or join two pieces along one."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from ..backends.environment import silent
-from ..calling import arguments, protocols
+from ..calling import arguments, axes, docs, labelled, protocols
 from ..calling.broadcast import regions
+from ..calling.dtypes import Array, DType, loop_dtype
+from ..calling.labelled import Labels
 from ..calling.memory import without_overlap
-from ..calling.row_arguments import broadcast
-from ..definitions.gates import FUSED
-from .elementwise import FUNCTIONS, Pass
+from ..definitions.channels import CHANNELS as DECLARED
+from .base import Function, Pass, named
+from .elementwise import FUNCTIONS, ElementwisePass
 
-__all__ = ["CRelu", "Maxout", "crelu", "maxout"]
-
-Array = np.ndarray[Any, np.dtype[Any]]
+__all__ = ["CHANNELS"]
 
 # Elements of a block of maxout's gradient; with the largest as float64 and two masks it is 320 KiB.
 BLOCK = 1 << 15
 
+_AXIS = "int, default -1\n    The axis, which becomes {how}."
+_RETURNS = f"ndarray\n    {docs.DTYPE.format(array='x')}"
+_RAISES = {"numpy.exceptions.AxisError": "If there is no such axis."}
+_VJP = {
+    "g": "array_like\n    The gradient with respect to the output; it broadcasts to the output's shape."
+}
 
-class Maxout:
-    """The largest of every `pieces` neighbours along an axis; NaN if one of them is NaN.
 
-    Parameters
-    ----------
-    x : array_like
-        Real numbers; integers and booleans count as float64.
-    pieces : int
-        How many neighbours become one. The length of the axis is a multiple of it.
-    axis : int, default -1
-        The axis, which becomes shorter by that factor.
-    out : array, optional
-        Where to write the result.
-    dtype : dtype, optional
-        float16, float32 or float64: the dtype of the result.
+class _MaxoutPass(Pass):
+    """What the passes of maxout have in common."""
 
-    Notes
-    -----
-    ``maxout.vjp(g, x, pieces, axis)`` gives g to the first of the largest, or to the first NaN, and 0
-    to all others.
+    def _text(self) -> docs.Text:
+        forward = self.pass_ == "forward"
+        texts = {
+            "pieces": "int\n    How many neighbours become one. The length of the axis is a multiple of it.",
+            "axis": _AXIS.format(how="shorter by that factor"),
+            **({} if forward else _VJP),
+        }
+        summary = (
+            "The largest of every `pieces` neighbours along an axis; NaN if one of them is NaN."
+            if forward
+            else "The vector-Jacobian product of maxout: g at the first of the largest, or at the first NaN, and 0\n"
+            "at all others."
+        )
+        return docs.Text(summary, _RETURNS, texts, _RAISES)
 
-    Source: Goodfellow et al. 2013, arXiv:1302.4389.
-    """
 
-    name = "maxout"
-    aliases: tuple[str, ...] = ()
-    parameters: Mapping[str, object] = {"axis": -1}
-    source = "Goodfellow et al. 2013, arXiv:1302.4389"
-    __name__ = __qualname__ = "maxout"
+class _Maxout(_MaxoutPass, Function):
+    """The largest of every `pieces` neighbours along an axis; ``maxout.vjp(g, x, pieces)`` is its gradient."""
+
+    family = "channels"
 
     def __init__(self) -> None:
-        self.__module__ = "fastact"
+        self._name("maxout", "forward")
+        self._introduce(
+            "Goodfellow et al. 2013, arXiv:1302.4389", {"vjp": named(_MaxoutVjp, "maxout.vjp")()}
+        )
 
     def __call__(
-        self, x: Any, pieces: int, axis: int = -1, *, out: Any = None, dtype: Any = None
+        self,
+        x: Any,
+        pieces: int,
+        axis: int = -1,
+        *,
+        out: Any = None,
+        dtype: Any = None,
+        **unknown: Never,
     ) -> Any:
         """Compute."""
-        x = _real("maxout", x)
-        loop = arguments.loop_dtype("maxout", (x,), (x,), dtype)
+        if unknown:
+            self._refuse(unknown)
+        (value,), labels = labelled.plain("maxout", (x,))
+        x = arguments.real_array("maxout", value)
+        loop = loop_dtype("maxout", (value,), (x,), dtype)
+        axis = axes.checked_axis("maxout", axis, x.ndim)
         shape = _grouped("maxout", x, pieces, axis)
-        out = arguments.target_for("maxout", out, shape, loop)
-        (x,) = without_overlap((out,), (x,))
-        if out.size:  # of no elements there may be any number of pieces
+        target = arguments.target_for("maxout", out, shape, loop)
+        (x,) = without_overlap((target,), (x,))
+        gone = None if labels is None else labels.missing[0]
+        missing = None
+        if target.size:  # of no elements there may be any number of pieces
             with silent():
-                _largest(_pieces(x, pieces, axis), out, loop)
-        return out
+                if gone is not None:
+                    x = labelled.masked_out(x, gone, -np.inf)
+                    missing = np.logical_and.reduce(_pieces(gone, pieces, axis))
+                _largest(_pieces(x, pieces, axis), target, loop)
+        return (
+            target
+            if labels is None or out is not None
+            else labels.restored(target, missing, resized=axis)
+        )
 
-    def __repr__(self) -> str:
-        return "<fastact.maxout(x, pieces, axis=-1, *, out=None, dtype=None)>"
-
-    def __reduce__(self) -> str:
-        return "maxout"
-
-    def vjp(
-        self, g: Any, x: Any, pieces: int, axis: int = -1, *, out: Any = None, dtype: Any = None
-    ) -> Any:
-        """Return the gradient with respect to x.
-
-        Parameters
-        ----------
-        g : array_like
-            The gradient with respect to the output; it broadcasts to the output's shape.
-        x, pieces, axis
-            As in the call.
-        out : array, optional
-            Where to write it; may be x.
-        dtype : dtype, optional
-            The dtype to return.
-        """
-        g, x = _real("maxout.vjp", g), _real("maxout.vjp", x)
-        loop = arguments.loop_dtype("maxout.vjp", (g, x), (g, x), dtype)
-        shape = _grouped("maxout.vjp", x, pieces, axis)
-        g = broadcast("maxout.vjp", "g", g, shape)
-        out = arguments.target_for("maxout.vjp", out, x.shape, loop)
-        g, x = without_overlap((out,), (g, x))
-        if out.size:
-            with silent():
-                _give_to_first(g, _pieces(x, pieces, axis), _pieces(out, pieces, axis), loop)
-        return out
+    def _text(self) -> docs.Text:
+        return super()._text()._replace(closing=self._closing())
 
 
-class CRelu:
-    """max(x, 0) and max(-x, 0), one after the other along an axis.
+class _MaxoutVjp(_MaxoutPass):
+    """The gradient of maxout."""
 
-    Parameters
-    ----------
-    x : array_like
-        Real numbers; integers and booleans count as float64.
-    axis : int, default -1
-        The axis, which becomes twice as long.
-    out : array, optional
-        Where to write the result.
-    dtype : dtype, optional
-        float16, float32 or float64: the dtype to compute in and return.
-
-    Notes
-    -----
-    ``crelu.vjp(g, x, axis)`` is the gradient with respect to x: 0 at 0.
-
-    Source: Shang, Sohn, Almeida, Lee 2016, arXiv:1603.05201.
-    """
-
-    name = "crelu"
-    aliases: tuple[str, ...] = ()
-    parameters: Mapping[str, object] = {"axis": -1}
-    source = FUSED["crelu"].source
-    __name__ = __qualname__ = "crelu"
+    arrays = ("g", "x")
 
     def __init__(self) -> None:
-        self.__module__ = "fastact"
-        self._forward = Pass(FUSED["crelu"], "forward")
-        self._vjp = Pass(FUSED["crelu"], "vjp")
+        self._name("maxout", "vjp")
 
-    def __call__(self, x: Any, axis: int = -1, *, out: Any = None, dtype: Any = None) -> Any:
+    def __call__(
+        self,
+        g: Any,
+        x: Any,
+        pieces: int,
+        axis: int = -1,
+        *,
+        out: Any = None,
+        dtype: Any = None,
+        **unknown: Never,
+    ) -> Any:
         """Compute."""
-        if protocols.takes_over(x):
+        if unknown:
+            self._refuse(unknown)
+        label = self.__qualname__
+        values, labels = labelled.plain(label, (g, x))
+        g, x = (arguments.real_array(label, value) for value in values)
+        loop = loop_dtype(label, values, (g, x), dtype)
+        axis = axes.checked_axis(label, axis, x.ndim)
+        shape = _grouped(label, x, pieces, axis)
+        g = axes.broadcast(label, "g", g, shape)
+        target = arguments.target_for(label, out, x.shape, loop)
+        g, x = without_overlap((target,), (g, x))
+        missing = None
+        if labels is not None:
+            g_gone, x_gone = labels.missing
+            x = labelled.masked_out(x, x_gone, -np.inf)
+            if g_gone is not None:
+                g_gone = np.repeat(np.broadcast_to(g_gone, shape), int(pieces), axis)
+            missing = Labels([g_gone, x_gone], []).combined(x.shape)
+        if target.size:
+            with silent():
+                _give_to_first(g, _pieces(x, pieces, axis), _pieces(target, pieces, axis), loop)
+        return target if labels is None or out is not None else labels.restored(target, missing)
+
+
+class _CReluPass(Pass):
+    """What the passes of crelu have in common."""
+
+    def _text(self) -> docs.Text:
+        forward = self.pass_ == "forward"
+        texts = {"axis": _AXIS.format(how="twice as long"), **({} if forward else _VJP)}
+        summary = (
+            "max(x, 0) and max(-x, 0), one after the other along an axis."
+            if forward
+            else "The vector-Jacobian product of crelu: the gradient with respect to x, 0 at 0."
+        )
+        return docs.Text(summary, _RETURNS, texts, _RAISES)
+
+
+class _CRelu(_CReluPass, Function):
+    """max(x, 0) and max(-x, 0), one after the other along an axis; ``crelu.vjp(g, x)`` is its gradient."""
+
+    family = "channels"
+
+    def __init__(self) -> None:
+        self._name("crelu", "forward")
+        self._kernels = ElementwisePass(DECLARED["crelu"], "forward")
+        self._introduce(DECLARED["crelu"].source, {"vjp": named(_CReluVjp, "crelu.vjp")()})
+
+    def __call__(
+        self, x: Any, axis: int = -1, *, out: Any = None, dtype: Any = None, **unknown: Never
+    ) -> Any:
+        """Compute."""
+        if unknown:
+            self._refuse(unknown)
+        if protocols.takes_over(x) and not labelled.is_labelled(x):
             relu = FUNCTIONS["relu"]
             return np.concatenate((relu(x, dtype=dtype), relu(-x, dtype=dtype)), axis)
-        x = _real("crelu", x)
-        loop = arguments.loop_dtype("crelu", (x,), (x,), dtype)
-        axis = normalize_axis_index(axis, x.ndim)
+        (value,), labels = labelled.plain("crelu", (x,))
+        x = arguments.real_array("crelu", value)
+        loop = loop_dtype("crelu", (value,), (x,), dtype)
+        axis = axes.checked_axis("crelu", axis, x.ndim)
         shape = (*x.shape[:axis], 2 * x.shape[axis], *x.shape[axis + 1 :])
-        out = arguments.target_for("crelu", out, shape, loop)
-        self._forward(x, out=_halves(out, axis), dtype=loop)
-        return out
+        target = arguments.target_for("crelu", out, shape, loop)
+        self._kernels(x, out=_halves(target, axis), dtype=loop)
+        if labels is None or out is not None:
+            return target
+        (gone,) = labels.missing
+        missing = None if gone is None else np.concatenate((gone, gone), axis)
+        return labels.restored(target, missing, resized=axis)
 
-    def __repr__(self) -> str:
-        return "<fastact.crelu(x, axis=-1, *, out=None, dtype=None)>"
+    def _text(self) -> docs.Text:
+        return super()._text()._replace(closing=self._closing())
 
-    def __reduce__(self) -> str:
-        return "crelu"
 
-    def vjp(self, g: Any, x: Any, axis: int = -1, *, out: Any = None, dtype: Any = None) -> Any:
-        """Return the gradient with respect to x.
+class _CReluVjp(_CReluPass):
+    """The gradient of crelu."""
 
-        Parameters
-        ----------
-        g : array_like
-            The gradient with respect to the output, of the output's shape.
-        x, axis
-            As in the call.
-        out : array, optional
-            Where to write it; may be x.
-        dtype : dtype, optional
-            The dtype to compute in and return.
-        """
-        if not protocols.takes_over(g):
-            g = _real("crelu.vjp", g)
-        axis = normalize_axis_index(axis, g.ndim)
-        shape = np.shape(x)
-        if g.shape != (*shape[:axis], 2 * shape[axis] if shape else 0, *shape[axis + 1 :]):
-            raise ValueError(f"crelu.vjp(): g is of shape {g.shape}, x of shape {shape}")
-        positive, negative = _halves(g, axis)
-        if protocols.takes_over(g) or protocols.takes_over(x):
+    arrays = ("g", "x")
+
+    def __init__(self) -> None:
+        self._name("crelu", "vjp")
+        self._kernels = ElementwisePass(DECLARED["crelu"], "vjp")
+
+    def __call__(
+        self,
+        g: Any,
+        x: Any,
+        axis: int = -1,
+        *,
+        out: Any = None,
+        dtype: Any = None,
+        **unknown: Never,
+    ) -> Any:
+        """Compute."""
+        if unknown:
+            self._refuse(unknown)
+        label = self.__qualname__
+        if any(protocols.takes_over(one) and not labelled.is_labelled(one) for one in (g, x)):
             vjp = FUNCTIONS["relu"].vjp
+            positive, negative = self._cut(g, x, axis)
             return vjp(positive, x, dtype=dtype) - vjp(negative, -x, dtype=dtype)
-        return self._vjp(positive, negative, x, out=out, dtype=dtype)
+        (g, x), labels = labelled.plain(label, (g, x))
+        g = arguments.real_array(label, g)
+        gradient = self._kernels(*self._cut(g, x, axis), x, out=out, dtype=dtype)
+        if labels is None or out is not None:
+            return gradient
+        g_gone, x_gone = labels.missing
+        halves = (None, None) if g_gone is None else _halves(g_gone, axis)
+        missing = Labels([*halves, x_gone], []).combined(np.shape(gradient))
+        return labels.restored(np.asarray(gradient), missing)
+
+    def _cut(self, g: Any, x: Any, axis: int) -> tuple[Any, Any]:
+        axis = axes.checked_axis(self.__qualname__, axis, g.ndim)
+        shape = np.shape(x)
+        expected = (*shape[:axis], 2 * shape[axis] if shape else 0, *shape[axis + 1 :])
+        if g.shape != expected:
+            raise ValueError(
+                f"{self.__qualname__}(): g has shape {g.shape}, expected {expected} for x of shape {shape}"
+            )
+        return _halves(g, axis)
 
 
-def _real(label: str, value: Any) -> Array:
-    return arguments.real_array(label, value)
-
-
-def _halves(x: Any, axis: int) -> tuple[Any, Any]:
-    before, half = (slice(None),) * axis, x.shape[axis] // 2
-    return x[(*before, slice(0, half))], x[(*before, slice(half, None))]
+def _halves(array: Any, axis: int) -> tuple[Any, Any]:
+    before = (slice(None),) * (axis % array.ndim)
+    middle = array.shape[axis] // 2
+    return array[(*before, slice(0, middle))], array[(*before, slice(middle, None))]
 
 
 def _grouped(label: str, x: Array, pieces: int, axis: int) -> tuple[int, ...]:
     """Return the shape of a result with one element for each group along the axis."""
-    pieces, axis = operator.index(pieces), normalize_axis_index(axis, x.ndim)
-    length = x.shape[axis]
+    pieces, length = operator.index(pieces), x.shape[axis]
     if pieces < 1 or length % pieces:
         raise ValueError(
-            f"{label}(): the {length} elements of axis {axis} are not groups of {pieces}"
+            f"{label}(): axis {axis} has {length} elements, expected a multiple of pieces={pieces}"
         )
     shape: tuple[int, ...] = x.shape
     return (*shape[:axis], length // pieces, *shape[axis + 1 :])
@@ -211,7 +263,7 @@ def _pieces(x: Array, pieces: int, axis: int) -> list[Array]:
     return [x[(*before, slice(first, None, pieces))] for first in range(pieces)]
 
 
-def _largest(pieces: list[Array], out: Array, loop: np.dtype[Any]) -> None:
+def _largest(pieces: list[Array], out: Array, loop: DType) -> None:
     """Write the largest of the pieces, each cast to `loop`: in place if `out` is of it, else block by block."""
     if out.dtype == loop:
         _maximum(pieces, out)
@@ -229,9 +281,7 @@ def _maximum(pieces: list[Array], out: Array) -> None:
         np.maximum(out, piece, out=out, dtype=out.dtype, casting="unsafe")
 
 
-def _give_to_first(
-    g: Array, pieces: list[Array], targets: list[Array], loop: np.dtype[Any]
-) -> None:
+def _give_to_first(g: Array, pieces: list[Array], targets: list[Array], loop: DType) -> None:
     """Write g where the first of the largest pieces is, and 0 elsewhere, all cast to `loop`, block by block."""
     for region in regions(g.shape, BLOCK):
         largest = np.empty(g[region].shape, loop)
@@ -246,5 +296,8 @@ def _give_to_first(
             np.copyto(gradient[region], np.where(here, passed, 0), casting="unsafe")
 
 
-crelu = CRelu()
-maxout = Maxout()
+#: Canonical name -> function.
+CHANNELS: dict[str, Function] = {
+    "maxout": named(_Maxout, "maxout")(),
+    "crelu": named(_CRelu, "crelu")(),
+}

@@ -1,78 +1,65 @@
-"""The callable objects: an activation and its passes, each behaving as a NumPy ufunc does."""
+"""Activations: callable objects that behave as NumPy ufuncs do, with their derivatives as attributes."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from types import MappingProxyType
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from ..backends.registry import active, chosen_here, state
+from ..backends.registry import chosen_here, state
 from ..calling import arguments, broadcast, docs, fast, protocols
-from ..calling.caller import Caller, fast_call
+from ..calling.dtypes import loop_dtype
+from ..calling.fast import Caller, fast_call
 from ..definitions.activations import TABLE
 from ..definitions.declare import Declaration
+from .base import Function, Pass
 
-__all__ = ["FUNCTIONS", "BoundPass", "Elementwise", "Pass"]
+__all__ = ["FUNCTIONS", "BoundPass", "Elementwise", "ElementwisePass"]
 
-# The short way for so many inputs and outputs
-_SHORT_WAYS: dict[tuple[int, int], Callable[..., Any]] = {
-    (1, 1): fast.one_to_one,
-    (2, 1): fast.two_to_one,
-    (1, 2): fast.one_to_two,
-    (2, 2): partial(fast.from_several, 2),
-    (3, 1): partial(fast.from_several, 1),
-    (3, 2): partial(fast.from_several, 2),
+_SUMMARIES = {
+    "derivative": "The derivative of {name} with respect to x, at x.",
+    "vjp": "The vector-Jacobian product: g times the derivative of {name} at x.\n\n"
+    "Where the derivative is 0 the product is 0, whatever g is.",
+    "value_and_derivative": "{name} and its derivative at x, computed together.",
+    "vjp_from_output": "The vector-Jacobian product from the output y = {name}(x) instead of x.",
 }
-_KERNEL_DTYPES: dict[str, np.dtype[Any]] = {
-    "e": np.dtype("f"),
-    "f": np.dtype("f"),
-    "d": np.dtype("d"),
+_RETURNS = {
+    1: f"ndarray or scalar\n    Of the broadcast shape; {docs.DTYPE.format(array='x')}",
+    2: "tuple of two ndarrays or scalars\n    The value and the derivative, of the broadcast shape; "
+    f"{docs.DTYPE.format(array='x')}",
 }
-
-
-class _Ufunc:
-    """What other libraries ask of a ufunc: names, counts, loop types, and no core dimensions."""
-
-    signature: None = None
-
-    def __init__(self, name: str, qualname: str, nin: int, nout: int) -> None:
-        self.__module__ = "fastact"
-        self.__name__ = name
-        self.__qualname__ = qualname
-        self.nin = nin
-        self.nout = nout
-        self.nargs = nin + nout
-        self.types = [f"{char * nin}->{char * nout}" for char in "efd"]
-        self.ntypes = len(self.types)
+_ERRORS = {
+    "forward": "At most {bound:g} ulp from the true value with the default parameters, {others:.2g} with others, in\n"
+    "float32 and float64; float16 is the float32 result rounded once.",
+    "derivative": "At most {bound:g} ulp from the true value with the default parameters, {others:.2g} with others,\n"
+    "in float32 and float64; within 1 of a zero of the derivative, where it is below 1/16, at most as many\n"
+    "units of 2^-28 (float32) or 2^-57 (float64).",
+}
 
 
 @fast_call
-class Pass(Caller, _Ufunc):
-    """One pass of one activation: the function, its derivative, its vector-Jacobian product.
+class ElementwisePass(Pass, Caller):
+    """One elementwise pass of one declaration.
 
-    Called as a NumPy ufunc is, with the activation's parameters after the arrays, by position or by
-    name: ``f(x, alpha, out=None, where=True, dtype=None)``. It takes anything array-like,
-    broadcasts it with parameters that are arrays, and leaves arrays of other libraries to their own
+    Called as a NumPy ufunc is, with the parameters after the arrays, by position or by name:
+    ``f(x, alpha, out=None, where=True, dtype=None)``. It takes anything array-like, broadcasts it
+    with parameters that are arrays, and leaves arrays of other libraries to their own
     ``__array_ufunc__``.
     """
 
-    __doc__ = docs.OnInstance(docs.document, class_value=__doc__)
-    __signature__ = docs.OnInstance(docs.signature)
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        fast_call(cls)  # the vectorcall slot is not inherited by itself
 
     def __init__(self, declaration: Declaration, pass_: str) -> None:
         self.arrays, outputs = declaration.signatures[pass_]
-        self._short_way = _SHORT_WAYS[len(self.arrays), len(outputs)]
-        name = declaration.name
-        names = (name, name) if pass_ == "forward" else (f"{name}_{pass_}", f"{name}.{pass_}")
-        super().__init__(*names, len(self.arrays), len(outputs))
-        self.pass_ = pass_
+        self.nout = len(outputs)
+        self._name(declaration.name, pass_)
         self.declaration = declaration
         self.parameter_list = arguments.ParameterList(declaration)
-        self.kernels = fast.KernelTable(name, pass_)
+        self.kernels = fast.KernelTable.elementwise(declaration.name, pass_)
         self._defaults = self.parameter_list.complete
         # How many positional arguments a call without parameters has; -1 if it must have some.
         self._short_count = -1 if self._defaults is None else self.nin
@@ -81,37 +68,72 @@ class Pass(Caller, _Ufunc):
     def call(self, *args: Any, out: Any = None, **options: Any) -> Any:
         """Compute, as calling the object does; ``inspect.signature`` shows the arguments."""
         if len(args) == self._short_count and not options:
-            result = self._short_way(self.kernels, args, out, self._defaults)
+            assert self._defaults is not None
+            result = fast.flat(self.kernels, args, out, self.nout, self._defaults)
             if result is not None:
                 return result
         return self._call(args, out, options)
 
     def bound(
         self, positional: Sequence[Any], named: Mapping[str, Any]
-    ) -> tuple[Pass, tuple[float, ...]] | None:
+    ) -> tuple[ElementwisePass, tuple[float, ...]] | None:
         """Return the pass that computes and its parameters, or None if they are not all numbers."""
         try:
             chosen, params = self.parameter_list.bind(self.__qualname__, positional, named)
-        except (TypeError, ValueError):  # which the general way raises again
+        except (TypeError, ValueError):  # which the general path raises again
             return None
         values = tuple(params.values())
-        target = self if chosen is None else FUNCTIONS[chosen].passes[self.pass_]
-        return None if _any_array(values) else (target, values)
-
-    def __repr__(self) -> str:
-        return f"<fastact.{self.__qualname__}{inspect.signature(self)}>"
-
-    def __reduce__(self) -> str:
-        # A string is what pickle looks up as a global of `__module__`.
-        return self.__qualname__
+        return None if _any_array(values) else (self._chosen(chosen), values)
 
     @property
-    def parts(self) -> tuple[Pass, ...]:
+    def parts(self) -> tuple[Any, ...]:
         """The passes that compute each output alone."""
         if self.nout == 1:
             return (self,)
         passes = FUNCTIONS[self.declaration.name].passes
         return passes["forward"], passes["derivative"]
+
+    def _signature(self) -> inspect.Signature:
+        kind = inspect.Parameter
+        shown = [kind(name, kind.POSITIONAL_ONLY) for name in self.arrays]
+        defaults = self.parameter_list.defaults
+        for name in self.parameter_list.names:
+            default = defaults.get(name, kind.empty)
+            shown.append(kind(name, kind.POSITIONAL_OR_KEYWORD, default=default))
+        for name, value in (("out", None), ("where", True), ("dtype", None)):
+            shown.append(kind(name, kind.KEYWORD_ONLY, default=value))
+        return inspect.Signature(shown)
+
+    def _text(self) -> docs.Text:
+        name = self.declaration.name
+        forward = self.pass_ == "forward"
+        summary = inspect.cleandoc(self.declaration.doc) if forward else _SUMMARIES[self.pass_]
+        texts = {}
+        for parameter in self.parameter_list.names:
+            choices = self.declaration.choices.get(parameter)
+            kind = " or ".join(map(repr, choices)) if choices else "float or array_like"
+            known = parameter in self.parameter_list.defaults
+            texts[parameter] = f"{kind}, default {{default}}" if known else kind
+        notes = []
+        if self.pass_ in _ERRORS:
+            bound, others = (self.declaration.most(self.pass_, plain) for plain in (True, False))
+            notes.append(_ERRORS[self.pass_].format(bound=bound, others=others))
+        if self.declaration.domain:
+            conditions = " and ".join(condition.text for condition in self.declaration.domain)
+            notes.append(f"The parameters have to fulfil {conditions}.")
+        return docs.Text(
+            summary if forward else summary.format(name=name),
+            _RETURNS[self.nout],
+            texts,
+            notes=notes,
+        )
+
+    def _chosen(self, name: str | None) -> ElementwisePass:
+        """Return the pass of the declaration that a choice selects."""
+        if name is None:
+            return self
+        found: ElementwisePass = FUNCTIONS[name].passes[self.pass_]
+        return found
 
     def _call(self, args: Sequence[Any], out: Any, options: dict[str, Any]) -> Any:
         label = self.__qualname__
@@ -121,11 +143,11 @@ class Pass(Caller, _Ufunc):
         if len(data) < self.nin:
             raise TypeError(f"{label}() takes {' and '.join(self.arrays)} by position")
         chosen, params = self.parameter_list.bind(label, positional, options)
-        target = self if chosen is None else FUNCTIONS[chosen].passes[self.pass_]
+        target = self._chosen(chosen)
         values = tuple(params.values())
         parametrised = bool(positional or options)
         if parametrised and where is True and dtype is None and not _any_array(values):
-            result = self._short_way(target.kernels, data, out, values)
+            result = fast.flat(target.kernels, data, out, self.nout, values)
             if result is not None:
                 return result
         outs = arguments.normalize_out(label, out, self.nout)
@@ -138,7 +160,7 @@ class Pass(Caller, _Ufunc):
 
     def _compute(
         self,
-        target: Pass,
+        target: ElementwisePass,
         data: tuple[Any, ...],
         params: tuple[Any, ...],
         outs: tuple[Any, ...],
@@ -148,18 +170,17 @@ class Pass(Caller, _Ufunc):
         """Do the work for operands that NumPy can read."""
         label = self.__qualname__
         arrays = [arguments.real_array(label, value) for value in data]
-        loop = arguments.loop_dtype(label, data, arrays, dtype)
+        loop = loop_dtype(label, data, arrays, dtype)
         arguments.check_out(label, outs, loop)
         mask = arguments.check_where(label, where)
-        kernel = target.kernels[active()][_KERNEL_DTYPES[loop.char]]
-        assert kernel is not None
         targets = [None if out is None else np.asarray(out) for out in outs]
-        results = broadcast.compute(kernel, loop, broadcast.Operands(arrays, targets, params, mask))
-        dressed = protocols.wrap(self, data, results, outs)
-        return dressed[0] if self.nout == 1 else tuple(dressed)
+        operands = broadcast.Operands(arrays, targets, params, mask)
+        results = broadcast.compute(target.kernels.kernel(loop), loop, operands)
+        wrapped = protocols.wrap(self, data, results, outs)
+        return wrapped[0] if self.nout == 1 else tuple(wrapped)
 
 
-class BoundPass(_Ufunc):
+class BoundPass(Pass):
     """A pass with its scalar parameters filled in and its array parameters as further inputs.
 
     This is what ``__array_ufunc__`` of another library's arrays gets to call: a ufunc takes arrays,
@@ -168,36 +189,40 @@ class BoundPass(_Ufunc):
     """
 
     def __init__(
-        self, function: Pass, scalars: dict[str, float], arrays: tuple[str, ...], dtype: Any
+        self,
+        function: ElementwisePass,
+        scalars: dict[str, float],
+        arrays: tuple[str, ...],
+        dtype: Any,
     ) -> None:
-        nin = function.nin + len(arrays)
-        super().__init__(function.__name__, function.__qualname__, nin, function.nout)
-        self._function = function
-        self._scalars = scalars
-        self._arrays = arrays
-        self._dtype = dtype
+        self.arrays = (*function.arrays, *arrays)
+        self.nout = function.nout
+        self._name(function.declaration.name, function.pass_)
+        self._made_of = function, scalars, arrays, dtype
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Compute from the data, followed by the array parameters."""
-        count = self._function.nin
-        arrays = dict(zip(self._arrays, inputs[count:], strict=True))
-        options.setdefault("dtype", self._dtype)
-        return self._function(*inputs[:count], **self._scalars, **arrays, **options)
+        function, scalars, names, dtype = self._made_of
+        arrays = dict(zip(names, inputs[function.nin :], strict=True))
+        options.setdefault("dtype", dtype)
+        return function(*inputs[: function.nin], **scalars, **arrays, **options)
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value!r}" for name, value in self._scalars.items())
-        return f"<fastact.{self.__qualname__} with {shown or ', '.join(self._arrays)}>"
+        _, scalars, arrays, _ = self._made_of
+        shown = ", ".join(f"{name}={value!r}" for name, value in scalars.items())
+        return f"<fastact.{self.__qualname__} with {shown or ', '.join(arrays)}>"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return BoundPass, (self._function, self._scalars, self._arrays, self._dtype)
+    def __reduce__(self) -> tuple[Any, ...]:  # type: ignore[override]
+        return BoundPass, self._made_of
 
     @property
     def parts(self) -> tuple[BoundPass, ...]:
         """The passes that compute each output alone."""
-        return tuple(
-            BoundPass(part, self._scalars, self._arrays, self._dtype)
-            for part in self._function.parts
-        )
+        function, *bound = self._made_of
+        return tuple(BoundPass(part, *bound) for part in function.parts)
+
+    def _text(self) -> docs.Text:
+        return self._made_of[0]._text()
 
 
 def _any_array(values: tuple[Any, ...]) -> bool:
@@ -205,8 +230,8 @@ def _any_array(values: tuple[Any, ...]) -> bool:
 
 
 def _as_ufunc(
-    function: Pass, data: tuple[Any, ...], params: Mapping[str, Any], dtype: Any
-) -> tuple[Pass | BoundPass, tuple[Any, ...]]:
+    function: ElementwisePass, data: tuple[Any, ...], params: Mapping[str, Any], dtype: Any
+) -> tuple[ElementwisePass | BoundPass, tuple[Any, ...]]:
     """Return what to call with arrays alone, and those arrays."""
     if not params and dtype is None:
         return function, data
@@ -215,85 +240,32 @@ def _as_ufunc(
     return BoundPass(function, scalars, tuple(arrays), dtype), (*data, *arrays.values())
 
 
-class _MissingPass:
-    """Stands where an activation lacks a pass, so that calling it explains why."""
-
-    def __init__(self, name: str, pass_: str) -> None:
-        self.__module__ = "fastact"
-        self.__name__ = f"{name}_{pass_}"
-        self.__qualname__ = f"{name}.{pass_}"
-        self._message = (
-            f"{name} has no {pass_}: its output does not determine its derivative; "
-            f"use {name}.vjp(g, x)"
-        )
-
-    def __call__(self, *args: Any, **options: Any) -> NoReturn:
-        raise TypeError(self._message)
-
-    def __repr__(self) -> str:
-        return f"<fastact.{self.__qualname__}: missing>"
-
-    def __reduce__(self) -> str:
-        return self.__qualname__
-
-
-@fast_call
-class Elementwise(Pass):
+class Elementwise(ElementwisePass, Function):
     """An activation: the function itself, with its other passes as attributes.
 
     Called as a NumPy ufunc is, with its parameters after x, by position or by name:
-    ``f(x, alpha, out=None, where=True, dtype=None)``.
-
-    Attributes
-    ----------
-    name : str
-        The canonical name.
-    aliases : tuple of str
-        Its other names.
-    parameters : mapping of str to object
-        Parameter -> default, in order; one without a default is `inspect.Parameter.empty`.
-    formula : str
-        The textbook's definition, in Python, as the documentation prints it.
-    source : str
-        Where it is defined.
-    passes : mapping of str to Pass
-        The passes it has, by name; "forward" is the function itself.
-    derivative : Pass
-        ``f.derivative(x)``: the derivative.
-    vjp : Pass
-        ``f.vjp(g, x)``: g times the derivative.
-    value_and_derivative : Pass
-        ``f.value_and_derivative(x)``: both at once.
-    vjp_from_output : Pass
-        ``f.vjp_from_output(g, y)``: the same product from y = f(x), where y determines it; calling
-        it for another function is a TypeError.
+    ``f(x, alpha, out=None, where=True, dtype=None)``. ``f.derivative(x)`` is its derivative,
+    ``f.vjp(g, x)`` g times that, ``f.value_and_derivative(x)`` both at once; ``f.vjp_from_output(g, y)``,
+    the product from y = f(x), is there where y determines it.
     """
 
-    __doc__ = docs.OnInstance(docs.document, class_value=__doc__)
+    family = "elementwise"
+    derivative: ElementwisePass
+    vjp: ElementwisePass
+    value_and_derivative: ElementwisePass
+    vjp_from_output: ElementwisePass
 
     def __init__(self, declaration: Declaration) -> None:
         super().__init__(declaration, "forward")
-        self.name = declaration.name
-        self.aliases = declaration.aliases
-        self.formula = declaration.formula
-        self.source = declaration.source
-        defaults = self.parameter_list.defaults
-        self.parameters: Mapping[str, object] = MappingProxyType(
-            {
-                name: defaults.get(name, inspect.Parameter.empty)
-                for name in self.parameter_list.names
-            }
-        )
-        passes: dict[str, Pass] = {"forward": self}
-        for pass_ in [*declaration.passes][1:]:
-            passes[pass_] = Pass(declaration, pass_)
-        self.passes: Mapping[str, Pass] = MappingProxyType(passes)
-        self.derivative = passes["derivative"]
-        self.vjp = passes["vjp"]
-        self.value_and_derivative = passes["value_and_derivative"]
-        self.vjp_from_output: Pass | _MissingPass = passes.get("vjp_from_output") or _MissingPass(
-            self.name, "vjp_from_output"
-        )
+        others = {
+            pass_: ElementwisePass(declaration, pass_)
+            for pass_ in declaration.passes
+            if pass_ != "forward"
+        }
+        self._introduce(declaration.source, others, declaration.aliases, declaration.formula)
+
+    def _text(self) -> docs.Text:
+        return super()._text()._replace(closing=self._closing())
 
 
 #: Canonical name -> activation, in the order of the table.

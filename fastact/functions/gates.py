@@ -2,173 +2,241 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from ..backends.registry import active
-from ..calling import arguments, docs, gate_docs, protocols
+from ..calling import arguments, docs, labelled, protocols
+from ..calling.axes import checked_axis
 from ..calling.broadcast import SHORTEST_ROW
-from ..calling.caller import fast_call
-from ..calling.fast import MAX_SIZE, fits
+from ..calling.dtypes import Array, loop_dtype
+from ..calling.fast import MAX_SIZE, alike, fits
 from ..definitions.declare import Declaration
-from ..definitions.gates import FUSED, GATES
-from .elementwise import Pass
+from ..definitions.gates import GATES
+from .base import Function, Pass
+from .elementwise import ElementwisePass
 
-__all__ = ["GATED", "Gated", "GatedVjp", "OneGradient"]
-
-Array = np.ndarray[Any, np.dtype[Any]]
+__all__ = ["GATED", "Gate", "GateVjp", "OneGradient"]
 
 # Elements of a result that are computed row by row however short the rows are.
 FEW = 4096
-_ORDERS = ("gate_first", "value_first")
-# PyTorch's glu activates the second half; of the others, most code activates the first.
-_DEFAULT_ORDER = {"glu": "value_first"}
+_ORDERS = {"gate_first": True, "value_first": False}
+
+_ARGUMENTS = {
+    "gate": "array_like\n    What is activated.",
+    "value": "array_like\n    What that is multiplied by; all arrays broadcast.",
+    "x": "array_like\n    Instead of gate and value: both in one array, half of `axis` each.",
+    "axis": "int, default -1\n    The axis along which they are packed.",
+    "order": '{"gate_first", "value_first"}, default {default}\n    Which half comes first.',
+}
+_RAISES = {
+    "ValueError": "If shapes do not broadcast or the axis cannot be halved, or `out` does not fit. Nothing is written."
+}
+
+Halves = list[tuple[slice, ...]]
 
 
-@fast_call
-class GatedVjp(Pass):
+class _GatePass(ElementwisePass):
+    """What the passes of a gate have in common: a call with one array less has gate and value packed in the last."""
+
+    def __init__(self, declaration: Declaration, pass_: str) -> None:
+        super().__init__(declaration, pass_)
+        self.order = declaration.order
+
+    def call(self, *args: Any, out: Any = None, **options: Any) -> Any:
+        """Compute, as calling the object does; ``inspect.signature`` shows the arguments."""
+        if len(args) != self.nin - 1:
+            return super().call(*args, out=out, **options)
+        label = self.__qualname__
+        axis, order = options.pop("axis", -1), options.pop("order", None)
+        first = arguments.choose(label, "order", _ORDERS, self.order if order is None else order)
+        if any(map(labelled.is_labelled, args)):
+            return self._labelled(args, axis, order, out, options)
+        *g, x = args
+        if not protocols.takes_over(x):
+            x = np.asanyarray(x)
+        return self._packed(g, x, _halves(label, x, axis, first), out, options)
+
+    def _packed(
+        self, g: list[Any], x: Any, halves: Halves, out: Any, options: dict[str, Any]
+    ) -> Any:
+        raise NotImplementedError
+
+    def _labelled(
+        self, args: tuple[Any, ...], axis: int, order: Any, out: Any, options: dict[str, Any]
+    ) -> Any:
+        """Compute from plain arrays; of the result's labels those of the halved axis go."""
+        values, labels = labelled.plain(self.__qualname__, args)
+        result = self(*values, axis=axis, order=order, out=out, **options)
+        if out is not None:
+            return result
+        axis = checked_axis(self.__qualname__, axis, np.ndim(values[-1]))
+        packed = self.pass_ == "vjp"
+        missing = None
+        if labels is not None and any(one is not None for one in labels.missing):
+            *gradients, x = labels.missing
+            parts = [one for one in gradients if one is not None]
+            parts += [] if x is None else np.split(x, 2, axis)
+            missing = np.logical_or.reduce(np.broadcast_arrays(*parts))
+            missing = np.concatenate((missing, missing), axis) if packed else missing
+        return labelled.restored(labels, result, missing, resized=None if packed else axis)
+
+    def _signature(self) -> inspect.Signature:
+        kind = inspect.Parameter
+        shown = [kind(name, kind.POSITIONAL_ONLY) for name in self.arrays[:-1]]
+        shown.append(kind("value", kind.POSITIONAL_ONLY, default=None))
+        options = {"axis": -1, "order": self.order, "out": None, "where": True, "dtype": None}
+        shown += [kind(name, kind.KEYWORD_ONLY, default=value) for name, value in options.items()]
+        return inspect.Signature(shown)
+
+    def _text(self) -> docs.Text:
+        label = self.__qualname__
+        first = "g, " if self.pass_ == "vjp" else ""
+        calls = (
+            f"Called as ``{label}({first}gate, value)``, or as ``{label}({first}x, axis=-1, order=...)`` with both "
+            "packed into one array."
+        )
+        texts, returns, notes = _VJP if first else _FORWARD
+        summary = inspect.cleandoc(self.declaration.doc)
+        if first:
+            summary = f"The gradients of {self.declaration.name} with respect to gate and value."
+        return docs.Text(
+            f"{summary}\n\n{calls}", returns, {**_ARGUMENTS, **texts}, _RAISES, (notes,)
+        )
+
+
+_FORWARD: tuple[dict[str, str], str, str] = (
+    {},
+    "ndarray or scalar\n    Of the broadcast shape, or of that of half of x.",
+    "At most 2 ulp from the true value, subnormal results included. A gate so low that its activation alone is below\n"
+    "the smallest number counts as closed, whatever the value.",
+)
+_VJP: tuple[dict[str, str], str, str] = (
+    {
+        "g": "array_like\n    The gradient with respect to the output.",
+        "out": "tuple of two arrays, or one array for x, optional\n"
+        "    Where to write the gradients; they may be the inputs themselves.",
+        "where": "array_like of bool, optional\n"
+        "    Elements where it is False are not written; for gate and value in two arrays only.",
+    },
+    "tuple of two ndarrays or scalars\n    The gradients with respect to gate and value, of the broadcast shape.\n"
+    "ndarray\n    For a packed x: the gradient with respect to it, packed in the same way.",
+    "At most 4 ulp from the true value away from the zeros of the activation's derivative, wherever g·value is in\n"
+    "range.",
+)
+
+
+class GateVjp(_GatePass):
     """The gradients of a gate: called as ``(g, gate, value)``, or as ``(g, x, axis=-1, order=...)``."""
-
-    __doc__ = docs.OnInstance(gate_docs.document, class_value=__doc__)
-    __signature__ = docs.OnInstance(gate_docs.signature)
 
     def __init__(self, declaration: Declaration) -> None:
         super().__init__(declaration, "vjp")
-        self.order = _DEFAULT_ORDER.get(declaration.name, "gate_first")
 
     @property
-    def parts(self) -> tuple[OneGradient, ...]:  # type: ignore[override]
+    def parts(self) -> tuple[OneGradient, ...]:
         """What computes each gradient alone."""
         return OneGradient(self, 0), OneGradient(self, 1)
 
-    def call(self, *args: Any, out: Any = None, **options: Any) -> Any:
-        """Compute, as calling the object does; ``inspect.signature`` shows the arguments."""
-        if len(args) != 2:
-            return super().call(*args, out=out, **options)
-        return self._packed(*args, out=out, **options)
-
     def _packed(
-        self,
-        g: Any,
-        x: Any,
-        *,
-        axis: int = -1,
-        order: str | None = None,
-        out: Any = None,
-        dtype: Any = None,
+        self, g: list[Any], x: Any, halves: Halves, out: Any, options: dict[str, Any]
     ) -> Any:
-        label = self.__qualname__
-        halves, x = _halves(label, x, axis, order or self.order)
+        label, (grad,) = self.__qualname__, g
+        dtype = options.pop("dtype", None)
+        if options:
+            raise arguments.unknown_argument(
+                label,
+                next(iter(options)),
+                {name: name for name in ("axis", "order", "out", "dtype")},
+            )
         if dtype is None and (plain := _plain(self, x, halves)) is not None:
             rows, gate, value = plain
             target = np.empty(x.shape, x.dtype) if out is None else out
-            if _like(g, x[halves[0]]) and fits(target, x) and not np.may_share_memory(target, g):
-                pair = _cut(target, halves)
-                rows(_as_rows(g, gate.shape), gate, value, *pair)
+            if (
+                alike(grad, x[halves[0]])
+                and fits(target, x)
+                and not np.may_share_memory(target, grad)
+            ):
+                rows(_as_rows(grad, gate.shape), gate, value, *_cut(target, halves))
                 return target
         gate, value = (x[half] for half in halves)
-        if protocols.takes_over(x) or protocols.takes_over(g):
+        if protocols.takes_over(x) or protocols.takes_over(grad):
             if out is not None:
-                raise TypeError(f"{label}() takes an out for NumPy arrays alone")
-            gradients = super().call(g, gate, value, dtype=dtype)
+                raise TypeError(f"{label}(): out= is supported for NumPy arrays only")
+            gradients = super().call(grad, gate, value, dtype=dtype)
             in_order = gradients if halves[0] == min(halves, key=_start) else gradients[::-1]
-            return np.concatenate(in_order, axis)
-        arrays = (arguments.real_array(label, g), arguments.real_array(label, x))
-        loop = arguments.loop_dtype(label, (g, x), arrays, dtype)
+            return np.concatenate(in_order, len(halves[0]) - 1)
+        arrays = (arguments.real_array(label, grad), arguments.real_array(label, x))
+        loop = loop_dtype(label, (grad, x), arrays, dtype)
         out = arguments.target_for(label, out, x.shape, loop)
-        super().call(g, gate, value, out=tuple(out[half] for half in halves), dtype=dtype)
+        super().call(grad, gate, value, out=tuple(out[half] for half in halves), dtype=dtype)
         return out
 
 
-class OneGradient:
-    """One of the two gradients of a gate, for whoever takes functions of one result alone."""
+class OneGradient(Pass):
+    """One of the two gradients of a gate, for libraries that accept single-output ufuncs only (dask)."""
 
-    def __init__(self, function: GatedVjp, place: int) -> None:
-        self.__module__ = "fastact"
-        self.__name__ = self.__qualname__ = f"{function.__name__}_{place}"
-        self.signature = None
-        self.nin, self.nout, self.nargs = function.nin, 1, function.nin + 1
-        self.types = [f"{char * self.nin}->{char}" for char in "efd"]
-        self.ntypes = len(self.types)
-        self._function = function
-        self._place = place
+    def __init__(self, function: GateVjp, place: int) -> None:
+        self.arrays = function.arrays
+        self._name(f"{function.__name__}_{place}", "forward")
+        self._made_of = function, place
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Compute both and return the one."""
-        return self._function(*inputs, **options)[self._place]
+        function, place = self._made_of
+        return function(*inputs, **options)[place]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return OneGradient, (self._function, self._place)
+    def __reduce__(self) -> tuple[Any, ...]:  # type: ignore[override]
+        return OneGradient, self._made_of
+
+    def _text(self) -> docs.Text:
+        return self._made_of[0]._text()
 
 
-@fast_call
-class Gated(Pass):
+class Gate(_GatePass, Function):
     """A gate: called as ``(gate, value)``, or with both packed into one array as ``(x, axis=-1, order=...)``.
 
-    Attributes
-    ----------
-    name : str
-        The canonical name.
-    aliases : tuple of str
-        Its other names.
-    parameters : mapping of str to object
-        What a packed call takes, with the defaults.
-    source : str
-        Where it is defined.
-    vjp : GatedVjp
-        ``f.vjp(g, gate, value)``: the gradients with respect to gate and value. ``f.vjp(g, x)``: the gradient with
-        respect to the packed array.
+    ``f.vjp(g, gate, value)`` gives the gradients with respect to gate and value, ``f.vjp(g, x)`` the gradient with
+    respect to the packed array.
     """
 
-    __doc__ = docs.OnInstance(gate_docs.document, class_value=__doc__)
-    __signature__ = docs.OnInstance(gate_docs.signature)
+    family = "gates"
+    vjp: GateVjp
 
     def __init__(self, declaration: Declaration) -> None:
         super().__init__(declaration, "forward")
-        self.name = declaration.name
-        self.aliases = declaration.aliases
-        self.source = declaration.source
-        self.vjp = GatedVjp(declaration)
-        self.order = self.vjp.order
-        self.parameters: Mapping[str, object] = MappingProxyType({"axis": -1, "order": self.order})
+        self._introduce(declaration.source, {"vjp": GateVjp(declaration)}, declaration.aliases)
 
-    def call(self, *args: Any, out: Any = None, **options: Any) -> Any:
-        """Compute, as calling the object does; ``inspect.signature`` shows the arguments."""
-        if len(args) != 1:
-            return super().call(*args, out=out, **options)
-        axis, order = options.pop("axis", -1), options.pop("order", self.order)
-        halves, x = _halves(self.__qualname__, args[0], axis, order)
+    def _packed(
+        self, g: list[Any], x: Any, halves: Halves, out: Any, options: dict[str, Any]
+    ) -> Any:
         if not options and (plain := _plain(self, x, halves)) is not None:
             rows, gate, value = plain
             half = x[halves[0]]
             target = np.empty(half.shape, x.dtype) if out is None else out
-            if _like(target, half) and not np.may_share_memory(target, x):
+            if alike(target, half) and not np.may_share_memory(target, x):
                 rows(gate, value, _as_rows(target, gate.shape))
                 return target
         return super().call(*(x[half] for half in halves), out=out, **options)
 
+    def _text(self) -> docs.Text:
+        return super()._text()._replace(closing=self._closing())
 
-def _halves(label: str, x: Any, axis: int, order: str) -> tuple[list[tuple[slice, ...]], Any]:
-    """Return where gate and value lie in x, and x as something that can be cut."""
-    if order not in _ORDERS:
-        raise ValueError(f"{label}(): order={order!r}: choose one of {', '.join(_ORDERS)}")
-    if not protocols.takes_over(x):
-        x = np.asanyarray(x)
-    axis = normalize_axis_index(axis, x.ndim)
+
+def _halves(label: str, x: Any, axis: int, gate_first: bool) -> Halves:
+    """Return where gate and value lie in x."""
+    axis = checked_axis(label, axis, x.ndim)
     length = x.shape[axis]
     if length % 2:
-        raise ValueError(f"{label}(): the {length} elements of axis {axis} cannot be halved")
+        raise ValueError(f"{label}(): axis {axis} has {length} elements, expected an even number")
     before = (slice(None),) * axis
     halves = [(*before, slice(0, length // 2)), (*before, slice(length // 2, length))]
-    return halves if order == "gate_first" else halves[::-1], x
+    return halves if gate_first else halves[::-1]
 
 
-def _plain(function: Pass, x: Any, halves: list[tuple[slice, ...]]) -> Any:
+def _plain(function: ElementwisePass, x: Any, halves: Halves) -> Any:
     """Return the kernel for rows, and gate and value as such, if x is a plain array of them: 5 us, not 20."""
     if type(x) is not np.ndarray or not x.flags.carray or not x.size or x.size > MAX_SIZE:
         return None
@@ -179,7 +247,7 @@ def _plain(function: Pass, x: Any, halves: list[tuple[slice, ...]]) -> Any:
     return (rows, gate, value) if gate.size <= FEW or gate.shape[1] >= SHORTEST_ROW else None
 
 
-def _cut(x: Array, halves: list[tuple[slice, ...]]) -> list[Array]:
+def _cut(x: Array, halves: Halves) -> list[Array]:
     """Return the halves of a contiguous array, in two dimensions."""
     axis = len(halves[0]) - 1
     flat = x.reshape(math.prod(x.shape[:axis]), -1)
@@ -193,19 +261,9 @@ def _as_rows(array: Array, shape: tuple[int, ...]) -> Array:
     return array.reshape(shape) if shape[1] > 1 else array.reshape(-1).reshape(shape)
 
 
-def _like(array: Any, half: Array) -> bool:
-    """Tell whether `array` is plain and contiguous, of the shape and dtype of this half."""
-    return (
-        type(array) is np.ndarray
-        and array.dtype == half.dtype
-        and array.shape == half.shape
-        and bool(array.flags.carray)
-    )
-
-
 def _start(half: tuple[slice, ...]) -> int:
     return int(half[-1].start)
 
 
 #: Canonical name -> gate, in the order of the table.
-GATED: dict[str, Gated] = {name: Gated(FUSED[name]) for name in GATES}
+GATED: dict[str, Gate] = {name: Gate(declaration) for name, declaration in GATES.items()}

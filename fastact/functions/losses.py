@@ -1,346 +1,308 @@
-"""Losses: the value, the gradient, or both in one pass over the data."""
+"""What all losses have in common: the value, the gradient, or both in one pass over the data, and reductions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from ..backends.environment import silent
-from ..calling import arguments
-from ..calling.broadcast import regions
-from ..calling.memory import without_overlap
-from ..definitions.gates import FUSED
-from .elementwise import Pass
-from .reduction import (
-    BLOCK,
-    Loss,
-    check_g,
-    check_reduction,
-    loss_dtype,
-    matching,
-    reduced,
-    summed,
+from ..calling import arguments, docs, labelled
+from ..calling.dtypes import Array, DType, loop_dtype
+from ..calling.labelled import Labels
+from .base import Function, Pass
+
+__all__ = ["Loss", "Task", "check_reduction", "loss_dtype"]
+
+_REDUCTIONS = {"mean": True, "sum": True, "none": False}
+_ARGUMENTS = {
+    "g": "float or array_like\n"
+    "    The gradient with respect to the loss: a number, or without a reduction an array of its shape.",
+    "weight": "float or array_like, optional\n    What each loss is multiplied by; it broadcasts to the shape of {x}.",
+    "pos_weight": "float or array_like, optional\n"
+    "    What the part of the target 1 is multiplied by; it broadcasts to the shape of {x}.",
+    "reduction": '{"mean", "sum", "none"}, default {default}\n'
+    "    The mean over all elements, whatever their weights, or the sum, both added up in float64; or an\n    array.",
+    "out": "array, optional\n    Where to write the gradient; may be {x}.",
+}
+_VALUE = "scalar or ndarray\n    float16, float32 or float64: what {x} and a floating-point target promote to."
+_MISSING = (
+    "A masked or missing (NA) element takes no part, in the mean's count neither. Arrays that are computed\n"
+    "lazily are refused."
 )
 
-__all__ = [
-    "LOSSES",
-    "BinaryCrossEntropy",
-    "BinaryCrossEntropyWithLogits",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-]
 
-Array = np.ndarray[Any, np.dtype[Any]]
+class Task:
+    """The checked arguments of one call of a loss: what is to be computed.
+
+    A derived class computes; the passes check, allocate and reduce.
+
+    Attributes
+    ----------
+    loop : dtype
+        Of the loss and of its gradient.
+    shape, loss_shape : tuple of int
+        The shape of the gradient, and of the loss without a reduction.
+    reduction : {"mean", "sum", "none"}
+        What is made of the losses.
+    dropped : tuple of int
+        The axes of the gradient that the loss does not have.
+    """
+
+    loop: DType
+    shape: tuple[int, ...]
+    reduction: str
+    labels: Labels | None
+    missing: Array | None = None
+    dropped: tuple[int, ...] = ()
+
+    @property
+    def loss_shape(self) -> tuple[int, ...]:
+        """The shape of the loss without a reduction."""
+        return self.shape
+
+    def missing_losses(self) -> Array | None:
+        """Return which of the losses are missing."""
+        return self.missing
+
+    def count(self) -> float:
+        """Return what the sum of all losses is divided by for their mean."""
+        raise NotImplementedError
+
+    def keep_from(self, out: Array) -> None:
+        """Copy what writing `out` would overwrite before it is read."""
+        raise NotImplementedError
+
+    def value(self, loss: Array | None) -> float:
+        """Fill `loss` if it is there, else return the sum."""
+        raise NotImplementedError
+
+    def value_and_grad(self, loss: Array | None, out: Array, scale: float) -> float:
+        """Do the same, and write the gradient times `scale`."""
+        raise NotImplementedError
+
+    def vjp(self, g: Array, out: Array, scale: float) -> None:
+        """Write g times the gradient times `scale`; `g` is a number or of the shape of the loss."""
+        raise NotImplementedError
+
+    def reduced(self, loss: Array | None, total: float, count: float) -> Any:
+        """Return the loss as it is given back."""
+        if loss is not None:
+            return labelled.restored(self.labels, loss, self.missing_losses(), self.dropped)
+        with silent():
+            value = np.float64(total)
+            return (value / count if self.reduction == "mean" else value).astype(self.loop)
 
 
-class BinaryCrossEntropyWithLogits(Loss):
-    """-log σ(x) for the target 1, -log σ(-x) for the target 0, and in between for targets in between.
+class _LossPass(Pass):
+    """One pass of a loss that computes its gradient."""
 
-    No probability is formed: the loss is ``pos_weight * t * softplus(-x) + (1 - t) * softplus(x)``.
+    def __init__(self, loss: Loss, pass_: str) -> None:
+        self.arrays = ("g", *loss.arrays) if pass_ == "vjp" else loss.arrays
+        self._name(loss.__name__, pass_)
+        self._loss = loss
+        self._prepare = loss._prepared_as(self.__qualname__)
+
+    def _signature(self) -> inspect.Signature:
+        kind = inspect.Parameter
+        shown = list(self._loss._signature().parameters.values())
+        if "g" in self.arrays:
+            shown.insert(0, kind("g", kind.POSITIONAL_OR_KEYWORD))
+        return inspect.Signature([*shown, kind("out", kind.KEYWORD_ONLY, default=None)])
+
+    def _task(self, args: tuple[Any, ...], options: dict[str, Any], *g: Any) -> Task:
+        if not options.keys() <= self._loss.known:
+            self._refuse({name: None for name in options if name not in self._loss.known})
+        return self._prepare(*args, g=g, **options)
+
+    def _text(self) -> docs.Text:
+        found = self._loss._text()
+        x, *_ = self._loss.arrays
+        gradient = f"ndarray\n    The gradient with respect to {x}, of its shape."
+        if self.pass_ == "vjp":
+            summary, returns = (
+                f"g times the gradient of {self._loss.name} with respect to {x}.",
+                gradient,
+            )
+        else:
+            summary = f"{self._loss.name} and its gradient with respect to {x}, from one pass over the data."
+            returns = f"{found.returns}\n{gradient}"
+            summary += "\n\nWithout a reduction the gradient is that of the sum."
+        texts = {
+            name: text
+            for name, text in _ARGUMENTS.items()
+            if name in ("g", "out") and name in self._signature().parameters
+        }
+        texts = {name: text.replace("{x}", x) for name, text in texts.items()}
+        return found._replace(
+            summary=summary, returns=returns, arguments={**found.arguments, **texts}, closing=()
+        )
+
+
+class _ValueAndGrad(_LossPass):
+    """The loss and its gradient."""
+
+    nout = 2
+
+    def __call__(self, *args: Any, out: Any = None, **options: Any) -> tuple[Any, Any]:
+        """Compute; ``inspect.signature`` shows the arguments."""
+        task = self._task(args, options)
+        target = arguments.target_for(self.__qualname__, out, task.shape, task.loop)
+        task.keep_from(target)
+        count = task.count()
+        loss = np.empty(task.loss_shape, task.loop) if task.reduction == "none" else None
+        total = task.value_and_grad(
+            loss, target, _inverse(count) if task.reduction == "mean" else 1.0
+        )
+        return task.reduced(loss, total, count), _gradient(task, target, out)
+
+
+class _Vjp(_LossPass):
+    """g times the gradient."""
+
+    def __call__(self, *args: Any, out: Any = None, **options: Any) -> Any:
+        """Compute; ``inspect.signature`` shows the arguments."""
+        if "g" not in options and not args:
+            raise TypeError(f"{self.__qualname__}() missing 1 required positional argument: 'g'")
+        g, args = (options.pop("g"), args) if "g" in options else (args[0], args[1:])
+        task = self._task(args, options, g)
+        grad = _check_g(self.__qualname__, g, task)
+        target = arguments.target_for(self.__qualname__, out, task.shape, task.loop)
+        task.keep_from(target)
+        task.vjp(grad, target, _inverse(task.count()) if task.reduction == "mean" else 1.0)
+        return _gradient(task, target, out)
+
+
+def _gradient(task: Task, target: Array, out: Any) -> Any:
+    if task.labels is None or out is not None:
+        return target
+    return task.labels.restored(target, task.missing)
+
+
+def _inverse(count: float) -> float:
+    return 1.0 / count if count else math.inf
+
+
+class Loss(Function):
+    """A loss: the value; ``loss.value_and_grad(x, target)`` gives the gradient for the cost of one, too.
 
     Parameters
     ----------
-    x : array_like
-        Logits: real numbers; integers and booleans count as float64.
-    target : array_like
-        Of the shape of x: 0, 1, False, True or anything in between.
-    weight : float or array_like, optional
-        What each loss is multiplied by; it broadcasts to the shape of x.
-    pos_weight : float or array_like, optional
-        What the part of the target 1 is multiplied by; it broadcasts to the shape of x.
-    reduction : {"mean", "sum", "none"}, default "mean"
-        The mean over all elements, whatever their weights, or the sum, both added up in float64; or an array.
-
-    Returns
-    -------
-    scalar or ndarray
-        float16, float32 or float64: what x and a floating-point target promote to.
-
-    Notes
-    -----
-    ``value_and_grad`` returns the loss and its gradient with respect to x for the cost of one.
-    ``vjp(g, x, target)`` returns g times the gradient.
-
-    The loss of an infinite logit on the right side is 0, its gradient too (PyTorch: NaN). Sums do
-    not depend on the number of threads.
-
-    Source: negative log-likelihood of a Bernoulli variable.
+    name : str
+        Its name.
+    doc, notes, texts
+        Its documentation: a summary, notes, and its arguments.
+    source : str
+        Where it is defined.
+    prepare : function
+        Takes a label, the arguments of a call, and the gradient g as a tuple of one or none; returns its `Task`.
+    weights : mapping of str to object
+        The keywords, with their defaults, that `prepare` takes as its further ones.
     """
 
-    name = "binary_cross_entropy_with_logits"
-    parameters: Mapping[str, object] = {"weight": None, "pos_weight": None, "reduction": "mean"}
-    source = FUSED["_bce_with_logits"].source
+    family = "losses"
+    value_and_grad: _ValueAndGrad
+    vjp: _Vjp
 
-    def __init__(self) -> None:
-        super().__init__()
-        declaration = FUSED["_bce_with_logits"]
-        self._value = Pass(declaration, "forward")
-        self._both = Pass(declaration, "value_and_grad")
-        self._vjp = Pass(declaration, "vjp")
-
-    def __call__(
+    def __init__(
         self,
-        x: Any,
-        target: Any,
-        *,
-        weight: Any = None,
-        pos_weight: Any = None,
-        reduction: str = "mean",
-    ) -> Any:
-        """Compute the loss."""
-        x, target, weights, loop = self._arguments(x, target, weight, pos_weight, reduction)
-        if reduction == "none":
-            return self._value(x, target, *weights, dtype=loop)
-        total = summed(self._value, [x, target], None, (*weights, 1.0), loop)
-        return reduced(total, x.size, reduction, loop)
+        name: str,
+        doc: str,
+        source: str,
+        prepare: Callable[..., Task],
+        texts: Mapping[str, str],
+        notes: Sequence[str],
+        raises: Mapping[str, str] | None = None,
+        weights: Mapping[str, object] | None = None,
+    ) -> None:
+        assert isinstance(prepare, FunctionType)
+        self._function, self._weights = prepare, weights or {}
+        shown = self._signature().parameters
+        self.arrays = tuple(
+            name for name, one in shown.items() if one.kind is one.POSITIONAL_OR_KEYWORD
+        )
+        self.known = frozenset(shown)
+        self._name(name, "forward")
+        self._prepare = self._prepared_as(name)
+        self._doc = doc, texts, (*notes, _MISSING), raises or {}
+        self._introduce(
+            source,
+            {"value_and_grad": _ValueAndGrad(self, "value_and_grad"), "vjp": _Vjp(self, "vjp")},
+        )
 
-    def value_and_grad(
-        self,
-        x: Any,
-        target: Any,
-        *,
-        weight: Any = None,
-        pos_weight: Any = None,
-        reduction: str = "mean",
-        out: Any = None,
-    ) -> tuple[Any, Any]:
-        """Return the loss and its gradient with respect to x, from one pass over the data.
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Compute the loss; ``inspect.signature`` shows the arguments."""
+        if not options.keys() <= self.known:
+            self._refuse({name: None for name in options if name not in self.known})
+        task = self._prepare(*args, **options)
+        loss = np.empty(task.loss_shape, task.loop) if task.reduction == "none" else None
+        return task.reduced(loss, task.value(loss), task.count())
 
-        Parameters
-        ----------
-        x, target, weight, pos_weight, reduction
-            As in the call. Without a reduction the gradient is that of the sum.
-        out : array, optional
-            Where to write the gradient; may be x.
-        """
-        x, target, weights, loop = self._arguments(x, target, weight, pos_weight, reduction)
-        out = arguments.target_for(f"{self.name}.value_and_grad", out, x.shape, loop)
-        if reduction == "none":
-            loss = np.empty(x.shape, loop)
-            self._both(x, target, *weights, out=(loss, out), dtype=loop)
-            return _plain(loss), out
-        scale = _share(x, reduction)
-        x, target, *weights = without_overlap((out,), (x, target, *weights))
-        total = summed(self._both, [x, target], out, (*weights, scale), loop)
-        return reduced(total, x.size, reduction, loop), out
+    def _prepared_as(self, label: str) -> Callable[..., Task]:
+        """Return what prepares a call; Python reports missing arguments under the label."""
+        function = self._function
+        made = FunctionType(
+            function.__code__,
+            function.__globals__,
+            label,
+            function.__defaults__,
+            function.__closure__,
+        )
+        made.__kwdefaults__, made.__qualname__ = function.__kwdefaults__, label
+        return partial(made, label)
 
-    def vjp(
-        self,
-        g: Any,
-        x: Any,
-        target: Any,
-        *,
-        weight: Any = None,
-        pos_weight: Any = None,
-        reduction: str = "mean",
-        out: Any = None,
-    ) -> Any:
-        """Return the gradient with respect to x, given that with respect to the loss.
-
-        Parameters
-        ----------
-        g : float or array_like
-            A number, or without a reduction an array of the shape of x.
-        x, target, weight, pos_weight, reduction
-            As in the call.
-        out : array, optional
-            Where to write it; may be x.
-        """
-        label = f"{self.name}.vjp"
-        x, target, weights, loop = self._arguments(x, target, weight, pos_weight, reduction, g)
-        g = check_g(label, g, x.shape, reduction)
-        out = arguments.target_for(label, out, x.shape, loop)
-        return self._vjp(g, x, target, *weights, _share(x, reduction), out=out, dtype=loop)
-
-    def _arguments(
-        self, x: Any, target: Any, weight: Any, pos_weight: Any, reduction: str, *g: Any
-    ) -> tuple[Array, Array, list[Any], np.dtype[Any]]:
-        label = self.name
-        check_reduction(label, reduction)
-        given = *g, x, target
-        arrays = [arguments.real_array(label, value) for value in given]
-        loop = loss_dtype(label, given, arrays)
-        x, target = arrays[-2:]
-        if x.shape != target.shape:
-            raise ValueError(
-                f"{label}(): the target is of shape {target.shape}, x of shape {x.shape}"
-            )
-        weights = [
-            matching(label, what, value, x.shape, loop)
-            for what, value in (("weight", weight), ("pos_weight", pos_weight))
+    def _signature(self) -> inspect.Signature:
+        _, *shown = inspect.signature(self._function).parameters.values()
+        kind = inspect.Parameter
+        kept = [
+            one.replace(annotation=kind.empty)
+            for one in shown
+            if one.name != "g" and one.kind is not kind.VAR_KEYWORD
         ]
-        return x, target, weights, loop
+        weights = [
+            kind(name, kind.KEYWORD_ONLY, default=default)
+            for name, default in self._weights.items()
+        ]
+        first = sum(one.kind is kind.POSITIONAL_OR_KEYWORD for one in kept)
+        return inspect.Signature([*kept[:first], *weights, *kept[first:]])
+
+    def _text(self) -> docs.Text:
+        doc, texts, notes, raises = self._doc
+        x, *_ = self.arrays
+        shown = self._signature().parameters
+        common = {
+            name: text.replace("{x}", x) for name, text in _ARGUMENTS.items() if name in shown
+        }
+        returns = _VALUE.replace("{x}", x)
+        return docs.Text(doc, returns, {**common, **texts}, raises, notes, self._closing())
 
 
-class BinaryCrossEntropy(Loss):
-    """-log p for the target 1, -log(1 - p) for the target 0, and in between for targets in between.
+def check_reduction(label: str, reduction: str) -> str:
+    """Return the reduction once it is known to be one of the three."""
+    arguments.choose(label, "reduction", _REDUCTIONS, reduction)
+    return reduction
 
-    Whoever has logits is better off with `binary_cross_entropy_with_logits`: a probability near 1 has lost
-    most of the digits that its loss and its gradient need.
 
-    Parameters
-    ----------
-    p : array_like
-        Probabilities.
-    target : array_like
-        Of the shape of p: 0, 1, False, True or anything in between.
-    weight : float or array_like, optional
-        What each loss is multiplied by; it broadcasts to the shape of p.
-    reduction : {"mean", "sum", "none"}, default "mean"
-        The mean over all elements, whatever their weights, or the sum, both added up in float64; or an array.
+def loss_dtype(label: str, data: Sequence[Any], arrays: Sequence[Array]) -> DType:
+    """Return the dtype of a loss and of its gradient, by NumPy's rules for its operands.
 
-    Returns
-    -------
-    scalar or ndarray
-        float16, float32 or float64: what p and a floating-point target promote to.
-
-    Raises
-    ------
-    ValueError
-        If an element of p is less than 0 or greater than 1. Nothing is written.
-
-    Notes
-    -----
-    As in PyTorch, a logarithm counts as -100 at least, so that p = 0 costs 100 and not infinity, and the
-    gradient is (p - t)/max(p·(1 - p), 1e-12). It is computed in NumPy float64 with every backend.
-
-    ``value_and_grad`` returns the loss and its gradient with respect to p; ``vjp(g, p, target)`` g times it.
-
-    Source: negative log-likelihood of a Bernoulli variable.
+    The target comes last; integers and booleans are labels in it, and adapt to the others as weights do.
     """
-
-    name = "binary_cross_entropy"
-    parameters: Mapping[str, object] = {"weight": None, "reduction": "mean"}
-    source = BinaryCrossEntropyWithLogits.source
-
-    def __call__(self, p: Any, target: Any, *, weight: Any = None, reduction: str = "mean") -> Any:
-        """Compute the loss."""
-        p, target, weight, loop = self._arguments(p, target, weight, reduction)
-        loss = np.empty(p.shape, loop) if reduction == "none" else None
-        total = self._walk(p, target, weight, loss, None, 1.0, loop)
-        return _plain(loss) if loss is not None else reduced(total, p.size, reduction, loop)
-
-    def value_and_grad(
-        self, p: Any, target: Any, *, weight: Any = None, reduction: str = "mean", out: Any = None
-    ) -> tuple[Any, Any]:
-        """Return the loss and its gradient with respect to p, from one pass over the data.
-
-        Parameters
-        ----------
-        p, target, weight, reduction
-            As in the call. Without a reduction the gradient is that of the sum.
-        out : array, optional
-            Where to write the gradient; may be p.
-        """
-        p, target, weight, loop = self._arguments(p, target, weight, reduction)
-        out = arguments.target_for(f"{self.name}.value_and_grad", out, p.shape, loop)
-        p, target, weight = without_overlap((out,), (p, target, weight))
-        loss = np.empty(p.shape, loop) if reduction == "none" else None
-        total = self._walk(p, target, weight, loss, out, _share(p, reduction), loop)
-        return _plain(loss) if loss is not None else reduced(total, p.size, reduction, loop), out
-
-    def vjp(
-        self,
-        g: Any,
-        p: Any,
-        target: Any,
-        *,
-        weight: Any = None,
-        reduction: str = "mean",
-        out: Any = None,
-    ) -> Any:
-        """Return the gradient with respect to p, given that with respect to the loss.
-
-        Parameters
-        ----------
-        g : float or array_like
-            A number, or without a reduction an array of the shape of p.
-        p, target, weight, reduction
-            As in the call.
-        out : array, optional
-            Where to write it; may be p.
-        """
-        label = f"{self.name}.vjp"
-        p, target, weight, loop = self._arguments(p, target, weight, reduction, g)
-        g = check_g(label, g, p.shape, reduction)
-        out = arguments.target_for(label, out, p.shape, loop)
-        with silent():
-            scale = g.astype(np.float64) * _share(p, reduction)
-        p, target, weight = without_overlap((out,), (p, target, weight))
-        self._walk(p, target, weight, None, out, scale, loop)
-        return out
-
-    def _arguments(
-        self, p: Any, target: Any, weight: Any, reduction: str, *g: Any
-    ) -> tuple[Array, Array, Any, np.dtype[Any]]:
-        label = self.name
-        check_reduction(label, reduction)
-        given = *g, p, target
-        arrays = [arguments.real_array(label, value) for value in given]
-        loop = loss_dtype(label, given, arrays)
-        p, target = arrays[-2:]
-        if p.shape != target.shape:
-            raise ValueError(
-                f"{label}(): the target is of shape {target.shape}, p of shape {p.shape}"
-            )
-        if p.size and (np.fmin.reduce(p, None) < 0 or np.fmax.reduce(p, None) > 1):
-            raise ValueError(f"{label}(): p holds what is no probability")
-        return p, target, matching(label, "weight", weight, p.shape, loop), loop
-
-    def _walk(
-        self,
-        p: Array,
-        target: Array,
-        weight: Any,
-        loss: Array | None,
-        out: Array | None,
-        scale: Any,
-        loop: np.dtype[Any],
-    ) -> float:
-        """Write losses, or gradients times `scale`, or both, block by block, and return the sum of the losses."""
-        total = 0.0
-        with silent():
-            for region in regions(p.shape, BLOCK):
-                x, t = p[region].astype(np.float64), target[region].astype(np.float64)
-                w = weight[region] if isinstance(weight, np.ndarray) else weight
-                losses = _bernoulli(x, t)
-                losses *= w
-                total += float(losses.sum())
-                if out is not None:
-                    by = scale[region] if np.ndim(scale) else scale
-                    slope = (x - t) / np.maximum((1.0 - x) * x, LEAST_VARIANCE)
-                    np.copyto(out[region], (slope * w * by).astype(loop), casting="unsafe")
-                if loss is not None:
-                    np.copyto(loss[region], losses, casting="unsafe")
-        return total
+    if arrays[-1].dtype.kind != "f":
+        data, arrays = data[:-1], arrays[:-1]
+    return loop_dtype(label, data, arrays)
 
 
-# PyTorch's bounds: of a logarithm, and of p·(1 - p) below the gradient.
-LEAST_LOG = -100.0
-LEAST_VARIANCE = 1e-12
-
-
-def _bernoulli(p: Array, t: Array) -> Array:
-    """-t·log p - (1 - t)·log(1 - p), overwriting nothing."""
-    losses = np.maximum(np.log1p(-p), LEAST_LOG)
-    losses *= t - 1.0
-    losses -= t * np.maximum(np.log(p), LEAST_LOG)
-    return losses
-
-
-def _share(x: Array, reduction: str) -> float:
-    """Return what each element has of the reduction."""
-    return 1.0 / x.size if reduction == "mean" and x.size else 1.0
-
-
-def _plain(array: Array) -> Any:
-    return array if array.ndim else array[()]
-
-
-binary_cross_entropy_with_logits = BinaryCrossEntropyWithLogits()
-binary_cross_entropy = BinaryCrossEntropy()
-
-#: All of them, in the order of the documentation
-LOSSES: tuple[Loss, ...] = (binary_cross_entropy_with_logits, binary_cross_entropy)
+def _check_g(label: str, g: Any, task: Task) -> Array:
+    """Return the gradient with respect to the loss as an array, once it is known to fit."""
+    (value,), _ = labelled.plain(label, (g,))
+    array = arguments.real_array(label, value)
+    expected = task.loss_shape if task.reduction == "none" else ()
+    if array.shape != expected:
+        raise ValueError(f"{label}(): g has shape {array.shape}, expected {expected}")
+    return array

@@ -4,139 +4,125 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Callable
+from types import FunctionType
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from ..backends.environment import silent
-from ..calling import arguments
+from ..calling import arguments, docs, labelled
+from ..calling.axes import checked_axis
+from ..calling.dtypes import loop_dtype
 from ..calling.memory import check_distinct
+from .base import Function, Pass
 from .elementwise import FUNCTIONS
 from .weight_gradient import weight_gradient
 
-__all__ = ["PRelu", "RRelu", "prelu", "rrelu"]
+__all__ = ["PARAMETRIC"]
 
-Array = np.ndarray[Any, np.dtype[Any]]
 # A string, because evaluating it would import numpy.random: 25 ms.
 Rng: TypeAlias = "np.random.Generator | int | None"
 
 _leaky_relu = FUNCTIONS["leaky_relu"]
 
+_ARGUMENTS = {
+    "weight": "float or array_like\n"
+    "    The slope below 0. A one-dimensional array of several weights holds one for each index of\n"
+    "    `axis`. Any other array broadcasts against x.",
+    "axis": "int, default {default}\n    The axis of x that a one-dimensional weight belongs to: the channels.",
+    "lower": "float, default 1/8\n    The slope is uniform between lower and upper, and their mean unless training.",
+    "upper": "float, default 1/3\n    See lower.",
+    "training": "bool, default {default}\n    Whether to draw a slope for each element.",
+}
+_SUMMARIES = {
+    "derivative": "The derivative of {name} with respect to x.",
+    "value_and_derivative": "{name} and its derivative, computed together; `out` is a pair.",
+    "vjp": "The vector-Jacobian product: g times the derivative of {name}.",
+}
+_PAIR = "tuple of two ndarrays or scalars\n    "
 
-class PRelu:
-    """x where x > 0, else weight * x; the slope is learned.
+
+class _SlopePass(Pass):
+    """One pass of a leaky_relu whose slope is made of further parameters.
 
     Parameters
     ----------
-    x : array_like
-        Real numbers; integers and booleans count as float64.
-    weight : float or array_like
-        A one-dimensional array of several weights holds one for each index of `axis`. Any other
-        array broadcasts against x.
-    axis : int, default 1
-        The axis of x that a one-dimensional weight belongs to: the channels.
-    out, where, dtype : optional
-        As for every activation.
-
-    Notes
-    -----
-    ``prelu.derivative(x, weight)`` is 1 or the weight, and the weight at 0.
-    ``prelu.vjp(g, x, weight)`` returns the gradients with respect to x and to the weight.
-
-    Source: He, Zhang, Ren, Sun 2015, arXiv:1502.01852.
+    slope : function
+        Takes x and the parameters and returns what leaky_relu takes as its slope.
     """
 
-    name = "prelu"
-    aliases: tuple[str, ...] = ()
-    parameters: Mapping[str, object] = {"weight": inspect.Parameter.empty, "axis": 1}
-    formula = "where(x > 0, x, weight*x)"
-    source = "He, Zhang, Ren, Sun 2015, arXiv:1502.01852"
-    __name__ = __qualname__ = "prelu"
-
-    def __init__(self) -> None:
-        self.__module__ = "fastact"
+    def __init__(self, name: str, pass_: str, slope: Callable[..., Any], summary: str) -> None:
+        self._target = _leaky_relu.passes[pass_]
+        self.arrays = self._target.arrays
+        self.nout = max(self._target.nout, type(self).nout)
+        self._name(name, pass_)
+        assert isinstance(slope, FunctionType)
+        # Under this name Python reports what is missing or too much.
+        self._slope = FunctionType(
+            slope.__code__, slope.__globals__, slope.__name__, slope.__defaults__, slope.__closure__
+        )
+        self._slope.__qualname__ = self.__qualname__
+        self._summary = summary
 
     def __call__(
-        self,
-        x: Any,
-        weight: Any,
-        axis: int = 1,
-        *,
-        out: Any = None,
-        where: Any = True,
-        dtype: Any = None,
+        self, *args: Any, out: Any = None, where: Any = True, dtype: Any = None, **parameters: Any
     ) -> Any:
-        """Compute."""
-        return _leaky_relu(x, _along(x, weight, axis), out=out, where=where, dtype=dtype)
+        """Compute; ``inspect.signature`` shows the arguments."""
+        if parameters:
+            self._check_names(parameters)
+        slope = self._slope(*args[self.nin - 1 :], **parameters)
+        return self._target(*args[: self.nin], slope, out=out, where=where, dtype=dtype)
 
-    def __repr__(self) -> str:
-        return "<fastact.prelu(x, weight, axis=1, *, out=None, where=True, dtype=None)>"
+    def _check_names(self, parameters: dict[str, Any]) -> None:
+        known = self._signature().parameters
+        unknown = {name: value for name, value in parameters.items() if name not in known}
+        if unknown:
+            self._refuse(unknown)
 
-    def __reduce__(self) -> str:
-        return "prelu"
+    def _signature(self) -> inspect.Signature:
+        kind = inspect.Parameter
+        _, *parameters = inspect.signature(self._slope).parameters.values()
+        shown = [kind(name, kind.POSITIONAL_ONLY) for name in self.arrays]
+        shown += [one.replace(annotation=kind.empty) for one in parameters]
+        for name, default in (("out", None), ("where", True), ("dtype", None)):
+            shown.append(kind(name, kind.KEYWORD_ONLY, default=default))
+        return inspect.Signature(shown)
 
-    def derivative(
-        self,
-        x: Any,
-        weight: Any,
-        axis: int = 1,
-        *,
-        out: Any = None,
-        where: Any = True,
-        dtype: Any = None,
-    ) -> Any:
-        """Return the derivative with respect to x."""
-        return _leaky_relu.derivative(x, _along(x, weight, axis), out=out, where=where, dtype=dtype)
+    def _text(self) -> docs.Text:
+        shown = self._signature().parameters
+        texts = {name: text for name, text in _ARGUMENTS.items() if name in shown}
+        shape = f"Of the broadcast shape; {docs.DTYPE.format(array='x')}"
+        returns = "ndarray or scalar\n    " if self.nout == 1 else _PAIR
+        return docs.Text(self._summary, returns + shape, texts)
 
-    def value_and_derivative(
-        self,
-        x: Any,
-        weight: Any,
-        axis: int = 1,
-        *,
-        out: Any = None,
-        where: Any = True,
-        dtype: Any = None,
-    ) -> Any:
-        """Return both at once; `out` is a pair."""
-        return _leaky_relu.value_and_derivative(
-            x, _along(x, weight, axis), out=out, where=where, dtype=dtype
-        )
 
-    def vjp(
-        self, g: Any, x: Any, weight: Any, axis: int = 1, *, out: Any = None, dtype: Any = None
+class _PReluVjp(_SlopePass):
+    """The gradients of prelu with respect to x and to the weight."""
+
+    nout = 2
+
+    def __call__(
+        self, *args: Any, out: Any = None, dtype: Any = None, **parameters: Any
     ) -> tuple[Any, Any]:
-        """Return the gradients with respect to x and to the weight.
-
-        Parameters
-        ----------
-        g, x : array_like
-            The gradient with respect to the output, and the input.
-        weight, axis
-            As in the call.
-        out : tuple of two arrays, optional
-            Where to write them; the first may be g or x.
-        dtype : dtype, optional
-            The dtype to compute in and return.
-
-        Returns
-        -------
-        dx : array
-            Of the shape of g and x.
-        dweight : array
-            Of the shape of `weight`: the sum of g * x where x < 0, added up in float64.
-        """
-        dx_out, dweight_out = _pair(out)
-        check_distinct("prelu.vjp", dx_out, dweight_out)
-        weight = np.asarray(weight)
-        slope = _along(x, weight, axis)
-        arrays = [arguments.real_array("prelu.vjp", array) for array in (g, x)]
-        loop = arguments.loop_dtype("prelu.vjp", (g, x), arrays, dtype)
+        """Compute; ``inspect.signature`` shows the arguments."""
+        self._check_names(parameters)
+        label = self.__qualname__
+        slope = self._slope(*args[1:], **parameters)
+        (g, x), weight = (
+            args[:2],
+            np.asarray(parameters.get("weight", args[2] if len(args) > 2 else None)),
+        )
+        dx_out, dweight_out = arguments.normalize_out(label, out, 2)
+        check_distinct(label, dx_out, dweight_out)
+        values, labels = labelled.plain(label, (g, x))
+        arrays = [arguments.real_array(label, value) for value in values]
+        loop = loop_dtype(label, values, arrays, dtype)
+        if labels is not None:
+            arrays = list(map(labelled.masked_out, arrays, labels.missing))
         gradient = weight_gradient(arrays[0], arrays[1], slope, loop).reshape(weight.shape)
         if dweight_out is not None:
-            _check_gradient_out(dweight_out, weight.shape)
+            _check_gradient_out(label, dweight_out, weight.shape)
         dx = _leaky_relu.vjp(g, x, slope, out=dx_out, dtype=dtype)
         with silent():
             rounded = gradient.astype(loop)
@@ -145,173 +131,129 @@ class PRelu:
                 return dx, dweight_out
         return dx, rounded if rounded.ndim else rounded[()]
 
-
-class RRelu:
-    """x where x > 0, else slope * x; while training, the slope is drawn anew for every element.
-
-    Parameters
-    ----------
-    x : array_like
-        Real numbers; integers and booleans count as float64.
-    lower, upper : float, default 1/8 and 1/3
-        The slope is uniform between them, and their mean unless training.
-    training : bool, default False
-        Whether to draw.
-    rng : int or numpy.random.Generator, optional
-        What to draw from; None draws unpredictably.
-    out, where, dtype : optional
-        As for every activation.
-
-    Notes
-    -----
-    ``rrelu.derivative`` and ``rrelu.vjp`` draw the slopes that the call drew when they are given
-    the same integer `rng`; while training they need one. To keep the slopes instead, draw them
-    yourself: with ``slopes = generator.uniform(1/8, 1/3, x.shape)`` the same is ``leaky_relu(x,
-    slopes)`` and ``leaky_relu.vjp(g, x, slopes)``.
-
-    Source: Xu, Wang, Chen, Li 2015, arXiv:1505.00853.
-    """
-
-    name = "rrelu"
-    aliases: tuple[str, ...] = ()
-    parameters: Mapping[str, object] = {
-        "lower": 1 / 8,
-        "upper": 1 / 3,
-        "training": False,
-        "rng": None,
-    }
-    formula = "where(x > 0, x, (lower + upper)/2*x)"
-    source = "Xu, Wang, Chen, Li 2015, arXiv:1505.00853"
-    __name__ = __qualname__ = "rrelu"
-
-    def __init__(self) -> None:
-        self.__module__ = "fastact"
-
-    def __call__(
-        self,
-        x: Any,
-        lower: float = 1 / 8,
-        upper: float = 1 / 3,
-        training: bool = False,
-        rng: Rng = None,
-        *,
-        out: Any = None,
-        where: Any = True,
-        dtype: Any = None,
-    ) -> Any:
-        """Compute."""
-        return _leaky_relu(
-            x, _drawn(x, lower, upper, training, rng), out=out, where=where, dtype=dtype
+    def _signature(self) -> inspect.Signature:
+        shown = super()._signature()
+        return shown.replace(
+            parameters=[one for one in shown.parameters.values() if one.name != "where"]
         )
 
-    def __repr__(self) -> str:
-        return (
-            "<fastact.rrelu(x, lower=1/8, upper=1/3, training=False, rng=None, *, "
-            "out=None, where=True, dtype=None)>"
+    def _text(self) -> docs.Text:
+        texts = {
+            "out": "tuple of two arrays, optional\n    Where to write the gradients; the first may be g or x."
+        }
+        returns = (
+            "dx : ndarray or scalar\n    Of the broadcast shape of g and x.\n"
+            "dweight : ndarray or scalar\n"
+            "    Of the shape of `weight`: the sum of g * x where x < 0, added up in float64."
         )
+        found = super()._text()
+        return found._replace(arguments={**found.arguments, **texts}, returns=returns)
 
-    def __reduce__(self) -> str:
-        return "rrelu"
 
-    def derivative(
+class _SlopeFunction(_SlopePass, Function):
+    """A leaky_relu whose slope is made of further parameters: prelu, rrelu."""
+
+    family = "parametric"
+
+    def __init__(
         self,
-        x: Any,
-        lower: float = 1 / 8,
-        upper: float = 1 / 3,
-        training: bool = False,
-        rng: Rng = None,
-        *,
-        out: Any = None,
-        where: Any = True,
-        dtype: Any = None,
-    ) -> Any:
-        """Return the derivative."""
-        _require_rng(training, rng)
-        return _leaky_relu.derivative(
-            x, _drawn(x, lower, upper, training, rng), out=out, where=where, dtype=dtype
-        )
+        name: str,
+        doc: str,
+        formula: str,
+        source: str,
+        slope: Callable[..., Any],
+        slope_again: Callable[..., Any],
+        vjp: type[_SlopePass] = _SlopePass,
+    ) -> None:
+        super().__init__(name, "forward", slope, inspect.cleandoc(doc))
+        kinds = {
+            "derivative": (_SlopePass, slope_again),
+            "vjp": (vjp, slope_again),
+            "value_and_derivative": (_SlopePass, slope),
+        }
+        passes = {
+            pass_: kind(name, pass_, made, _SUMMARIES[pass_].format(name=name))
+            for pass_, (kind, made) in kinds.items()
+        }
+        self._introduce(source, passes, formula=formula)
 
-    def vjp(
-        self,
-        g: Any,
-        x: Any,
-        lower: float = 1 / 8,
-        upper: float = 1 / 3,
-        training: bool = False,
-        rng: Rng = None,
-        *,
-        out: Any = None,
-        where: Any = True,
-        dtype: Any = None,
-    ) -> Any:
-        """Return g times the derivative."""
-        _require_rng(training, rng)
-        return _leaky_relu.vjp(
-            g, x, _drawn(x, lower, upper, training, rng), out=out, where=where, dtype=dtype
-        )
-
-    def value_and_derivative(
-        self,
-        x: Any,
-        lower: float = 1 / 8,
-        upper: float = 1 / 3,
-        training: bool = False,
-        rng: Rng = None,
-        *,
-        out: Any = None,
-        where: Any = True,
-        dtype: Any = None,
-    ) -> Any:
-        """Return both, with the same slopes; `out` is a pair."""
-        slope = _drawn(x, lower, upper, training, rng)
-        return _leaky_relu.value_and_derivative(x, slope, out=out, where=where, dtype=dtype)
+    def _text(self) -> docs.Text:
+        return super()._text()._replace(closing=self._closing())
 
 
-def _along(x: Any, weight: Any, axis: int) -> Any:
+def _weights(x: Any, weight: Any, axis: int = 1) -> Any:
     """Return the weights shaped so that they broadcast along `axis` of x."""
+    if isinstance(weight, np.ma.MaskedArray):
+        raise TypeError("prelu() does not take a masked array for weight: fill it first")
     weight = np.asarray(weight)
     if weight.ndim != 1 or weight.size == 1:
         return weight.reshape(()) if weight.size == 1 else weight
     ndim = np.ndim(x)
-    axis = normalize_axis_index(axis, ndim)
+    axis = checked_axis("prelu", axis, ndim)
     if np.shape(x)[axis] != weight.size:
         raise ValueError(
-            f"prelu(): {weight.size} weights for the {np.shape(x)[axis]} elements of axis {axis}"
+            f"prelu(): weight has {weight.size} elements, expected {np.shape(x)[axis]}: one for each of axis {axis}"
         )
     return weight.reshape(weight.shape + (1,) * (ndim - 1 - axis))
 
 
-def _pair(out: Any) -> tuple[Any, Any]:
-    if out is None:
-        return None, None
-    if not isinstance(out, tuple) or len(out) != 2:
-        raise TypeError("prelu.vjp() takes a tuple of 2 arrays as out")
-    return out
-
-
-def _check_gradient_out(out: Any, shape: tuple[int, ...]) -> None:
-    if not isinstance(out, np.ndarray) or out.dtype.kind != "f":
-        raise TypeError("prelu.vjp(): the second out is not an array of floating dtype")
-    if out.shape != shape or not out.flags.writeable:
-        raise ValueError(f"prelu.vjp(): the second out is not a writeable array of shape {shape}")
-
-
-def _require_rng(training: bool, rng: Rng) -> None:
-    if training and rng is None:
-        raise ValueError(
-            "rrelu(): while training, the derivative needs the integer rng that the call was given"
-        )
-
-
-def _drawn(x: Any, lower: float, upper: float, training: bool, rng: Rng) -> Any:
+def _drawn(
+    x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, rng: Rng = None
+) -> Any:
     """Return the slope: the mean, or one draw for each element of x."""
     lower, upper = float(lower), float(upper)
     if not (math.isfinite(lower) and math.isfinite(upper) and lower <= upper):
-        raise ValueError(f"rrelu(): lower={lower} and upper={upper} do not bound a slope")
+        raise ValueError(
+            f"rrelu(): lower={lower}, upper={upper}: expected finite numbers, lower <= upper"
+        )
     if not training:
         return (lower + upper) / 2
     return np.random.default_rng(rng).uniform(lower, upper, np.shape(x))
 
 
-prelu = PRelu()
-rrelu = RRelu()
+def _drawn_again(
+    x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, rng: Rng = None
+) -> Any:
+    """Return the slopes that the call drew."""
+    if training and rng is None:
+        raise ValueError(
+            "rrelu(): while training, the derivative needs the integer rng that the call was given"
+        )
+    return _drawn(x, lower, upper, training, rng)
+
+
+def _check_gradient_out(label: str, out: Any, shape: tuple[int, ...]) -> None:
+    if not isinstance(out, np.ndarray) or out.dtype.kind != "f":
+        raise TypeError(f"{label}(): out[1] is not an array of floating dtype")
+    if out.shape != shape or not out.flags.writeable:
+        raise ValueError(f"{label}(): out[1] is read-only or not of shape {shape}")
+
+
+#: Canonical name -> function.
+PARAMETRIC: dict[str, Function] = {
+    "prelu": _SlopeFunction(
+        "prelu",
+        """x where x > 0, else weight * x; the slope is learned.
+
+        ``prelu.derivative(x, weight)`` is 1 or the weight, and the weight at 0. ``prelu.vjp(g, x, weight)`` returns
+        the gradients with respect to x and to the weight.""",
+        "where(x > 0, x, weight*x)",
+        "He, Zhang, Ren, Sun 2015, arXiv:1502.01852",
+        _weights,
+        _weights,
+        _PReluVjp,
+    ),
+    "rrelu": _SlopeFunction(
+        "rrelu",
+        """x where x > 0, else slope * x; while training, the slope is drawn anew for every element.
+
+        ``rrelu.derivative`` and ``rrelu.vjp`` draw the slopes that the call drew when they are given the same integer
+        `rng`; while training they need one. To keep the slopes instead, draw them yourself: with
+        ``slopes = generator.uniform(1/8, 1/3, x.shape)`` the same is ``leaky_relu(x, slopes)`` and
+        ``leaky_relu.vjp(g, x, slopes)``.""",
+        "where(x > 0, x, (lower + upper)/2*x)",
+        "Xu, Wang, Chen, Li 2015, arXiv:1505.00853",
+        _drawn,
+        _drawn_again,
+    ),
+}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backends.environment import silent
 from ..backends.registry import Kernel
 
 __all__ = ["hardmax", "with_noise"]
@@ -22,8 +23,9 @@ def hardmax(x: Array, out: Array, mask: Array | None, temperature: float) -> Non
     if not x.size:
         return
     selected = None if mask is None else np.broadcast_to(mask, x.shape)
-    for block in _blocks(*x.shape):
-        _hardmax(x[block], out[block], None if selected is None else selected[block])
+    with silent():
+        for block in _blocks(*x.shape):
+            _hardmax(x[block], out[block], None if selected is None else selected[block])
 
 
 def _hardmax(x: Array, out: Array, mask: Array | None) -> None:

@@ -1,85 +1,89 @@
-"""Functions of whole rows: softmax and its family, along any axes, each as a callable object."""
+"""Functions of whole rows: softmax and its family, along any axes."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Never, TypeAlias
 
 import numpy as np
 
 from ..backends.environment import silent
-from ..backends.registry import Kernel, active
-from ..calling import arguments, docs, row_arguments, row_docs, row_fast, row_protocols
-from ..calling.fast import RowKernelTable
-from ..calling.row_arguments import COLDEST, HOTTEST
+from ..backends.registry import Kernel
+from ..calling import arguments, axes, docs, fast, labelled, protocols
+from ..calling.dtypes import Array, DType, loop_dtype
+from ..calling.fast import KernelTable
 from ..calling.row_layout import RowOperands, compute
-from ..definitions.declare import RowDeclaration
+from ..definitions.declare import Declaration
 from ..definitions.rows import ROWS
+from .base import Function, Pass, named
 from .row_steps import hardmax as _hardmax
 from .row_steps import with_noise
 
-__all__ = [
-    "ROW_FUNCTIONS",
-    "GumbelSoftmax",
-    "Hardmax",
-    "RowCall",
-    "RowFunction",
-    "RowReduction",
-    "Rowwise",
-]
+__all__ = ["ROW_FUNCTIONS", "RowFunction", "RowPass"]
 
-Array = np.ndarray[Any, np.dtype[Any]]
-DType = np.dtype[Any]
 Axis: TypeAlias = int | tuple[int, ...] | None
 # A string, because evaluating it would import numpy.random: 25 ms.
 Rng: TypeAlias = "np.random.Generator | int | None"
 
-_SINGLE = np.dtype(np.float32)
+_ARGUMENTS = {
+    "g": "array_like\n    The gradient with respect to the output; it broadcasts to its shape.",
+    "axis": "int, tuple of int or None, default {default}\n"
+    "    The axis that a row goes along; several axes or None, which is all of them, make one long\n"
+    "    row.",
+    "temperature": "float, default 1.0\n    x is divided by it first; positive.",
+    "tau": "float, default 1.0\n    The temperature: the noisy x is divided by it; positive.",
+    "hard": "bool, default False\n    Return 1 at the maximum and 0 elsewhere instead.",
+    "keepdims": "bool, default False\n    Keep the reduced axes, with length 1.",
+    "out": "ndarray, optional\n    Where to write the result; may be an input itself.",
+}
+_WHERE = (
+    "array_like of bool, optional\n"
+    "    Which elements take part; it broadcasts to the shape of the data. An element where it is False has no\n"
+    "    part in its row, whatever it holds, and comes out as {excluded}."
+)
+_RAISES = {
+    "numpy.exceptions.AxisError": "If there is no such axis.",
+    "ValueError": "If an axis is named twice, the temperature is not positive and finite, a shape does not fit, or\n"
+    "    `out` is read-only. Nothing is written.",
+}
+_NOTES = """\
+A row with a NaN is NaN throughout, and no other row is. Beyond its input and output a call takes at
+most 1 MiB of memory, but for a row of more than 20,000 elements that is of another dtype than the
+output or is not contiguous: a copy of that row."""
 
 
-class RowCall:
+class RowPass(Pass):
     """One pass of one row function: what its calls have in common."""
 
-    __signature__ = docs.OnInstance(row_docs.signature)
-
-    #: The names of its arrays.
-    arrays: tuple[str, ...] = ("x",)
     #: Whether the last of `arrays` becomes one number for each row.
     reduces: ClassVar[bool] = False
+    #: What the temperature is called.
+    heat: ClassVar[str] = "temperature"
     #: Whether the order of a row's elements, several axes being given, makes a difference.
-    in_order: ClassVar[bool] = False
-    signature: None = None
-    nout: ClassVar[int] = 1
+    in_order: bool = False
 
-    def __init__(self, name: str, pass_: str, summary: str, excluded: str) -> None:
-        forward = pass_ == "forward"
-        self.__module__ = "fastact"
-        self.__name__ = name if forward else f"{name}_{pass_}"
-        self.__qualname__ = name if forward else f"{name}.{pass_}"
-        self.nin = len(self.arrays)
-        self.pass_ = pass_
-        self.summary = summary
-        self.excluded = excluded
-        self.notes: tuple[str, ...] = ()
-        self.kernels = RowKernelTable(name, pass_)
+    def __init__(
+        self, name: str, pass_: str, summary: str, kernels: KernelTable, excluded: str = "0"
+    ) -> None:
+        self._name(name, pass_)
+        self._summary, self._excluded = summary, excluded
+        self.kernels = kernels
 
-    def __init_subclass__(cls) -> None:
-        cls.__doc__ = docs.OnInstance(row_docs.document, cls.__doc__)  # type: ignore[assignment]
+    def _text(self) -> docs.Text:
+        shown = self._signature().parameters
+        texts = {name: text for name, text in _ARGUMENTS.items() if name in shown}
+        texts["where"] = _WHERE.format(excluded=self._excluded)
+        last = self.arrays[-1]
+        reduced = (
+            "The shape of x without the reduced axes; "
+            if self.reduces
+            else f"Of the shape of {last}; "
+        )
+        returns = f"ndarray or scalar\n    {reduced}{docs.DTYPE.format(array=last)}"
+        return docs.Text(self._summary, returns, texts, _RAISES, (_NOTES,))
 
-    def __repr__(self) -> str:
-        return f"<fastact.{self.__qualname__}{inspect.signature(self)}>"
-
-    def __reduce__(self) -> str:
-        # A string is what pickle looks up as a global of `__module__`.
-        return self.__qualname__
-
-    def __call__(self, *arrays: Any, **options: Any) -> Any:
-        """Compute; ``inspect.signature`` shows the arguments."""
-        raise NotImplementedError
-
-    def general(
+    def _general(
         self,
         data: tuple[Any, ...],
         axis: Any,
@@ -93,20 +97,15 @@ class RowCall:
         """Compute from anything: arrays of other libraries, array-likes, any layout and dtype."""
         label = self.__qualname__
         outs = arguments.normalize_out(label, out, 1)
-        options = {"axis": axis, **self.named(temperature), **extra}
-        for name, value, default in (("dtype", dtype, None), ("keepdims", keepdims, False)):
-            if value is not default:
-                options[name] = value
-        asked = row_protocols.asked(data, outs[0], where)
-        if asked:
-            return row_protocols.delegate(self, asked, data, outs[0], where, options)
-        (name,) = self.named(temperature)
-        value = row_arguments.temperature_of(label, name, temperature)
-        return self._compute(data, axis, value, where, outs, dtype, keepdims, extra)
-
-    def named(self, temperature: Any) -> dict[str, Any]:
-        """Return the temperature as a keyword argument."""
-        return {"temperature": temperature}
+        library = protocols.row_library(label, (*data, outs[0]), where)
+        if library is not None:
+            options = {"axis": axis, self.heat: temperature, **extra}
+            for name, value, default in (("dtype", dtype, None), ("keepdims", keepdims, False)):
+                if value is not default:
+                    options[name] = value
+            return labelled.rows_of(library, self, data, outs[0], where, options)
+        heat = axes.temperature_of(label, self.heat, temperature)
+        return self._compute(data, axis, heat, where, outs, dtype, keepdims, extra)
 
     def _compute(
         self,
@@ -122,56 +121,56 @@ class RowCall:
         """Do the work for operands that NumPy can read."""
         label = self.__qualname__
         arrays = [arguments.real_array(label, value) for value in data]
-        loop = arguments.loop_dtype(label, data, arrays, dtype)
+        loop = loop_dtype(label, data, arrays, dtype)
         shape = arrays[-1].shape
-        axes = row_arguments.checked_axes(axis, len(shape))
+        reduced = axes.checked_axes(label, axis, len(shape))
         arguments.check_out(label, outs, loop)
-        mask = row_protocols.without_masked(row_arguments.mask_for(label, where, shape), data)
+        _, labels = labelled.plain(label, data)
+        missing = None if labels is None else labels.combined(shape)
+        mask = axes.mask_for(label, where, shape)
+        if missing is not None:
+            mask = ~missing if mask is None else mask & ~missing
         target = None if outs[0] is None else np.asarray(outs[0])
-        expected = row_arguments.reduced(shape, axes, keepdims) if self.reduces else shape
+        expected = axes.reduced(shape, reduced, keepdims) if self.reduces else shape
         if target is not None and target.shape != expected:
-            raise ValueError(f"{label}(): out of shape {target.shape} for a result of {expected}")
-        walked = row_arguments.walked_dtype(loop, temperature)
-        kernel = self.kernel(_SINGLE if walked.itemsize == 2 else walked, **extra)
-        operands = self.operands(arrays, target, mask, temperature, axes)
-        (result,) = compute(kernel, walked, axes, operands, self.in_order)
+            raise ValueError(f"{label}(): out has shape {target.shape}, expected {expected}")
+        walked = axes.walked_dtype(loop, temperature)
+        kernel = self._kernel(walked, **extra)
+        sorted_ = self._operands(arrays, target, mask, temperature, reduced)
+        (result,) = compute(kernel, walked, reduced, sorted_, self.in_order)
         if walked != loop and target is None:
             with silent():
                 result = result.astype(loop)
         if self.reduces:
             result = result.reshape(expected)
-        return row_protocols.wrap(self, data, result, outs, axes if self.reduces else None)
+        if outs[0] is None and labels is not None:
+            if self.reduces and missing is not None:
+                missing = missing.all(reduced).reshape(expected)
+            return labels.restored(result, missing)
+        return protocols.wrap(self, data, [result], outs)[0]
 
-    def operands(
-        self, arrays: Sequence[Array], target: Array | None, mask: Array | None, *details: Any
+    def _operands(
+        self,
+        arrays: Sequence[Array],
+        target: Array | None,
+        mask: Array | None,
+        temperature: float,
+        reduced: tuple[int, ...],
     ) -> RowOperands:
         """Sort the arrays of a call into those of elements and those of rows."""
-        temperature, _ = details
         shape = arrays[-1].shape
         inputs = [
-            row_arguments.broadcast(self.__qualname__, name, array, shape)
+            axes.broadcast(self.__qualname__, name, array, shape)
             for name, array in zip(self.arrays, arrays, strict=True)
         ]
         return RowOperands(inputs, (), (target,), (), mask, (temperature,))
 
-    def kernel(self, dtype: DType, **extra: Any) -> Kernel:
-        """Return the kernel of the backend in force."""
-        found = self.kernels[active()][dtype]
-        assert found is not None
-        return found
+    def _kernel(self, dtype: DType, **extra: Any) -> Kernel:
+        """Return the kernel of the active backend."""
+        return self.kernels.kernel(dtype)
 
 
-def _is_plain(axis: Any, temperature: Any, where: Any, dtype: Any) -> bool:
-    return (
-        where is True
-        and dtype is None
-        and type(axis) is int
-        and type(temperature) is float
-        and COLDEST <= temperature <= HOTTEST
-    )
-
-
-class RowVjp(RowCall):
+class RowVjp(RowPass):
     """The vector-Jacobian product of a row function, from its output."""
 
     arrays = ("g", "y")
@@ -187,19 +186,22 @@ class RowVjp(RowCall):
         where: Any = True,
         out: Any = None,
         dtype: Any = None,
+        **unknown: Never,
     ) -> Any:
         """Compute."""
-        if _is_plain(axis, temperature, where, dtype):
-            result = row_fast.two_to_one(self.kernels, g, y, axis, out, temperature)
-            if result is not None:
-                return result
-        return self.general((g, y), axis, temperature, where, out, dtype)
+        if unknown:
+            self._refuse(unknown)
+        result = fast.rows(self.kernels, g, y, axis, temperature, where, out, dtype)
+        if result is not None:
+            return result
+        return self._general((g, y), axis, temperature, where, out, dtype)
 
 
-class TauVjp(RowCall):
+class TauVjp(RowPass):
     """The same for a function whose temperature is called tau."""
 
     arrays = ("g", "y")
+    heat = "tau"
 
     def __call__(
         self,
@@ -212,16 +214,15 @@ class TauVjp(RowCall):
         where: Any = True,
         out: Any = None,
         dtype: Any = None,
+        **unknown: Never,
     ) -> Any:
         """Compute."""
-        return self.general((g, y), axis, tau, where, out, dtype)
-
-    def named(self, temperature: Any) -> dict[str, Any]:
-        """Return the temperature as a keyword argument."""
-        return {"tau": temperature}
+        if unknown:
+            self._refuse(unknown)
+        return self._general((g, y), axis, tau, where, out, dtype)
 
 
-class ReductionVjp(RowCall):
+class ReductionVjp(RowPass):
     """The vector-Jacobian product of a reduction, from its input."""
 
     arrays = ("g", "x")
@@ -237,70 +238,55 @@ class ReductionVjp(RowCall):
         where: Any = True,
         out: Any = None,
         dtype: Any = None,
+        **unknown: Never,
     ) -> Any:
         """Compute."""
-        return self.general((g, x), axis, temperature, where, out, dtype)
+        if unknown:
+            self._refuse(unknown)
+        return self._general((g, x), axis, temperature, where, out, dtype)
 
-    def operands(
-        self, arrays: Sequence[Array], target: Array | None, mask: Array | None, *details: Any
+    def _operands(
+        self,
+        arrays: Sequence[Array],
+        target: Array | None,
+        mask: Array | None,
+        temperature: float,
+        reduced: tuple[int, ...],
     ) -> RowOperands:
-        """Sort the arrays of a call into those of elements and those of rows."""
-        (g, x), (temperature, axes) = arrays, details
-        rows = row_arguments.expanded(self.__qualname__, "g", g, x.shape, axes)
+        g, x = arrays
+        rows = axes.expanded(self.__qualname__, "g", g, x.shape, reduced)
         return RowOperands([x], [rows], (target,), (), mask, (temperature,))
 
 
-class RowFunction(RowCall):
-    """What a row function has besides its calls: names, a source, passes."""
+class RowFunction(RowPass, Function):
+    """A function of whole rows.
+
+    Of a function like softmax ``f.vjp(g, y)`` is the vector-Jacobian product from its output; of one that makes
+    one number of each row, such as logsumexp, ``f.vjp(g, x)`` is that from its input.
+    """
+
+    family = "rows"
+    vjp: RowPass
 
     def __init__(
         self,
         name: str,
         doc: str,
         source: str,
+        kernels: KernelTable,
         aliases: tuple[str, ...] = (),
         excluded: str = "0",
-        vjp: type[RowCall] | None = None,
-        vjp_of: str | None = None,
+        vjp: RowPass | None = None,
     ) -> None:
-        super().__init__(name, "forward", inspect.cleandoc(doc), excluded)
-        self.name = name
-        self.aliases = aliases
-        self.source = source
-        also = (f"Also known as {', '.join(aliases)}.",) if aliases else ()
-        self.notes = (*also, f"Source: {source}.")
-        parameters = inspect.signature(self).parameters
-        self.parameters: Mapping[str, object] = MappingProxyType(
-            {
-                parameter: parameters[parameter].default
-                for parameter in parameters
-                if parameter not in (*self.arrays, "where", "out", "dtype")
-            }
-        )
-        passes: dict[str, RowCall] = {"forward": self}
-        if vjp is not None:
-            summary = f"The vector-Jacobian product of {name}."
-            passes["vjp"] = self.vjp = vjp(name, "vjp", summary, "0")
-            self.vjp.kernels = RowKernelTable(vjp_of or name, "vjp")
-        self.passes: Mapping[str, RowCall] = MappingProxyType(passes)
+        super().__init__(name, "forward", inspect.cleandoc(doc), kernels, excluded)
+        self._introduce(source, {"vjp": vjp} if vjp else {}, aliases)
+
+    def _text(self) -> docs.Text:
+        return super()._text()._replace(closing=self._closing())
 
 
 class Rowwise(RowFunction):
-    """A function of whole rows, such as softmax; ``f.vjp(g, y)`` is its vector-Jacobian product.
-
-    Attributes
-    ----------
-    name : str
-        The canonical name.
-    aliases : tuple of str
-        Its other names.
-    parameters : mapping of str to object
-        Parameter -> default, in order.
-    source : str
-        Where it is defined.
-    passes : mapping of str to RowCall
-        The passes it has, by name; "forward" is the function itself.
-    """
+    """A function that keeps the shape, such as softmax."""
 
     def __call__(
         self,
@@ -312,20 +298,19 @@ class Rowwise(RowFunction):
         where: Any = True,
         out: Any = None,
         dtype: Any = None,
+        **unknown: Never,
     ) -> Any:
         """Compute."""
-        if _is_plain(axis, temperature, where, dtype):
-            result = row_fast.one_to_one(self.kernels, x, axis, out, temperature)
-            if result is not None:
-                return result
-        return self.general((x,), axis, temperature, where, out, dtype)
+        if unknown:
+            self._refuse(unknown)
+        result = fast.rows(self.kernels, None, x, axis, temperature, where, out, dtype)
+        if result is not None:
+            return result
+        return self._general((x,), axis, temperature, where, out, dtype)
 
 
 class RowReduction(RowFunction):
-    """A function that makes one number of each row, such as logsumexp; ``f.vjp(g, x)`` is its vjp.
-
-    Its attributes are those of `Rowwise`.
-    """
+    """A function that makes one number of each row, such as logsumexp."""
 
     reduces = True
 
@@ -340,52 +325,34 @@ class RowReduction(RowFunction):
         where: Any = True,
         out: Any = None,
         dtype: Any = None,
+        **unknown: Never,
     ) -> Any:
         """Compute."""
-        plain = _is_plain(-1 if axis is None else axis, temperature, where, dtype)
-        if plain and out is None and not keepdims:
-            result = row_fast.one_to_row(self.kernels, x, axis, temperature)
+        if unknown:
+            self._refuse(unknown)
+        if out is None and not keepdims:
+            result = fast.rows_reduced(self.kernels, x, axis, temperature, where, dtype)
             if result is not None:
                 return result
-        return self.general((x,), axis, temperature, where, out, dtype, keepdims)
+        return self._general((x,), axis, temperature, where, out, dtype, keepdims)
 
-    def operands(
-        self, arrays: Sequence[Array], target: Array | None, mask: Array | None, *details: Any
-    ) -> RowOperands:
-        """Sort the arrays of a call into those of elements and those of rows."""
-        temperature, axes = details
-        if target is not None and target.ndim < arrays[0].ndim:
-            target = np.expand_dims(target, axes)
-        return RowOperands(arrays, (), (), (target,), mask, (temperature,))
-
-
-class Hardmax(Rowwise):
-    """hardmax, which NumPy computes whatever the backend."""
-
-    in_order = True  # of several maxima the first has the 1
-
-    def __call__(
+    def _operands(
         self,
-        x: Any,
-        /,
-        axis: Axis = -1,
-        *,
-        temperature: float = 1.0,
-        where: Any = True,
-        out: Any = None,
-        dtype: Any = None,
-    ) -> Any:
-        """Compute."""
-        return self.general((x,), axis, temperature, where, out, dtype)
-
-    def kernel(self, dtype: DType, **extra: Any) -> Kernel:
-        """Return what computes it."""
-        return _hardmax
+        arrays: Sequence[Array],
+        target: Array | None,
+        mask: Array | None,
+        temperature: float,
+        reduced: tuple[int, ...],
+    ) -> RowOperands:
+        if target is not None and target.ndim < arrays[0].ndim:
+            target = np.expand_dims(target, reduced)
+        return RowOperands(arrays, (), (), (target,), mask, (temperature,))
 
 
 class GumbelSoftmax(RowFunction):
     """gumbel_softmax: noise, and then softmax or hardmax."""
 
+    heat = "tau"
     in_order = True  # the noise has to be the same whether hardmax comes after it or softmax
 
     def __call__(
@@ -400,51 +367,57 @@ class GumbelSoftmax(RowFunction):
         where: Any = True,
         out: Any = None,
         dtype: Any = None,
+        **unknown: Never,
     ) -> Any:
         """Compute."""
-        return self.general((x,), axis, tau, where, out, dtype, hard=bool(hard), rng=rng)
+        if unknown:
+            self._refuse(unknown)
+        return self._general((x,), axis, tau, where, out, dtype, hard=bool(hard), rng=rng)
 
-    def named(self, temperature: Any) -> dict[str, Any]:
-        """Return the temperature as a keyword argument."""
-        return {"tau": temperature}
-
-    def kernel(self, dtype: DType, **extra: Any) -> Kernel:
-        """Return what computes it."""
-        chosen = _hardmax if extra["hard"] else ROW_FUNCTIONS["softmax"].kernel(dtype)
+    def _kernel(self, dtype: DType, **extra: Any) -> Kernel:
+        chosen = _hardmax if extra["hard"] else self.kernels.kernel(dtype)
         return with_noise(chosen, np.random.default_rng(extra["rng"]))
 
 
-def _declared(declaration: RowDeclaration) -> RowFunction:
-    forward = declaration.passes["forward"]
-    kind, vjp = (Rowwise, RowVjp) if forward.outputs else (RowReduction, ReductionVjp)
-    return kind(
-        declaration.name,
+def _declared(declaration: Declaration) -> RowFunction:
+    name, forward = declaration.name, declaration.passes["forward"]
+    kind, vjp_kind = (Rowwise, RowVjp) if forward.outputs else (RowReduction, ReductionVjp)
+    return named(kind, name)(
+        name,
         declaration.doc,
         declaration.source,
+        KernelTable.of_rows(name, "forward"),
         declaration.aliases,
         f"{forward.excluded:g}",
-        vjp if "vjp" in declaration.passes else None,
+        _vjp(vjp_kind, name, name) if "vjp" in declaration.passes else None,
     )
+
+
+def _vjp(kind: type[RowPass], name: str, declared: str) -> RowPass:
+    summary = f"The vector-Jacobian product of {name}."
+    return named(kind, f"{name}.vjp")(name, "vjp", summary, KernelTable.of_rows(declared, "vjp"))
 
 
 #: Canonical name -> function: those of the table, in its order, then those made of them.
 ROW_FUNCTIONS: dict[str, RowFunction] = {
     name: _declared(declaration) for name, declaration in ROWS.items() if name[0] != "_"
 }
-ROW_FUNCTIONS["hardmax"] = Hardmax(
+ROW_FUNCTIONS["hardmax"] = named(Rowwise, "hardmax")(
     "hardmax",
-    """1 at the first maximum of each row and 0 elsewhere.
+    """1 at the first maximum of each row and 0 elsewhere, computed by NumPy whatever the backend.
 
     The temperature, which every row function takes, makes no difference.""",
     "definition",
+    KernelTable(lambda backend, dtype: _hardmax),
 )
-ROW_FUNCTIONS["gumbel_softmax"] = GumbelSoftmax(
+ROW_FUNCTIONS["hardmax"].in_order = True  # of several maxima the first has the 1
+ROW_FUNCTIONS["gumbel_softmax"] = named(GumbelSoftmax, "gumbel_softmax")(
     "gumbel_softmax",
     """softmax((x + noise)/tau) along the rows, with Gumbel noise: a random choice, relaxed.
 
     ``gumbel_softmax.vjp(g, y, tau=tau)`` takes the y of a call with ``hard=False``; the same integer
     `rng` gives the y that belongs to a hard choice, for the straight-through gradient.""",
     "Jang, Gu, Poole 2017, arXiv:1611.01144; Maddison, Mnih, Teh 2017, arXiv:1611.00712",
-    vjp=TauVjp,
-    vjp_of="softmax",
+    KernelTable.of_rows("softmax", "forward"),
+    vjp=_vjp(TauVjp, "gumbel_softmax", "softmax"),
 )

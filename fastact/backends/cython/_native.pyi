@@ -12,7 +12,7 @@ class Caller:
     def prepare(
         self, table: Any, chosen: Any, state: Any, n_in: int, n_out: int, defaults: Any
     ) -> None:
-        """Take what a call needs: the kernels by backend, the choice of backend, the defaults."""
+        """Set what a call needs: the kernels by backend, the choice of backend, the default parameters."""
 
     def __call__(self, *args: Any, **options: Any) -> Any: ...
 
@@ -31,7 +31,7 @@ class Kernel:
 
 @final
 class Compiled(Kernel):
-    """A kernel of machine code that is asked for when it is first needed."""
+    """A kernel of machine code that is compiled when it is first needed."""
 
     def __init__(
         self,
@@ -47,8 +47,7 @@ class Compiled(Kernel):
 class RowKernel:
     """One pass of one row function for one dtype.
 
-    Takes the inputs, the values of rows that it needs, the output and the values of rows that it gives, the mask or
-    None, and the parameters.
+    Takes the inputs, the row inputs, the output, the row outputs, the mask or None, and the parameters.
     """
 
     def __call__(self, *args: npt.NDArray[Any] | float | None) -> None: ...
@@ -63,7 +62,7 @@ def row_kernels(isa: str) -> dict[tuple[str, str, str], RowKernel]:
     """Return the row kernels of one instruction set by name, pass and "f32" or "f64"."""
 
 def set_threads(threads: int) -> None:
-    """Set how many threads, the caller included, a large call may use."""
+    """Set how many threads a large call may use, including the caller."""
 
 @final
 class Environment:
@@ -73,4 +72,7 @@ class Environment:
     def __exit__(self, *_: object) -> None: ...
 
 def share(piece: int, context: int, pieces: int) -> None:
-    """Do a job: call the code at an address, in Numba's calling convention, with the context and each number."""
+    """Run a job on the thread pool: call the code at an address with the context and the number of each piece.
+
+    The code follows Numba's calling convention.
+    """

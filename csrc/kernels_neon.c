@@ -1,6 +1,0 @@
-#include "fastact.h"
-#include "lanes_neon.h"
-#include "loops.h"
-#include "rows.h"
-
-FASTACT_TABLE(neon, "NEON");

@@ -1,0 +1,143 @@
+/* AVX2 + FMA: eight floats or four doubles. Masks are vectors, all ones or all zeros per lane. */
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+/* The mask of the first n lanes starts at element 8 - n (float64: 4 - n). */
+static const int32_t fastact_first32[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+static const int64_t fastact_first64[8] = {-1, -1, -1, -1};
+
+typedef float f32_t;
+typedef __m256 f32_v;
+typedef __m256 f32_m;
+enum { f32_WIDTH = 8 };
+
+LANE __m256i f32_first(ptrdiff_t n)
+{
+    return _mm256_loadu_si256((const __m256i *)(fastact_first32 + 8 - n));
+}
+LANE f32_v f32_set(float s) { return _mm256_set1_ps(s); }
+LANE f32_v f32_load(const float *p) { return _mm256_loadu_ps(p); }
+LANE void f32_store(float *p, f32_v v) { _mm256_storeu_ps(p, v); }
+LANE void f32_stream(float *p, f32_v v) { _mm256_stream_ps(p, v); }
+LANE f32_v f32_load_part(const float *p, ptrdiff_t n)
+{
+    return _mm256_maskload_ps(p, f32_first(n));
+}
+LANE void f32_store_part(float *p, ptrdiff_t n, f32_v v)
+{
+    _mm256_maskstore_ps(p, f32_first(n), v);
+}
+LANE f32_v f32_add(f32_v a, f32_v b) { return _mm256_add_ps(a, b); }
+LANE f32_v f32_sub(f32_v a, f32_v b) { return _mm256_sub_ps(a, b); }
+LANE f32_v f32_mul(f32_v a, f32_v b) { return _mm256_mul_ps(a, b); }
+LANE f32_v f32_div(f32_v a, f32_v b) { return _mm256_div_ps(a, b); }
+LANE f32_v f32_fma(f32_v a, f32_v b, f32_v c) { return _mm256_fmadd_ps(a, b, c); }
+/* Unary minus, not an xor: GCC then folds it into vfnmadd and vfmsub. */
+LANE f32_v f32_neg(f32_v a) { return -a; }
+LANE f32_v f32_abs(f32_v a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+LANE f32_v f32_nabs(f32_v a) { return _mm256_or_ps(_mm256_set1_ps(-0.0f), a); }
+LANE f32_v f32_sqrt(f32_v a) { return _mm256_sqrt_ps(a); }
+LANE f32_v f32_copysign(f32_v a, f32_v s)
+{
+    const f32_v sign = _mm256_set1_ps(-0.0f);
+    return _mm256_or_ps(_mm256_andnot_ps(sign, a), _mm256_and_ps(sign, s));
+}
+LANE f32_v f32_max(f32_v a, f32_v b) { return _mm256_max_ps(a, b); }
+LANE f32_v f32_min(f32_v a, f32_v b) { return _mm256_min_ps(a, b); }
+LANE f32_m f32_lt(f32_v a, f32_v b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+LANE f32_m f32_le(f32_v a, f32_v b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
+LANE f32_m f32_gt(f32_v a, f32_v b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+LANE f32_m f32_ge(f32_v a, f32_v b) { return _mm256_cmp_ps(a, b, _CMP_GE_OQ); }
+LANE f32_m f32_eq(f32_v a, f32_v b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
+LANE f32_m f32_ne(f32_v a, f32_v b) { return _mm256_cmp_ps(a, b, _CMP_NEQ_UQ); }
+LANE f32_m f32_and(f32_m a, f32_m b) { return _mm256_and_ps(a, b); }
+LANE f32_m f32_or(f32_m a, f32_m b) { return _mm256_or_ps(a, b); }
+LANE f32_m f32_not(f32_m a) { return _mm256_xor_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(-1))); }
+LANE f32_v f32_select(f32_m m, f32_v a, f32_v b) { return _mm256_blendv_ps(b, a, m); }
+LANE f32_v f32_scale(f32_v p, f32_v t)
+{
+    const __m256i shifted = _mm256_slli_epi32(_mm256_castps_si256(t), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), shifted));
+}
+/* Lane i takes lane i ^ distance; the distance is a constant, a power of two. */
+LANE f32_v f32_flip(f32_v v, int distance)
+{
+    switch (distance) {
+    case 4: return _mm256_permute2f128_ps(v, v, 1);
+    case 2: return _mm256_permute_ps(v, 0x4E);
+    default: return _mm256_permute_ps(v, 0xB1);
+    }
+}
+LANE f32_m f32_load_mask(const unsigned char *p)
+{
+    const __m256i wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+    return _mm256_castsi256_ps(_mm256_cmpgt_epi32(wide, _mm256_setzero_si256()));
+}
+
+typedef double f64_t;
+typedef __m256d f64_v;
+typedef __m256d f64_m;
+enum { f64_WIDTH = 4 };
+
+LANE __m256i f64_first(ptrdiff_t n)
+{
+    return _mm256_loadu_si256((const __m256i *)(fastact_first64 + 4 - n));
+}
+LANE f64_v f64_set(double s) { return _mm256_set1_pd(s); }
+LANE f64_v f64_load(const double *p) { return _mm256_loadu_pd(p); }
+LANE void f64_store(double *p, f64_v v) { _mm256_storeu_pd(p, v); }
+LANE void f64_stream(double *p, f64_v v) { _mm256_stream_pd(p, v); }
+LANE f64_v f64_load_part(const double *p, ptrdiff_t n)
+{
+    return _mm256_maskload_pd(p, f64_first(n));
+}
+LANE void f64_store_part(double *p, ptrdiff_t n, f64_v v)
+{
+    _mm256_maskstore_pd(p, f64_first(n), v);
+}
+LANE f64_v f64_add(f64_v a, f64_v b) { return _mm256_add_pd(a, b); }
+LANE f64_v f64_sub(f64_v a, f64_v b) { return _mm256_sub_pd(a, b); }
+LANE f64_v f64_mul(f64_v a, f64_v b) { return _mm256_mul_pd(a, b); }
+LANE f64_v f64_div(f64_v a, f64_v b) { return _mm256_div_pd(a, b); }
+LANE f64_v f64_fma(f64_v a, f64_v b, f64_v c) { return _mm256_fmadd_pd(a, b, c); }
+LANE f64_v f64_neg(f64_v a) { return -a; }
+LANE f64_v f64_abs(f64_v a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
+LANE f64_v f64_nabs(f64_v a) { return _mm256_or_pd(_mm256_set1_pd(-0.0), a); }
+LANE f64_v f64_sqrt(f64_v a) { return _mm256_sqrt_pd(a); }
+LANE f64_v f64_copysign(f64_v a, f64_v s)
+{
+    const f64_v sign = _mm256_set1_pd(-0.0);
+    return _mm256_or_pd(_mm256_andnot_pd(sign, a), _mm256_and_pd(sign, s));
+}
+LANE f64_v f64_max(f64_v a, f64_v b) { return _mm256_max_pd(a, b); }
+LANE f64_v f64_min(f64_v a, f64_v b) { return _mm256_min_pd(a, b); }
+LANE f64_m f64_lt(f64_v a, f64_v b) { return _mm256_cmp_pd(a, b, _CMP_LT_OQ); }
+LANE f64_m f64_le(f64_v a, f64_v b) { return _mm256_cmp_pd(a, b, _CMP_LE_OQ); }
+LANE f64_m f64_gt(f64_v a, f64_v b) { return _mm256_cmp_pd(a, b, _CMP_GT_OQ); }
+LANE f64_m f64_ge(f64_v a, f64_v b) { return _mm256_cmp_pd(a, b, _CMP_GE_OQ); }
+LANE f64_m f64_eq(f64_v a, f64_v b) { return _mm256_cmp_pd(a, b, _CMP_EQ_OQ); }
+LANE f64_m f64_ne(f64_v a, f64_v b) { return _mm256_cmp_pd(a, b, _CMP_NEQ_UQ); }
+LANE f64_m f64_and(f64_m a, f64_m b) { return _mm256_and_pd(a, b); }
+LANE f64_m f64_or(f64_m a, f64_m b) { return _mm256_or_pd(a, b); }
+LANE f64_m f64_not(f64_m a)
+{
+    return _mm256_xor_pd(a, _mm256_castsi256_pd(_mm256_set1_epi64x(-1)));
+}
+LANE f64_v f64_select(f64_m m, f64_v a, f64_v b) { return _mm256_blendv_pd(b, a, m); }
+LANE f64_v f64_scale(f64_v p, f64_v t)
+{
+    const __m256i shifted = _mm256_slli_epi64(_mm256_castpd_si256(t), 52);
+    return _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(p), shifted));
+}
+LANE f64_v f64_flip(f64_v v, int distance)
+{
+    return distance == 2 ? _mm256_permute2f128_pd(v, v, 1) : _mm256_permute_pd(v, 5);
+}
+LANE f64_m f64_load_mask(const unsigned char *p)
+{
+    int32_t bytes;
+    memcpy(&bytes, p, sizeof bytes);
+    const __m256i wide = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(bytes));
+    return _mm256_castsi256_pd(_mm256_cmpgt_epi64(wide, _mm256_setzero_si256()));
+}

@@ -1,0 +1,154 @@
+/* AVX-512F: sixteen floats or eight doubles. Masks are mask registers. */
+#include <immintrin.h>
+#include <stdint.h>
+
+/* The truth table of (sign & s) | (~sign & a). */
+enum { TAKE_BITS = 0xCA };
+
+typedef float f32_t;
+typedef __m512 f32_v;
+typedef __mmask16 f32_m;
+enum { f32_WIDTH = 16 };
+
+LANE f32_m f32_first(ptrdiff_t n) { return (f32_m)((1u << n) - 1u); }
+LANE __m512i f32_bits(f32_v a) { return _mm512_castps_si512(a); }
+LANE f32_v f32_set(float s) { return _mm512_set1_ps(s); }
+/* The empty asm forces a full load into a register: else the compiler merges it into a masked instruction, and such
+   loads start no hardware prefetch (Zen 5; vjp of relu, 2**23 float32: 0.174 ns an element, 0.09 with this). */
+LANE f32_v f32_load(const float *p)
+{
+    f32_v v = _mm512_loadu_ps(p);
+    __asm__("" : "+v"(v));
+    return v;
+}
+LANE void f32_store(float *p, f32_v v) { _mm512_storeu_ps(p, v); }
+LANE void f32_stream(float *p, f32_v v) { _mm512_stream_ps(p, v); }
+LANE f32_v f32_load_part(const float *p, ptrdiff_t n)
+{
+    return _mm512_maskz_loadu_ps(f32_first(n), p);
+}
+LANE void f32_store_part(float *p, ptrdiff_t n, f32_v v)
+{
+    _mm512_mask_storeu_ps(p, f32_first(n), v);
+}
+LANE f32_v f32_add(f32_v a, f32_v b) { return _mm512_add_ps(a, b); }
+LANE f32_v f32_sub(f32_v a, f32_v b) { return _mm512_sub_ps(a, b); }
+LANE f32_v f32_mul(f32_v a, f32_v b) { return _mm512_mul_ps(a, b); }
+LANE f32_v f32_div(f32_v a, f32_v b) { return _mm512_div_ps(a, b); }
+LANE f32_v f32_fma(f32_v a, f32_v b, f32_v c) { return _mm512_fmadd_ps(a, b, c); }
+LANE f32_v f32_neg(f32_v a) { return -a; }
+LANE f32_v f32_abs(f32_v a) { return _mm512_abs_ps(a); }
+LANE f32_v f32_nabs(f32_v a)
+{
+    return _mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512(a), _mm512_set1_epi32(INT32_MIN)));
+}
+LANE f32_v f32_sqrt(f32_v a) { return _mm512_sqrt_ps(a); }
+LANE f32_v f32_copysign(f32_v a, f32_v s)
+{
+    const __m512i sign = _mm512_set1_epi32(INT32_MIN);
+    const __m512i bits = _mm512_ternarylogic_epi32(sign, f32_bits(s), f32_bits(a), TAKE_BITS);
+    return _mm512_castsi512_ps(bits);
+}
+LANE f32_v f32_max(f32_v a, f32_v b) { return _mm512_max_ps(a, b); }
+LANE f32_v f32_min(f32_v a, f32_v b) { return _mm512_min_ps(a, b); }
+LANE f32_m f32_lt(f32_v a, f32_v b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+LANE f32_m f32_le(f32_v a, f32_v b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
+LANE f32_m f32_gt(f32_v a, f32_v b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+LANE f32_m f32_ge(f32_v a, f32_v b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
+LANE f32_m f32_eq(f32_v a, f32_v b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+LANE f32_m f32_ne(f32_v a, f32_v b) { return _mm512_cmp_ps_mask(a, b, _CMP_NEQ_UQ); }
+LANE f32_m f32_and(f32_m a, f32_m b) { return (f32_m)(a & b); }
+LANE f32_m f32_or(f32_m a, f32_m b) { return (f32_m)(a | b); }
+LANE f32_m f32_not(f32_m a) { return (f32_m)~a; }
+LANE f32_v f32_select(f32_m m, f32_v a, f32_v b) { return _mm512_mask_blend_ps(m, b, a); }
+LANE f32_v f32_scale(f32_v p, f32_v t)
+{
+    return _mm512_castsi512_ps(_mm512_add_epi32(f32_bits(p), _mm512_slli_epi32(f32_bits(t), 23)));
+}
+/* Lane i takes lane i ^ distance; the distance is a constant, a power of two. */
+LANE f32_v f32_flip(f32_v v, int distance)
+{
+    switch (distance) {
+    case 8: return _mm512_shuffle_f32x4(v, v, 0x4E);
+    case 4: return _mm512_shuffle_f32x4(v, v, 0xB1);
+    case 2: return _mm512_permute_ps(v, 0x4E);
+    default: return _mm512_permute_ps(v, 0xB1);
+    }
+}
+LANE f32_m f32_load_mask(const unsigned char *p)
+{
+    const __m512i wide = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm512_test_epi32_mask(wide, wide);
+}
+
+typedef double f64_t;
+typedef __m512d f64_v;
+typedef __mmask8 f64_m;
+enum { f64_WIDTH = 8 };
+
+LANE f64_m f64_first(ptrdiff_t n) { return (f64_m)((1u << n) - 1u); }
+LANE __m512i f64_bits(f64_v a) { return _mm512_castpd_si512(a); }
+LANE f64_v f64_set(double s) { return _mm512_set1_pd(s); }
+LANE f64_v f64_load(const double *p)
+{
+    f64_v v = _mm512_loadu_pd(p);
+    __asm__("" : "+v"(v));
+    return v;
+}
+LANE void f64_store(double *p, f64_v v) { _mm512_storeu_pd(p, v); }
+LANE void f64_stream(double *p, f64_v v) { _mm512_stream_pd(p, v); }
+LANE f64_v f64_load_part(const double *p, ptrdiff_t n)
+{
+    return _mm512_maskz_loadu_pd(f64_first(n), p);
+}
+LANE void f64_store_part(double *p, ptrdiff_t n, f64_v v)
+{
+    _mm512_mask_storeu_pd(p, f64_first(n), v);
+}
+LANE f64_v f64_add(f64_v a, f64_v b) { return _mm512_add_pd(a, b); }
+LANE f64_v f64_sub(f64_v a, f64_v b) { return _mm512_sub_pd(a, b); }
+LANE f64_v f64_mul(f64_v a, f64_v b) { return _mm512_mul_pd(a, b); }
+LANE f64_v f64_div(f64_v a, f64_v b) { return _mm512_div_pd(a, b); }
+LANE f64_v f64_fma(f64_v a, f64_v b, f64_v c) { return _mm512_fmadd_pd(a, b, c); }
+LANE f64_v f64_neg(f64_v a) { return -a; }
+LANE f64_v f64_abs(f64_v a) { return _mm512_abs_pd(a); }
+LANE f64_v f64_nabs(f64_v a)
+{
+    return _mm512_castsi512_pd(_mm512_or_si512(_mm512_castpd_si512(a), _mm512_set1_epi64(INT64_MIN)));
+}
+LANE f64_v f64_sqrt(f64_v a) { return _mm512_sqrt_pd(a); }
+LANE f64_v f64_copysign(f64_v a, f64_v s)
+{
+    const __m512i sign = _mm512_set1_epi64(INT64_MIN);
+    const __m512i bits = _mm512_ternarylogic_epi64(sign, f64_bits(s), f64_bits(a), TAKE_BITS);
+    return _mm512_castsi512_pd(bits);
+}
+LANE f64_v f64_max(f64_v a, f64_v b) { return _mm512_max_pd(a, b); }
+LANE f64_v f64_min(f64_v a, f64_v b) { return _mm512_min_pd(a, b); }
+LANE f64_m f64_lt(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
+LANE f64_m f64_le(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
+LANE f64_m f64_gt(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ); }
+LANE f64_m f64_ge(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _CMP_GE_OQ); }
+LANE f64_m f64_eq(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ); }
+LANE f64_m f64_ne(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _CMP_NEQ_UQ); }
+LANE f64_m f64_and(f64_m a, f64_m b) { return (f64_m)(a & b); }
+LANE f64_m f64_or(f64_m a, f64_m b) { return (f64_m)(a | b); }
+LANE f64_m f64_not(f64_m a) { return (f64_m)~a; }
+LANE f64_v f64_select(f64_m m, f64_v a, f64_v b) { return _mm512_mask_blend_pd(m, b, a); }
+LANE f64_v f64_scale(f64_v p, f64_v t)
+{
+    return _mm512_castsi512_pd(_mm512_add_epi64(f64_bits(p), _mm512_slli_epi64(f64_bits(t), 52)));
+}
+LANE f64_v f64_flip(f64_v v, int distance)
+{
+    switch (distance) {
+    case 4: return _mm512_shuffle_f64x2(v, v, 0x4E);
+    case 2: return _mm512_shuffle_f64x2(v, v, 0xB1);
+    default: return _mm512_permute_pd(v, 0x55);
+    }
+}
+LANE f64_m f64_load_mask(const unsigned char *p)
+{
+    const __m512i wide = _mm512_cvtepu8_epi64(_mm_loadl_epi64((const __m128i *)p));
+    return _mm512_test_epi64_mask(wide, wide);
+}

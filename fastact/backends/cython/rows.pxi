@@ -1,0 +1,126 @@
+# Row kernels. Included by _native.pyx.
+
+cdef extern from "fastact.h":
+    enum:
+        FASTACT_ROWS_LARGE
+    ctypedef struct fastact_row_call:
+        const void *inputs "in"[2]
+        const void *row_in[2]
+        void *out
+        void *row_out[2]
+        const unsigned char *mask
+        int mask_is_shared
+        Py_ssize_t outer
+        Py_ssize_t axis
+        Py_ssize_t inner
+        double param[4]
+    int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *call,
+                         int (*stop)() noexcept nogil) nogil
+
+
+cdef extern from *:
+    """
+    static int fastact_interrupted(void)
+    {
+        const PyGILState_STATE state = PyGILState_Ensure();
+        const int raised = PyErr_CheckSignals();
+        PyGILState_Release(state);
+        return raised;
+    }
+    /* Raises the exception that fastact_interrupted has set. */
+    static int fastact_raise(void) { return -1; }
+    """
+    int fastact_interrupted() noexcept nogil
+    int fastact_raise() except -1
+
+
+@cython.final
+cdef class RowKernel:
+    """One pass of one row function for one dtype.
+
+    Takes the inputs, the row inputs, the output, the row outputs, the mask or None, and the parameters.
+    """
+
+    cdef const fastact_row_kernel *entry
+    cdef int typenum
+
+    def __repr__(self):
+        return f"<native row kernel {self._name()}>"
+
+    def _name(self):
+        if self.entry == NULL:
+            return "of no function"
+        return f"{self.entry.name.decode()} {self.entry.pass_.decode()} {self.entry.dtype.decode()}"
+
+    def __call__(self, *args):
+        cdef const fastact_row_kernel *entry = self.entry
+        cdef fastact_row_call call
+        cdef Py_ssize_t elements[3]
+        cdef Py_ssize_t rows[2]
+        cdef int k, n_arrays, place = 0, done
+        check_bound(entry)
+        n_arrays = entry.n_in + entry.n_row_in + entry.n_out + entry.n_row_out
+        if len(args) != n_arrays + 1 + entry.n_params:
+            raise TypeError(f"{self._name()} takes {n_arrays} arrays, a mask or None, and "
+                            f"{entry.n_params} parameters, by position")
+        elements[0] = -1
+        for k in range(entry.n_in):
+            call.inputs[k] = self._memory(args[place + k], 3, elements, False)
+        place += entry.n_in
+        rows[0], rows[1] = elements[0], elements[2]
+        for k in range(entry.n_row_in):
+            call.row_in[k] = self._memory(args[place + k], 2, rows, False)
+        place += entry.n_row_in
+        call.out = NULL
+        if entry.n_out:
+            call.out = self._memory(args[place], 3, elements, True)
+        place += entry.n_out
+        for k in range(entry.n_row_out):
+            call.row_out[k] = self._memory(args[place + k], 2, rows, True)
+        place += entry.n_row_out
+        call.outer, call.axis, call.inner = elements[0], elements[1], elements[2]
+        self._take_mask(args[place], &call)
+        for k in range(entry.n_params):
+            call.param[k] = PyFloat_AsDouble(args[place + 1 + k])
+        if call.outer * call.axis * call.inner < FASTACT_ROWS_LARGE:
+            done = fastact_run_rows(entry, &call, NULL)
+        else:
+            with nogil:
+                done = fastact_run_rows(entry, &call, fastact_interrupted)
+        if done == FASTACT_NO_MEMORY:
+            raise MemoryError(f"{self._name()}: no memory to rearrange rows in")
+        if done == FASTACT_STOPPED:
+            fastact_raise()
+
+    cdef void *_memory(self, object argument, int ndim, Py_ssize_t *shape, bint written) except? NULL:
+        """Return the array's memory, its shape checked against that of the arrays before it."""
+        cdef cnp.ndarray array = checked(self, argument, self.typenum)
+        cdef int k
+        check_contiguous(self, array, written)
+        if cnp.PyArray_NDIM(array) != ndim:
+            raise ValueError(f"{self._name()}: the array has {cnp.PyArray_NDIM(array)} dimensions, not {ndim}")
+        if shape[0] < 0:
+            for k in range(ndim):
+                shape[k] = cnp.PyArray_DIM(array, k)
+        for k in range(ndim):
+            if shape[k] != cnp.PyArray_DIM(array, k):
+                wanted = tuple([shape[j] for j in range(ndim)])
+                raise ValueError(f"{self._name()}: the array has shape {(<object>array).shape}, not {wanted}")
+        return cnp.PyArray_DATA(array)
+
+    cdef int _take_mask(self, object mask, fastact_row_call *call) except -1:
+        cdef cnp.ndarray array
+        call.mask = NULL
+        call.mask_is_shared = False
+        if mask is None:
+            return 0
+        if not cnp.PyArray_Check(mask) or cnp.PyArray_TYPE(<cnp.ndarray>mask) != cnp.NPY_BOOL:
+            raise TypeError(f"{self._name()}: the mask is not an array of bool")
+        array = <cnp.ndarray>mask
+        if (cnp.PyArray_NDIM(array) != 3 or not cnp.PyArray_CHKFLAGS(array, cnp.NPY_ARRAY_C_CONTIGUOUS)
+                or cnp.PyArray_DIM(array, 1) != call.axis or cnp.PyArray_DIM(array, 2) != call.inner
+                or cnp.PyArray_DIM(array, 0) not in (1, call.outer)):
+            raise ValueError(f"{self._name()}: the mask has shape {mask.shape}, or is not contiguous")
+        call.mask = <const unsigned char *>cnp.PyArray_DATA(array)
+        call.mask_is_shared = cnp.PyArray_DIM(array, 0) == 1
+        return 0

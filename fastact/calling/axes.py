@@ -1,0 +1,128 @@
+"""Axes of a call, and what goes with them: a temperature, masks, values of which each row has one."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from .arguments import check_where
+from .dtypes import Array, DType
+
+__all__ = [
+    "COLDEST",
+    "HOTTEST",
+    "broadcast",
+    "checked_axes",
+    "checked_axis",
+    "expanded",
+    "kept",
+    "mask_for",
+    "reduced",
+    "split",
+    "temperature_of",
+    "walked_dtype",
+]
+
+Shape = tuple[int, ...]
+
+
+def checked_axes(label: str, axis: Any, ndim: int) -> Shape:
+    """Return the reduced axes, None being all of them, as numbers from 0 on.
+
+    Raises
+    ------
+    numpy.exceptions.AxisError
+        If the array does not have one of them.
+    ValueError
+        If one is there twice.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    try:
+        return normalize_axis_tuple(axis, ndim)
+    except TypeError:
+        raise TypeError(
+            f"{label}(): axis={axis!r}: expected an integer, a tuple of integers or None"
+        ) from None
+
+
+def checked_axis(label: str, axis: Any, ndim: int) -> int:
+    """Return one axis as a number from 0 on."""
+    try:
+        return normalize_axis_index(axis, ndim)
+    except TypeError:
+        raise TypeError(f"{label}(): axis={axis!r}: expected an integer") from None
+
+
+@lru_cache(maxsize=1024)
+def split(shape: Shape, axis: int) -> Shape | None:
+    """Return (outer, axis, inner) of a contiguous array; None if it has no such axis or no elements."""
+    if not -len(shape) <= axis < len(shape) or 0 in shape:
+        return None
+    axis %= len(shape)
+    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+
+
+def kept(shape: Shape, axes: Shape) -> Shape:
+    """Return the shape with length 1 along the reduced axes."""
+    return tuple(1 if axis in axes else length for axis, length in enumerate(shape))
+
+
+def reduced(shape: Shape, axes: Shape, keepdims: bool) -> Shape:
+    """Return the shape of what has one value for each row."""
+    if keepdims:
+        return kept(shape, axes)
+    return tuple(length for axis, length in enumerate(shape) if axis not in axes)
+
+
+def temperature_of(label: str, name: str, value: Any) -> float:
+    """Return the number that x is divided by."""
+    if not isinstance(value, (float, int, np.floating, np.integer)) or isinstance(value, bool):
+        raise TypeError(f"{label}() takes a number for {name}, not {type(value).__name__}")
+    number = float(value)
+    if not 0.0 < number < math.inf:
+        raise ValueError(f"{label}(): {name}={value!r} is not positive and finite")
+    return number
+
+
+# Between these, both a temperature and its reciprocal are normal numbers in float32.
+COLDEST, HOTTEST = 1e-37, 1e37
+
+
+def walked_dtype(loop: DType, temperature: float) -> DType:
+    """Return the dtype to compute in: float64 where the reciprocal of the temperature is no normal float32."""
+    return loop if COLDEST <= temperature <= HOTTEST else np.dtype(np.float64)
+
+
+def broadcast(label: str, name: str, array: Array, shape: Shape) -> Array:
+    """Broadcast an operand to the shape of the data."""
+    if array.shape == shape:
+        return array
+    try:
+        return np.broadcast_to(array, shape)
+    except ValueError:
+        raise ValueError(
+            f"{label}(): {name} of shape {array.shape} does not broadcast to {shape}"
+        ) from None
+
+
+def mask_for(label: str, where: Any, shape: Shape) -> Array | None:
+    """Return the mask in the shape of the data, or None if everything counts."""
+    mask = check_where(label, where)
+    return None if mask is None else broadcast(label, "where", mask, shape)
+
+
+def expanded(label: str, name: str, array: Array, shape: Shape, axes: Shape) -> Array:
+    """Return an array with one value for each row in the shape that `kept` gives.
+
+    It may have been given in that shape or without the reduced axes; it is broadcast.
+    """
+    full = kept(shape, axes)
+    if array.ndim == len(shape):
+        return broadcast(label, name, array, full)
+    short = broadcast(label, name, array, reduced(shape, axes, False))
+    return np.expand_dims(short, axes)

@@ -1,0 +1,296 @@
+"""Masked, pandas and xarray operands of functions that are not ufuncs: plain arrays in, labels and masks back out.
+
+A missing or masked element takes no part in its row, its mean or its sum, and is missing in the result. pandas and
+xarray are never imported here: only an object of theirs brings them in.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import protocols
+from .axes import checked_axes
+from .dtypes import Array
+from .protocols import comes_from, takes_over
+
+__all__ = ["Labels", "is_labelled", "masked_out", "plain", "restored", "rows_of"]
+
+# Types of operands that are neither masked nor labelled.
+_UNLABELLED = frozenset((np.ndarray, float, int, bool, list, tuple, type(None)))
+
+
+class Labels:
+    """What the operands of a call are besides their values: which elements are missing, and the labels of axes.
+
+    Attributes
+    ----------
+    missing : list of ndarray of bool or None
+        For each operand, which of its elements are missing.
+    """
+
+    def __init__(self, missing: list[Array | None], origins: list[Any]) -> None:
+        self.missing = missing
+        self._origins = [origin for origin in origins if origin is not None]
+
+    def combined(self, shape: tuple[int, ...]) -> Array | None:
+        """Return which elements of the shape are missing from any of the operands, or None if none is."""
+        found: Array | None = None
+        for one in self.missing:
+            if one is not None:
+                mask = np.broadcast_to(one, shape)
+                found = mask if found is None else found | mask
+        return found
+
+    def restored(
+        self,
+        result: Array,
+        missing: Array | None = None,
+        dropped: tuple[int, ...] = (),
+        resized: int | None = None,
+    ) -> Any:
+        """Return a result with the labels of the last operand that has some, or masked if one operand was.
+
+        Parameters
+        ----------
+        result : ndarray
+            Of the shape of that operand, without the axes `dropped`.
+        missing : ndarray of bool, optional
+            Which elements of the result are missing.
+        dropped : tuple of int
+            The axes that the result does not have any more.
+        resized : int, optional
+            An axis that has another length, so that its labels mean nothing any more.
+        """
+        labelled = (
+            one for one in reversed(self._origins) if not isinstance(one, np.ma.MaskedArray)
+        )
+        origin = next(labelled, None)
+        if origin is None:
+            masked = np.ma.MaskedArray(result, mask=np.ma.nomask if missing is None else missing)
+            return masked if masked.ndim else masked[()]
+        if comes_from(origin, "xarray"):
+            return _relabelled(origin, result, missing, dropped, resized)
+        return _framed(origin, result, missing, dropped, resized)
+
+
+def restored(labels: Labels | None, result: Array, *details: Any, **more: Any) -> Any:
+    """Return a result as the caller gets it: with labels if there are some, a scalar if it has no axes."""
+    if labels is not None:
+        return labels.restored(result, *details, **more)
+    return result if result.ndim else result[()]
+
+
+def plain(label: str, values: Sequence[Any]) -> tuple[Sequence[Any], Labels | None]:
+    """Return the operands without labels and masks, and these if there are any.
+
+    pandas operands are aligned with the last of them.
+
+    Raises
+    ------
+    TypeError
+        If one is an array of a library whose arrays cannot be taken apart here, such as dask.
+    """
+    if all(type(value) in _UNLABELLED for value in values):
+        return values, None
+    leader = next((value for value in reversed(values) if _is_frame(value)), None)
+    apart = [_apart(label, value, leader) for value in values]
+    labels = Labels([missing for _, missing, _ in apart], [origin for *_, origin in apart])
+    return [value for value, *_ in apart], labels if any(o is not None for *_, o in apart) else None
+
+
+def is_labelled(value: Any) -> bool:
+    """Tell whether the value is masked or has labels, and is taken apart here: not an xarray Dataset."""
+    if type(value) in _UNLABELLED:
+        return False
+    if isinstance(value, np.ma.MaskedArray) or _is_frame(value):
+        return True
+    return comes_from(value, "xarray") and hasattr(value, "values") and hasattr(value, "dims")
+
+
+def masked_out(array: Array, missing: Array | None, filler: float = 0.0) -> Array:
+    """Return the array with a filler in place of what is missing."""
+    if missing is None:
+        return array
+    filled = array.astype(array.dtype if array.dtype.kind == "f" else np.float64)
+    filled[missing] = filler
+    return filled
+
+
+def rows_of(
+    library: str,
+    function: Any,
+    data: Sequence[Any],
+    out: Any,
+    where: Any,
+    options: dict[str, Any],
+) -> Any:
+    """Leave a call of a row function to the library that an operand comes from; `options` has the axis."""
+    if library == "dask":
+        from .dask import compute  # which imports dask
+
+        return compute(function, tuple(data), out, where, options)
+    if where is not True:
+        options = {**options, "where": where}
+    if library == "xarray":
+        if function.reduces:
+            return _reduced(function, data[0], options)
+        candidates = protocols.overrides((*data, out))
+        return protocols.delegate(candidates, function, data, (out,), options)
+    return _of_frames(function, data, out, options)
+
+
+def _reduced(function: Any, x: Any, options: dict[str, Any]) -> Any:
+    """Reduce an xarray object; a Dataset's variables one by one."""
+    if hasattr(x, "data_vars"):
+        return x.map(lambda variable: _reduced(function, variable, options))
+    rest = {name: value for name, value in options.items() if name not in ("axis", "keepdims")}
+    axis, keepdims = options["axis"], options.get("keepdims", False)
+
+    def reduce(values: Any, axis: Any = None, **_: Any) -> Any:
+        return function(values, axis=axis, **rest)
+
+    return x.reduce(reduce, axis=axis, keepdims=keepdims)
+
+
+def _of_frames(function: Any, data: Sequence[Any], out: Any, options: dict[str, Any]) -> Any:
+    label = function.__qualname__
+    if out is not None and takes_over(out):
+        raise TypeError(f"{label}(): out= is supported for NumPy arrays only")
+    arrays, labels = plain(label, data)
+    shape = np.shape(arrays[-1])
+    missing = None if labels is None else labels.combined(shape)
+    if missing is not None:
+        where = options.get("where", True)
+        options = {**options, "where": ~missing if where is True else ~missing & np.asarray(where)}
+    result = function(*arrays, out=out, **options)
+    if out is not None or options.get("keepdims"):
+        return result
+    if not function.reduces:
+        return restored(labels, result, missing)
+    axes = checked_axes(label, options["axis"], len(shape))
+    gone = None if missing is None else np.asarray(missing.all(axes))
+    return restored(labels, result, gone, axes)
+
+
+def _is_frame(value: Any) -> bool:
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(value, (pandas.Series, pandas.DataFrame))
+
+
+def _apart(label: str, value: Any, leader: Any) -> tuple[Any, Array | None, Any]:
+    """Return an operand as an array, or as what it was; which elements are missing; what has the labels."""
+    if isinstance(value, np.ma.MaskedArray):
+        masked = np.ma.getmaskarray(value) if value.mask is not np.ma.nomask else None
+        return np.asarray(value.data), masked, value
+    if not takes_over(value):
+        return value, None, None
+    if comes_from(value, "pandas"):
+        return _from_pandas(value, leader)
+    if is_labelled(value):
+        if getattr(value, "chunks", None):
+            raise TypeError(f"{label}() takes no chunked xarray objects; load() them first")
+        return value.values, None, value
+    kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+    dask = comes_from(value, "dask")
+    advice = "compute() it first" if dask else "convert it to a NumPy array first"
+    raise TypeError(f"{label}() does not take arrays of type {kind}: {advice}")
+
+
+def _from_pandas(value: Any, leader: Any) -> tuple[Any, Array | None, Any]:
+    pandas = sys.modules["pandas"]
+    if not _is_frame(value):  # an index or an extension array, which has no labels
+        return (*_column(pandas.Series(value)), None)
+    if value is not leader and type(value) is type(leader) and value.shape == leader.shape:
+        same = all(a.equals(b) for a, b in zip(value.axes, leader.axes, strict=True))
+        value = value if same else value.reindex_like(leader)
+    if value.ndim == 1:
+        return (*_column(value), value)
+    if all(isinstance(dtype, np.dtype) for dtype in value.dtypes):
+        return value.to_numpy(), None, value
+    columns = [_column(value.iloc[:, place]) for place in range(value.shape[1])]
+    array = np.stack([column for column, _ in columns], axis=1)
+    gone = [np.zeros(len(value), bool) if mask is None else mask for _, mask in columns]
+    missing = np.stack(gone, axis=1)
+    return array, missing if missing.any() else None, value
+
+
+def _relabelled(
+    origin: Any,
+    result: Array,
+    missing: Array | None,
+    dropped: tuple[int, ...],
+    resized: int | None,
+) -> Any:
+    first = {origin.dims[axis]: 0 for axis in dropped}
+    kept = origin.isel(first if resized is None else {origin.dims[resized]: 0}, drop=True)
+    values = result if missing is None else np.where(missing, np.nan, result)
+    if resized is None:
+        return kept.copy(data=values)
+    return type(origin)(values, kept.coords, origin.dims, origin.name, origin.attrs)
+
+
+def _column(series: Any) -> tuple[Array, Array | None]:
+    """Return the values of a Series, and which are missing if its dtype can tell."""
+    dtype = series.dtype
+    numeric = getattr(dtype, "numpy_dtype", None)  # of nullable dtypes, Arrow's included
+    if isinstance(dtype, np.dtype) or numeric is None or numeric.kind not in "biuf":
+        return np.asarray(series), None
+    missing = series.isna().to_numpy()
+    # What is missing takes part in nothing: any number will do, and integers stay integers.
+    values = series.to_numpy(dtype=numeric, na_value=numeric.type(0))
+    return values, missing if missing.any() else None
+
+
+def _framed(
+    origin: Any,
+    result: Array,
+    missing: Array | None,
+    dropped: tuple[int, ...],
+    resized: int | None,
+) -> Any:
+    pandas = sys.modules["pandas"]
+    axes = [
+        axis if place != resized else pandas.RangeIndex(result.shape[place])
+        for place, axis in enumerate(origin.axes)
+        if place not in dropped
+    ]
+    dtypes = [origin.dtype] if origin.ndim == 1 else list(origin.dtypes)
+    if resized == 1:
+        dtypes = [
+            next((one for one in dtypes if hasattr(one, "numpy_dtype")), result.dtype)
+        ] * result.shape[1]
+    if not axes:
+        return pandas.NA if missing is not None and missing.all() else result[()]
+    if len(axes) == 2:
+        masks = [None] * len(dtypes) if missing is None else list(missing.T)
+        if not any(hasattr(dtype, "numpy_dtype") for dtype in dtypes) and missing is None:
+            return pandas.DataFrame(result, *axes)
+        columns = map(_extended, dtypes, result.T, masks)
+        frame = pandas.DataFrame(dict(enumerate(columns)), index=axes[0])
+        frame.columns = axes[1]
+        return frame
+    dtype = next((one for one in dtypes if hasattr(one, "numpy_dtype")), dtypes[0])
+    name = origin.name if origin.ndim == 1 else None
+    return pandas.Series(_extended(dtype, result, missing), index=axes[0], name=name)
+
+
+def _extended(dtype: Any, values: Array, missing: Array | None) -> Any:
+    """Return values as an array of the kind of `dtype`: nullable or Arrow's if that is."""
+    pandas = sys.modules["pandas"]
+    if not hasattr(dtype, "numpy_dtype"):
+        return values if missing is None else np.where(missing, values.dtype.type(np.nan), values)
+    if isinstance(dtype, pandas.ArrowDtype):
+        import pyarrow  # which is there where the dtype is
+
+        return pandas.array(
+            pyarrow.array(values, mask=missing),
+            dtype=pandas.ArrowDtype(pyarrow.from_numpy_dtype(values.dtype)),
+        )
+    if values.itemsize < 4:  # pandas has no nullable float16
+        values = values.astype(np.float32)
+    gone = np.zeros(values.shape, bool) if missing is None else missing.copy()
+    return pandas.arrays.FloatingArray(values.copy(), gone)

@@ -1,0 +1,187 @@
+"""What every public function and each of its passes has: names, parameters, passes, documentation, a repr."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from types import FunctionType, MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
+
+from ..calling.arguments import unknown_argument
+from ..calling.docs import OnInstance, Text, document, signature_of
+
+__all__ = ["Function", "Pass", "named"]
+
+_Class = TypeVar("_Class", bound=type)
+_INTRODUCED = ("aliases", "formula", "name", "parameters", "passes", "source")
+_UFUNC = ("nargs", "nin", "nout", "ntypes", "signature", "types")
+
+
+def _documented(one: Pass) -> str:
+    return document(one.__qualname__, one._signature(), one._text())
+
+
+class Pass:
+    """One pass of a public function, such as its derivative: named, documented, found again by pickle.
+
+    A derived class has the method `__call__`, whose signature is shown, and the method `_text`.
+    """
+
+    __signature__ = OnInstance(lambda one: one._signature())
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: Any, **options: Any) -> Any:
+            """Compute."""
+
+    #: A ufunc without core dimensions.
+    signature: None = None
+    nout: int = 1
+    #: The names of its arrays.
+    arrays: tuple[str, ...] = ("x",)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.__doc__ = OnInstance(_documented, cls.__doc__)  # type: ignore[assignment]
+
+    def _name(self, name: str, pass_: str) -> None:
+        forward = pass_ == "forward"
+        self.__module__ = "fastact"
+        self.__name__ = name if forward else f"{name}_{pass_}"
+        self.__qualname__ = name if forward else f"{name}.{pass_}"
+        self.pass_ = pass_
+        self.nin = len(self.arrays)
+        self.nargs = self.nin + self.nout
+        self.types = [f"{char * self.nin}->{char * self.nout}" for char in "efd"]
+        self.ntypes = len(self.types)
+
+    def _signature(self) -> inspect.Signature:
+        return signature_of(type(self).__call__)
+
+    def _text(self) -> Text:
+        raise NotImplementedError
+
+    def _refuse(self, unknown: Mapping[str, object]) -> NoReturn:
+        """Raise for keywords that the pass does not take."""
+        shown = {name: str(one) for name, one in self._signature().parameters.items()}
+        raise unknown_argument(self.__qualname__, next(iter(unknown)), shown)
+
+    def __repr__(self) -> str:
+        return f"<fastact.{self.__qualname__}{inspect.signature(self)}>"
+
+    def __reduce__(self) -> str:
+        # A string is what pickle looks up as a global of `__module__`.
+        return self.__qualname__
+
+    def __dir__(self) -> list[str]:
+        return [name for name in object.__dir__(self) if name[:2] == "__" or name in _UFUNC]
+
+
+class MissingPass(AttributeError, TypeError):
+    """A function was asked for a pass that it does not have."""
+
+
+class _Missing:
+    """Stands where a function may lack a pass, or what other libraries call one; says which passes it has.
+
+    A method `__getattr__` would do the same, and make each access to an attribute 40 ns slower.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, function: Any, owner: type) -> Any:
+        if function is None:
+            return self
+        calls = [
+            f"{one.__qualname__}({', '.join(one.arrays)})"
+            for pass_, one in function.passes.items()
+            if pass_ != "forward"
+        ]
+        has = f"it has {' and '.join(calls)}" if calls else "it has no other pass than itself"
+        why = (
+            ": its output does not determine its derivative"
+            if self._name == "vjp_from_output"
+            else ""
+        )
+        raise MissingPass(f"{function.name} has no {self._name}{why}; {has}")
+
+
+class Function(Pass):
+    """A public function: its forward pass, with its other passes as attributes.
+
+    Attributes
+    ----------
+    name : str
+        The canonical name.
+    aliases : tuple of str
+        Its other names.
+    family : str
+        "elementwise", "parametric", "rows", "gates", "channels" or "losses".
+    parameters : mapping of str to object
+        Parameter -> default, in order; one without a default is `inspect.Parameter.empty`.
+    formula : str or None
+        The definition, in Python, as the documentation prints it.
+    source : str
+        Where it is defined.
+    passes : mapping of str to Pass
+        The passes it has, by name; "forward" is the function itself.
+    """
+
+    family: ClassVar[str]
+    name: str
+    aliases: tuple[str, ...]
+    parameters: Mapping[str, object]
+    formula: str | None
+    source: str
+    passes: Mapping[str, Any]
+
+    if not TYPE_CHECKING:
+        derivative, vjp, value_and_derivative = _Missing(), _Missing(), _Missing()
+        vjp_from_output, value_and_grad = _Missing(), _Missing()
+        grad, gradient, backward, jvp = _Missing(), _Missing(), _Missing(), _Missing()
+
+    def _introduce(
+        self,
+        source: str,
+        passes: Mapping[str, Any],
+        aliases: tuple[str, ...] = (),
+        formula: str | None = None,
+        besides: tuple[str, ...] = (),
+    ) -> None:
+        """Set what the function tells of itself; what the signature has `besides` is no parameter."""
+        self.name = self.__name__
+        self.aliases, self.source, self.formula = aliases, source, formula
+        besides = (*self.arrays, *besides, "out", "where", "dtype")
+        shown = self._signature().parameters
+        self.parameters = MappingProxyType(
+            {name: one.default for name, one in shown.items() if name not in besides}
+        )
+        self.passes = MappingProxyType({"forward": self, **passes})
+        for name, one in passes.items():
+            setattr(self, name, one)
+
+    def _closing(self) -> list[str]:
+        """Return the last lines of the documentation."""
+        also = [f"Also known as {', '.join(self.aliases)}."] if self.aliases else []
+        return [*also, f"Source: {self.source}."]
+
+    def __dir__(self) -> list[str]:
+        known = {*_INTRODUCED, "family", *self.passes} - {"forward"}
+        return sorted({*super().__dir__(), *known})
+
+
+def named(cls: _Class, qualname: str) -> _Class:
+    """Return the class with calls under this name: Python's own messages say softmax(), not Rowwise.__call__()."""
+    call: Any = cls.__call__
+    renamed = FunctionType(
+        call.__code__, call.__globals__, qualname, call.__defaults__, call.__closure__
+    )
+    renamed.__kwdefaults__, renamed.__doc__ = call.__kwdefaults__, call.__doc__
+    renamed.__annotations__, renamed.__qualname__ = call.__annotations__, qualname
+    members = {
+        "__call__": renamed,
+        "__module__": cls.__module__,
+        "__doc__": cls.__dict__.get("__doc__"),
+    }
+    return type(cls)(cls.__name__, (cls,), members)

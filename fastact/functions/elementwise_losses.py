@@ -1,0 +1,269 @@
+"""Losses of which each element is of one element of x and one of the target, each declared once or made here."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..backends.environment import silent
+from ..backends.registry import within
+from ..calling import arguments, axes, labelled
+from ..calling.broadcast import regions
+from ..calling.dtypes import Array, DType, is_ready
+from ..calling.memory import Scratch, scatter, without_overlap
+from ..definitions.declare import Declaration
+from ..definitions.losses import LOSSES as DECLARED
+from .elementwise import ElementwisePass
+from .losses import Loss, Task, check_reduction, loss_dtype
+
+__all__ = ["LOSSES"]
+
+# Elements of a block whose losses are kept to be summed. Four float64 operands of it, all of them copies, are 1 MiB.
+BLOCK = 1 << 15
+# PyTorch's bounds of binary cross entropy: of a logarithm, and of p·(1 - p) below the gradient.
+LEAST_LOG = -100.0
+LEAST_VARIANCE = 1e-12
+
+
+class _Elementwise(Task):
+    """A loss of which each element is of one element of x and one of the target."""
+
+    def __init__(
+        self,
+        label: str,
+        x_name: str,
+        x: Any,
+        target: Any,
+        weights: Mapping[str, Any],
+        reduction: str,
+        g: tuple[Any, ...],
+    ) -> None:
+        self.reduction = check_reduction(label, reduction)
+        values, self.labels = labelled.plain(label, (*g, *weights.values(), target, x))
+        *others, target, x = values
+        given = *others[: len(g)], x, target
+        arrays = [arguments.real_array(label, value) for value in given]
+        self.loop = loss_dtype(label, given, arrays)
+        self.x, self.target = arrays[-2:]
+        self.shape = self.x.shape
+        if self.target.shape != self.shape:
+            raise ValueError(
+                f"{label}(): target has shape {self.target.shape}, expected {self.shape}, the shape of {x_name}"
+            )
+        self.weights = [
+            self._matching(label, name, value)
+            for name, value in zip(weights, others[len(g) :], strict=True)
+        ]
+        if self.labels is not None:
+            self.missing = self.labels.combined(self.shape)
+        if self.missing is not None:
+            # 1/2 is a probability, and a logit of a finite loss; its weight is 0.
+            self.x = labelled.masked_out(self.x, self.missing, 0.5)
+            self.target = labelled.masked_out(self.target, self.missing, 0.5)
+            first, *rest = self.weights
+            weight = np.where(self.missing, 0.0, first).astype(self.loop)
+            self.weights = [
+                weight,
+                *(
+                    labelled.masked_out(w, self.missing, 0.5) if isinstance(w, np.ndarray) else w
+                    for w in rest
+                ),
+            ]
+
+    def _matching(self, label: str, name: str, value: Any) -> Any:
+        """Return a weight as a float, or as an array broadcast to the shape: infinite beyond the range of `loop`."""
+        if value is None:
+            return 1.0
+        value = arguments.parameter_value(label, name, value)
+        if type(value) is float:
+            return within(np.dtype(np.float32), value) if self.loop.itemsize < 8 else value
+        with silent():
+            array = np.asarray(value).astype(self.loop, copy=False)
+            return axes.broadcast(label, name, array, self.shape)
+
+    def count(self) -> float:
+        return float(self.x.size - (0 if self.missing is None else np.count_nonzero(self.missing)))
+
+    def keep_from(self, out: Array) -> None:
+        self.x, self.target, *self.weights = without_overlap(
+            (out,), (self.x, self.target, *self.weights)
+        )
+
+
+class _Declared(_Elementwise):
+    """A loss with kernels of its own."""
+
+    def __init__(self, passes: Mapping[str, ElementwisePass], *details: Any) -> None:
+        super().__init__(*details)
+        self._passes = passes
+
+    def value(self, loss: Array | None) -> float:
+        if loss is None:
+            return _summed(
+                self._passes["forward"],
+                [self.x, self.target],
+                None,
+                (*self.weights, 1.0),
+                self.loop,
+            )
+        self._passes["forward"](self.x, self.target, *self.weights, out=loss, dtype=self.loop)
+        return 0.0
+
+    def value_and_grad(self, loss: Array | None, out: Array, scale: float) -> float:
+        both, params = self._passes["value_and_grad"], (*self.weights, scale)
+        if loss is None:
+            return _summed(both, [self.x, self.target], out, params, self.loop)
+        both(self.x, self.target, *params, out=(loss, out), dtype=self.loop)
+        return 0.0
+
+    def vjp(self, g: Array, out: Array, scale: float) -> None:
+        self._passes["vjp"](g, self.x, self.target, *self.weights, scale, out=out, dtype=self.loop)
+
+
+class _OfProbabilities(_Elementwise):
+    """Binary cross entropy of probabilities, in NumPy float64 with every backend."""
+
+    def value(self, loss: Array | None) -> float:
+        return self._walk(loss, None, 1.0)
+
+    def value_and_grad(self, loss: Array | None, out: Array, scale: float) -> float:
+        return self._walk(loss, out, scale)
+
+    def vjp(self, g: Array, out: Array, scale: float) -> None:
+        with silent():
+            by = g.astype(np.float64) * scale
+        self._walk(None, out, by)
+
+    def _walk(self, loss: Array | None, out: Array | None, scale: Any) -> float:
+        """Write losses, or gradients times `scale`, or both, block by block, and return the sum of the losses."""
+        total, (weight,) = 0.0, self.weights
+        with silent():
+            for region in regions(self.shape, BLOCK):
+                p, t = self.x[region].astype(np.float64), self.target[region].astype(np.float64)
+                w = weight[region] if isinstance(weight, np.ndarray) else weight
+                losses = _bernoulli(p, t)
+                losses *= w
+                total += float(losses.sum())
+                if out is not None:
+                    by = scale[region] if np.ndim(scale) else scale
+                    slope = (p - t) / np.maximum((1.0 - p) * p, LEAST_VARIANCE)
+                    np.copyto(out[region], (slope * w * by).astype(self.loop), casting="unsafe")
+                if loss is not None:
+                    np.copyto(loss[region], losses, casting="unsafe")
+        return total
+
+
+def _bernoulli(p: Array, t: Array) -> Array:
+    """-t·log p - (1 - t)·log(1 - p), overwriting nothing."""
+    losses = np.maximum(np.log1p(-p), LEAST_LOG)
+    losses *= t - 1.0
+    losses -= t * np.maximum(np.log(p), LEAST_LOG)
+    return losses
+
+
+def _summed(
+    function: ElementwisePass,
+    inputs: list[Array],
+    out: Array | None,
+    params: tuple[Any, ...],
+    loop: DType,
+) -> float:
+    """Return the sum of the first output of `function`, which is not stored; a second one goes to `out`.
+
+    All arrays are of one shape. The sum does not depend on the number of threads.
+    """
+    kernel = function.kernels.kernel(loop)
+    arrays = [*inputs, *([] if out is None else [out]), *params]
+    ready = all(is_ready(one, loop) for one in arrays if isinstance(one, np.ndarray))
+    if ready and hasattr(kernel, "summed"):
+        flat = (one.reshape(-1) if isinstance(one, np.ndarray) else one for one in arrays)
+        return float(kernel.summed(*flat))
+    total, scratch, read = 0.0, Scratch(loop), (*inputs, *params)
+    with silent():
+        for region in regions(inputs[0].shape, BLOCK):
+            size = (inputs[0][region].size,)
+            given = [
+                scratch.gather(one[region], place, size) if isinstance(one, np.ndarray) else one
+                for place, one in enumerate(read)
+            ]
+            results = [scratch.take("loss", size)]
+            if out is not None:
+                results.append(scratch.destination(out[region], "gradient", size))
+            kernel(*given[: len(inputs)], *results, *given[len(inputs) :])
+            if out is not None and not is_ready(out[region], loop):
+                scatter(out[region], results[1], loop)
+            total += float(np.add.reduce(results[0], dtype=np.float64))
+    return total
+
+
+def _declared(declaration: Declaration) -> Loss:
+    """Return the loss that a declaration makes: the parameters that are not internal are its weights."""
+    passes = {pass_: ElementwisePass(declaration, pass_) for pass_ in declaration.passes}
+    weights = {
+        name: None if parameter.optional else parameter.default
+        for name, parameter in declaration.params.items()
+        if not parameter.internal
+    }
+
+    def prepare(
+        label: str,
+        x: Any,
+        target: Any,
+        *,
+        reduction: str = "mean",
+        g: tuple[Any, ...] = (),
+        **given: Any,
+    ) -> Task:
+        return _Declared(passes, label, "x", x, target, {**weights, **given}, reduction, g)
+
+    return Loss(
+        declaration.name,
+        inspect.cleandoc(declaration.doc),
+        declaration.source,
+        prepare,
+        {
+            "x": "array_like\n    Real numbers; integers and booleans count as float64.",
+            "target": _TARGET.format(x="x"),
+        },
+        ("Sums do not depend on the number of threads.",),
+        weights=weights,
+    )
+
+
+def _of_probabilities(
+    label: str,
+    p: Any,
+    target: Any,
+    *,
+    weight: Any = None,
+    reduction: str = "mean",
+    g: tuple[Any, ...] = (),
+) -> Task:
+    task = _OfProbabilities(label, "p", p, target, {"weight": weight}, reduction, g)
+    if task.x.size and (np.fmin.reduce(task.x, None) < 0 or np.fmax.reduce(task.x, None) > 1):
+        raise ValueError(f"{label}(): p must lie in [0, 1]")
+    return task
+
+
+_TARGET = "array_like\n    Of the shape of {x}: 0, 1, False, True or anything in between."
+
+#: Canonical name -> loss: those of the table, in its order, then those made here.
+LOSSES: dict[str, Loss] = {name: _declared(declaration) for name, declaration in DECLARED.items()}
+LOSSES["binary_cross_entropy"] = Loss(
+    "binary_cross_entropy",
+    """-log p for the target 1, -log(1 - p) for the target 0, and in between for targets in between.
+
+If you have logits, use `binary_cross_entropy_with_logits` instead: a probability near 1 has lost most of the
+digits that its loss and its gradient need.""",
+    "negative log-likelihood of a Bernoulli variable",
+    _of_probabilities,
+    {"p": "array_like\n    Probabilities.", "target": _TARGET.format(x="p")},
+    (
+        "As in PyTorch, a logarithm counts as -100 at least, so that p = 0 costs 100 and not infinity, and the\n"
+        "gradient is (p - t)/max(p·(1 - p), 1e-12). It is computed in NumPy float64 with every backend.",
+    ),
+    {"ValueError": "If shapes do not fit or p is outside [0, 1]. Nothing is written."},
+)

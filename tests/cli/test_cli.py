@@ -1,0 +1,281 @@
+"""The ``fastact`` program, but for `apply`."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import fastact as fa
+from fastact.backends import registry
+from fastact.cli.bench import PLAIN, QUICK
+from fastact.cli.program import program
+from fastact.functions.elementwise import FUNCTIONS
+
+AVAILABLE = [name for name, state in fa.backends().items() if state == "available"]
+
+
+@pytest.fixture(autouse=True)
+def numpy_backend() -> Any:
+    with fa.use_backend("numpy"):
+        yield
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(program, list(arguments), prog_name="fastact")
+
+
+def lines(*arguments: str) -> list[str]:
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()
+
+
+def columns(row: str) -> list[str]:
+    return re.split(r"\s{2,}", row)
+
+
+def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "fastact", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment_with(**environment),
+    )
+
+
+def environment_with(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(fa.__file__).parent.parent), **more}
+
+
+# --- the program ---------------------------------------------------------------------------------
+
+
+def test_version() -> None:
+    assert run("--version").stdout == f"fastact {fa.__version__}\n"
+    assert process("-V").stdout == f"fastact {fa.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("-h",), ("--help",)])
+def test_help_names_every_command(arguments: tuple[str, ...]) -> None:
+    text = "\n".join(lines(*arguments))
+    for command in ("info", "list", "apply", "bench", "accuracy", "plot"):
+        assert f"\n  {command} " in text
+
+
+@pytest.mark.parametrize("command", ["info", "list", "apply", "bench", "accuracy", "plot"])
+def test_help_of_a_command(command: str) -> None:
+    assert lines(command, "--help")[0].startswith(f"Usage: fastact {command}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("lits",), 2, "No such command 'lits'"),
+        (("list", "--jason"), 2, "No such option '--jason'"),
+        (("bench", "silo"), 1, "'silo'; did you mean 'silu'"),
+        (("bench", "relu", "--size=0"), 2, "--size"),
+        (("bench", "relu", "--param=alpha=1"), 2, "relu has no parameter 'alpha'"),
+        (("bench", "elu", "--dtype=int8"), 2, "'float32', 'float64'"),
+        (("accuracy", "rrelu"), 2, "rrelu is not elementwise"),
+        (("accuracy", "elu", "--backend=fortran"), 1, "choose one of auto, cython, numba, numpy"),
+        (("accuracy", "elu", "--pass=vjp_from_output"), 2, "--pass"),
+    ],
+)
+def test_one_clear_line(arguments: tuple[str, ...], status: int, words: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == status
+    assert result.stdout == ""
+    assert result.stderr.startswith("fastact: ")
+    assert result.stderr.count("\n") == 1
+    assert words in result.stderr
+
+
+@pytest.mark.parametrize("command", ["info", "apply"])
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("FASTACT_BACKEND", "fortran", "choose one of auto, cython, numba, numpy"),
+        ("FASTACT_NUM_THREADS", "abc", "choose an integer from 1 to 1024"),
+    ],
+)
+def test_wrong_environment(
+    command: str, variable: str, value: str, words: str, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "x.npy", np.zeros(3))
+    files = (str(tmp_path / "x.npy"), str(tmp_path / "y.npy"))
+    arguments = ("apply", "relu", *files) if command == "apply" else (command,)
+    result = process(*arguments, **{variable: value})
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr == f"fastact: {variable}='{value}': {words}\n"
+    assert not os.path.exists(files[1])
+
+
+def test_unexpected_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastact.cli.info.platform", None)
+    assert isinstance(run("info").exception, AttributeError)
+
+
+# --- info and list -------------------------------------------------------------------------------
+
+
+def test_info() -> None:
+    text = "\n".join(lines("info"))
+    assert re.search(rf"^fastact +{re.escape(fa.__version__)} ", text, re.M)
+    assert re.search(rf"^numpy +{re.escape(np.__version__)}$", text, re.M)
+    assert re.search(rf"^threads +{fa.get_num_threads()} \(", text, re.M)
+    assert re.search(r"^backend +numpy ", text, re.M)
+    for name, state in fa.backends().items():
+        assert re.search(rf"^  {name} +{re.escape(state)}$", text, re.M)
+        if state == "available":
+            with fa.use_backend(name):
+                described = registry.active().describe()
+            for key, value in described.items():
+                assert re.search(rf"^    {re.escape(key)} +{re.escape(value)}$", text, re.M)
+
+
+def test_info_shows_where_the_threads_come_from() -> None:
+    text = process("info", FASTACT_NUM_THREADS="3", FASTACT_BACKEND="numpy").stdout
+    assert re.search(r"^threads +3 \(from FASTACT_NUM_THREADS\)$", text, re.M)
+    assert re.search(r"^backend +numpy \(FASTACT_BACKEND=numpy\)$", text, re.M)
+    assert re.search(r"^  FASTACT_NUM_THREADS +3$", text, re.M)
+    text = "\n".join(lines("info"))
+    assert re.search(r"^threads +\d+ \(.*affinity \d+, cgroup quota .*OMP_NUM_THREADS", text, re.M)
+
+
+def test_list() -> None:
+    rows = lines("list")
+    assert columns(rows[0]) == ["function", "aliases", "parameters", "passes"]
+    assert [row.split()[0] for row in rows[1:]] == fa.names()
+    silu = next(row for row in rows if row.startswith("silu "))
+    assert columns(silu)[1:3] == ["swish", "beta=1"]
+
+
+def test_list_as_json() -> None:
+    records = {record["name"]: record for record in json.loads("\n".join(lines("list", "--json")))}
+    assert list(records) == fa.names()
+    for name, function in FUNCTIONS.items():
+        record = records[name]
+        assert record["aliases"] == list(function.aliases)
+        assert record["passes"] == list(function.passes)
+        assert [parameter["name"] for parameter in record["parameters"]] == list(
+            function.parameters
+        )
+    assert records["softcap"]["parameters"] == [{"name": "cap", "required": True}]
+    assert records["softplus"]["parameters"][1] == {
+        "name": "threshold",
+        "required": False,
+        "default": None,
+    }
+    assert "vjp" in records["prelu"]["passes"]
+
+
+# --- bench and accuracy --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pass_", ["forward", "vjp", "value_and_derivative", "vjp_from_output"])
+def test_bench(pass_: str) -> None:
+    rows = lines("bench", "sigmoid", "--size=999", "--repeat=1", f"--pass={pass_}")
+    assert rows[0].startswith(f"{pass_}, 999 float32 elements, ")
+    measured = [columns(row) for row in rows if row.startswith("sigmoid")]
+    expected = [*AVAILABLE, "NumPy"] if pass_ == "forward" else AVAILABLE
+    assert [row[1] for row in measured] == expected
+    for _, _, nanoseconds, millions, gigabytes, _, ulp, *at in measured:
+        assert float(nanoseconds) * float(millions) == pytest.approx(1000, rel=0.05)
+        arrays = {"forward": 2, "value_and_derivative": 3}.get(pass_, 3)
+        assert float(gigabytes) == pytest.approx(
+            arrays * 4 / float(nanoseconds), rel=0.01, abs=0.006
+        )
+        assert (ulp == "-") == (pass_ == "vjp_from_output")
+        assert len(at) == (ulp != "-")
+    for row in measured:
+        if pass_ != "vjp_from_output" and row[1] != "NumPy":
+            assert float(row[6]) <= 4
+
+
+def test_bench_says_what_is_missing() -> None:
+    rows = lines("bench", "gelu", "--size=9", "--repeat=1", "--pass=vjp_from_output")
+    assert rows[-1] == "gelu has no vjp_from_output"
+    for name, state in fa.backends().items():
+        assert (f"without {name}: {state}" in rows) == (state != "available")
+
+
+def test_bench_parameters() -> None:
+    rows = lines("bench", "elu", "celu", "--param=alpha=0.5", "--size=9", "--repeat=1")
+    assert columns(rows[-1])[0] == "celu(alpha=0.5)"
+
+
+def test_quick_functions_exist() -> None:
+    assert set(QUICK) <= set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_formulas(name: str) -> None:
+    x = np.linspace(-5, 5, 101)
+    np.testing.assert_allclose(PLAIN[name](x), FUNCTIONS[name](x), rtol=1e-9, atol=1e-9)
+
+
+def test_accuracy() -> None:
+    rows = lines(
+        "accuracy",
+        "gelu",
+        "softcap",
+        "--count=2000",
+        "--pass=forward",
+        "--pass=vjp",
+        "--pass=value_and_derivative",
+    )
+    assert rows[0] == "numpy backend, float32"
+    table = [columns(row) for row in rows[2:]]
+    passes = ["forward", "vjp", "value_and_derivative"]
+    assert [row[:2] for row in table] == [
+        [label, pass_] for label in ("gelu", "softcap(cap=1.0)") for pass_ in passes
+    ]
+    for _, _, ulp, over, at, result, truth in table:
+        assert float(ulp) <= 0.51
+        assert float(over) == 0
+        assert math.isfinite(float(at))
+        assert float(result) == pytest.approx(float(truth), rel=1e-6, abs=2e-45)
+
+
+@pytest.mark.usefixtures("own_backends")
+def test_accuracy_of_a_wrong_backend() -> None:
+    class Wrong:
+        name = "wrong"
+
+        def why_unavailable(self) -> None:
+            return None
+
+        def describe(self) -> dict[str, str]:
+            return {}
+
+        def kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> Any:
+            def negate(x: Any, out: Any) -> None:
+                out[:] = np.where(x == 1, 3, np.maximum(x, 0))
+
+            return negate
+
+    fa.register_backend("wrong", Wrong)
+    rows = lines("accuracy", "relu", "--count=2000", "--backend=wrong", "--pass=forward")
+    row = columns(rows[-1])
+    assert row[:2] == ["relu", "forward"]
+    assert row[4:] == ["1.0", "3.0", "1.0"]
+    assert float(row[2]) == 2 / np.finfo(np.float32).eps
+
+
+def test_accuracy_of_float64() -> None:
+    pytest.importorskip("mpmath")
+    row = columns(lines("accuracy", "tanh", "--count=50", "--dtype=float64")[-1])
+    assert row[:2] == ["tanh", "derivative"]
+    assert float(row[2]) <= 4

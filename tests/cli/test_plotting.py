@@ -1,0 +1,314 @@
+"""`fastact.plotting` and the command `plot`: what is drawn, where it goes, and what is said instead."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import fastact as fa
+from conftest import IMPORTED, check_python, required, run_python
+from fastact.cli.program import program
+from fastact.functions.elementwise import FUNCTIONS
+
+pytest.importorskip("matplotlib", reason="pictures need the extra `plot`")
+Image = pytest.importorskip("PIL.Image", reason="pictures need the extra `plot`")
+plotting = pytest.importorskip("fastact.plotting")
+
+STARTS = {
+    ".png": b"\x89PNG",
+    ".svg": b"<?xml",
+    ".pdf": b"%PDF",
+    ".jpg": b"\xff\xd8",
+    ".webp": b"RIFF",
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A grey ramp in colour, wider than a panel shows."""
+    path = tmp_path / "photo.png"
+    ramp = np.linspace(0, 255, 700).astype(np.uint8)
+    Image.fromarray(np.broadcast_to(ramp[:, None], (20, 700, 3)).copy()).save(path)
+    return path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(program, ["plot", *arguments], prog_name="fastact")
+
+
+def curves(axes: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The graphs in a panel, without the two lines through 0."""
+    return [line.get_data() for line in axes.lines if len(line.get_xdata()) > 2]
+
+
+def slopes_and_jumps(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    whole = np.isfinite(y[:-1]) & np.isfinite(y[1:]) & (x[:-1] < x[1:])
+    return np.diff(y)[whole] / np.diff(x)[whole], x[np.isnan(y)]
+
+
+# --- figures -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_panels_show_what_the_function_computes(name: str) -> None:
+    function, options = FUNCTIONS[name], required(FUNCTIONS[name])
+    panels = plotting.panels(name, **options).axes[:6]
+    (x, y), (x_slope, slope) = curves(panels[0])[0], curves(panels[1])[0]
+    drawn = np.isfinite(y)
+    np.testing.assert_array_equal(y[drawn], function(x[drawn], **options))
+    drawn = np.isfinite(slope)
+    np.testing.assert_array_equal(slope[drawn], function.derivative(x_slope[drawn], **options))
+    counts = [axes.patches[0].get_data().values.sum() for axes in panels[2:4]]
+    assert counts == [plotting.SAMPLES] * 2
+    before, after = (np.asarray(axes.images[0].get_array()) for axes in panels[4:6])
+    np.testing.assert_array_equal(after, function(before, **options))
+    assert np.median(before) == 0
+    assert np.median(np.abs(before)) == 1
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_no_line_bridges_a_jump(name: str) -> None:
+    function = partial(FUNCTIONS[name], **required(FUNCTIONS[name]))
+    x, y = plotting.graph(function, -plotting.REACH, plotting.REACH)
+    rises, jumps = slopes_and_jumps(x, y)
+    # The steepest is the exponential, at the end.
+    assert np.abs(rises).max() < 1.01 * np.exp(plotting.REACH)
+    kinks = {"step": [0], "threshold": [1], "hard_shrink": [-0.5, 0.5]}
+    np.testing.assert_allclose(jumps, kinks.get(name, []), atol=1e-15)
+
+
+def test_a_jump_of_any_parameter_is_found() -> None:
+    x, y = plotting.graph(lambda x: fa.step(x, threshold=1 / 3), -4, 4)
+    np.testing.assert_allclose(x[np.isnan(y)], [1 / 3], rtol=1e-15)
+
+
+def test_functions_that_do_not_come_from_the_table() -> None:
+    figure = plotting.panels(fa.prelu, weight=0.25)
+    assert figure.get_suptitle() == "prelu(weight=0.25)"
+    assert set(plotting.gallery()) == {*FUNCTIONS, "prelu", "rrelu"}
+    assert plotting.gallery()["prelu"] == {"weight": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("options", "name"), [({"negative_slope": 1e308}, "leaky_relu"), ({"b": -100.0}, "squareplus")]
+)
+def test_numbers_that_no_axis_holds(options: dict[str, float], name: str) -> None:
+    figure = plotting.panels(name, **options)
+    assert len(figure._repr_png_()) > 10_000
+
+
+def test_every_name_of_a_comparison_has_a_curve_of_its_own() -> None:
+    chosen = [*FUNCTIONS][:28]
+    pairs = [(name, required(FUNCTIONS[name])) for name in chosen]
+    figure = plotting.compare(*pairs, fa.rrelu)
+    functions, derivatives = figure.axes
+    assert len(curves(functions)) == len(curves(derivatives)) == 29
+    labels = [text.get_text().partition("(")[0] for text in figure.legends[0].get_texts()]
+    assert labels == [*chosen, "rrelu"]
+    looks = {
+        (line.get_color(), line.get_linestyle(), str(line._dash_pattern))
+        for line in functions.lines[:28]
+    }
+    assert len(looks) == 28
+    # exponential leaves the chart at the top and squeezes nobody
+    assert functions.get_ylim()[1] < 1.2 * plotting.REACH_OF_SEVERAL
+
+
+@pytest.mark.parametrize("count", [1, 3, 31])
+@pytest.mark.parametrize("digits", [0, 1, 5])
+def test_nothing_of_the_legend_is_cut_off(count: int, digits: int) -> None:
+    pairs = [("leaky_relu", {"negative_slope": 1 + 10**-digits})] * count
+    figure = plotting.compare(*pairs)
+    figure.draw_without_rendering()
+    legend, whole = figure.legends[0].get_window_extent(), figure.bbox
+    assert legend.x0 >= 0 and legend.x1 <= whole.x1 and legend.y0 >= 0
+    assert all(legend.y1 <= axes.get_tightbbox().y0 for axes in figure.axes)
+    assert all(axes.bbox.height > 250 for axes in figure.axes)
+
+
+def test_a_comparison_of_parameters() -> None:
+    pairs = [("elu", {"alpha": alpha}) for alpha in (0.5, 2.0)]
+    figure = plotting.compare(*pairs)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "elu(alpha=0.5)",
+        "elu(alpha=2)",
+    ]
+    assert [y.min().round(3) for _, y in curves(figure.axes[0])] == [-0.491, -1.963]
+
+
+def test_wrong_arguments() -> None:
+    with pytest.raises(ValueError, match="did you mean 'gelu'"):
+        plotting.panels("gelo")
+    with pytest.raises(TypeError, match="alpha"):
+        plotting.panels("relu", alpha=1)
+    with pytest.raises(TypeError, match="is not elementwise with a derivative"):
+        plotting.panels(np.linalg.norm)
+    with pytest.raises(ValueError, match="at least one"):
+        plotting.compare()
+
+
+def test_a_figure_is_unknown_to_pyplot() -> None:
+    import matplotlib
+    from matplotlib import pyplot
+
+    before = dict(matplotlib.rcParams)
+    plotting.panels("relu")
+    plotting.compare("relu", "elu")
+    assert pyplot.get_fignums() == []
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_an_image(photo: Path) -> None:
+    pixels = np.asarray(plotting.panels("relu", image=photo).axes[4].images[0].get_array())
+    assert max(pixels.shape) == plotting.LONGEST_SIDE
+    assert np.median(pixels) == 0
+    assert (np.diff(pixels[0]) >= 0).all() and pixels[0, 0] < -1 and pixels[0, -1] > 1
+    with photo.open("rb") as file:
+        again = plotting.panels("relu", image=file).axes[4].images[0].get_array()
+    np.testing.assert_array_equal(again, pixels)
+
+
+def test_an_image_of_one_colour(tmp_path: Path) -> None:
+    Image.new("RGB", (9, 7), (9, 9, 9)).save(tmp_path / "flat.png")
+    assert len(plotting.panels("sigmoid", image=tmp_path / "flat.png")._repr_png_()) > 10_000
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", STARTS)
+def test_the_ending_chooses_the_format(ending: str, tmp_path: Path) -> None:
+    target = tmp_path / f"out{ending}"
+    result = run("gelu", "silu", "-o", str(target))
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{target}\n"
+    assert target.read_bytes().startswith(STARTS[ending])
+
+
+def test_where_the_picture_goes_by_itself(tmp_path: Path) -> None:
+    assert run("swish").stdout == "silu.png\n"
+    assert run("gelu", "softcap", "--param", "cap=2").exit_code == 2
+    assert run("gelu", "softcap").stdout == "comparison.png\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"silu.png", "comparison.png"}
+    with Image.open(tmp_path / "silu.png") as picture:
+        assert picture.size == (700, 900)
+
+
+def test_parameters_and_photo_reach_the_picture(photo: Path, tmp_path: Path) -> None:
+    pictures = set()
+    for arguments in ([], ["--param", "beta=3"], ["--image", str(photo)]):
+        assert run("silu", *arguments).exit_code == 0
+        pictures.add((tmp_path / "silu.png").read_bytes())
+    assert len(pictures) == 3
+
+
+def test_all_functions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    some = {name: plotting.gallery()[name] for name in ("relu", "softcap", "prelu")}
+    monkeypatch.setattr(plotting, "gallery", lambda: some)
+    result = run("--all", "-o", "new/folder")
+    assert result.stdout == f"{Path('new/folder')}: 3 pictures\n"
+    assert {path.stem for path in (tmp_path / "new/folder").glob("*.png")} == set(some)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        ([], 2, "name the function to draw"),
+        (["gelo"], 1, "did you mean 'gelu'"),
+        (["rrelu"], 2, "rrelu is not elementwise"),
+        (["relu", "softmax"], 2, "softmax is not elementwise"),
+        (["relu", "--param", "alpha=1"], 2, "relu has no parameter 'alpha'"),
+        (["elu", "--param", "alpha=x"], 2, "'x' is not a number"),
+        (["elu", "relu", "--image", "photo.png"], 2, "--image is for one function"),
+        (["--all", "relu"], 2, "leave out NAMES"),
+        (["relu", "-o", "out.npy"], 2, "out.npy: let it end in one of .png, .svg"),
+        (["relu", "-o", "out"], 2, "out: let it end in"),
+        (["relu", "-o", "none/out.png"], 1, "none/out.png: No such file"),
+        (["relu", "--image", "none.jpg"], 1, "none.jpg: No such file"),
+        (["relu", "--image", "."], 1, "directory"),
+        (["relu", "--image", "text.png"], 1, "text.png: not a readable image"),
+        (["relu", "--image", "cut.png"], 1, "cut.png: not a readable image"),
+        (["relu", "--image", "photo.png", "-o", "photo.png"], 2, "is both input and output"),
+        (["--all", "-o", "photo.png"], 1, "photo.png: File exists"),
+    ],
+)  # fmt: skip
+def test_one_clear_line(
+    arguments: list[str], status: int, words: str, photo: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "text.png").write_text("not an image")
+    (tmp_path / "cut.png").write_bytes(photo.read_bytes()[:100])
+    before = sorted(tmp_path.iterdir()), photo.read_bytes()
+    result = run(*arguments)
+    assert result.exit_code == status, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith("fastact: ")
+    assert result.stderr.count("\n") == 1
+    assert words in result.stderr
+    assert (sorted(tmp_path.iterdir()), photo.read_bytes()) == before
+
+
+def test_a_failure_leaves_the_old_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = tmp_path / "relu.png"
+    old.write_bytes(b"old")
+
+    def full(file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    result = run("relu")
+    assert result.exit_code == 1
+    assert result.stderr == "fastact: relu.png: No space left on device\n"
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_stopped(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "fastact", "plot", "--all"]
+    environment = {**os.environ, "PYTHONPATH": str(IMPORTED)}
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    while not list(tmp_path.glob("gallery/*.png")):
+        assert running.poll() is None
+    running.send_signal(signal.SIGTERM)
+    _, errors = running.communicate(timeout=30)
+    assert running.returncode == 143
+    assert errors.splitlines()[-1].endswith("fastact: stopped by SIGTERM")
+    assert not list(tmp_path.glob("gallery/*.partial"))
+
+
+# --- on demand -----------------------------------------------------------------------------------
+
+
+def test_matplotlib_is_imported_on_demand() -> None:
+    program = (
+        "import sys, fastact, fastact.cli; assert not {'matplotlib', 'PIL'} & set(sys.modules)"
+    )
+    check_python(program)
+
+
+@pytest.mark.parametrize("missing", ["matplotlib", "PIL"])
+def test_without_the_extra(missing: str, tmp_path: Path) -> None:
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None; from fastact.cli.main import main; main()"
+    )
+    for arguments in (["gelu"], ["gelu", "relu"], ["--all"]):
+        done = run_python(program, "plot", *arguments)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert done.stderr.startswith("fastact: pictures need matplotlib and pillow: ")
+        assert 'pip install "fastact[plot]"' in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

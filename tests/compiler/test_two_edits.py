@@ -1,0 +1,272 @@
+"""A function of any kind is two edits, a declaration and a definition: everything else follows from the tables."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+
+# One build of the package with the activation serves all.
+pytestmark = pytest.mark.xdist_group("two edits")
+
+# File below definitions/ and reference/ -> the two edits.
+EDITS = {
+    "activations/piecewise.py": (
+        '''
+
+@elementwise(
+    aliases=("hump",), formula="bend*x*abs(x)", source="nowhere", domain=("bend >= -4",)
+)
+def odd_square(x: Any, bend: float = 0.25) -> Any:
+    """`bend`·x·|x|."""
+    return bend * x * abs(x)
+
+
+@odd_square.derivative
+def odd_square_slope(x: Any, bend: float) -> Any:
+    return 2.0 * bend * abs(x)
+''',
+        """
+
+def odd_square(m: Mathematics, x: Number, bend: Number = 0.25) -> Number:
+    return bend * x * m.magnitude(x)
+
+
+@derivative_of(odd_square)
+def _(m: Mathematics, x: Number, bend: Number = 0.25) -> Number:
+    return 2 * bend * m.magnitude(x)
+""",
+    ),
+    "gates.py": (
+        '''
+
+@gate(source="nowhere", order="value_first")
+def odd_gate(gate: Any, value: Any) -> Any:
+    """2·gate·value."""
+    return 2.0 * gate * value
+
+
+@odd_gate.vjp(outputs=GRADIENTS)
+def odd_gate_vjp(g: Any, gate: Any, value: Any) -> Any:
+    return 2.0 * g * value, 2.0 * g * gate
+''',
+        """
+
+class Twice:
+    def forward(self, m: Mathematics, gate: Number, value: Number) -> tuple[Number]:
+        return (2 * gate * value,)
+
+    def vjp(self, m: Mathematics, g: Number, gate: Number, value: Number) -> tuple[Number, Number]:
+        return 2 * g * value, 2 * g * gate
+
+
+GATES["odd_gate"] = Twice()
+""",
+    ),
+    "rows.py": (
+        '''
+
+@rowwise(aliases=("row_share",), source="nowhere")
+def odd_row(x: Any, temperature: float = 1.0) -> Any:
+    """x/T over the sum of |x|."""
+    return per(x, temperature) / row_sum(abs(x))
+
+
+@odd_row.vjp()
+def odd_row_vjp(g: Any, y: Any, temperature: float) -> Any:
+    return per(y * row_sum(g), temperature)
+''',
+        """
+
+@defines("odd_row forward")
+def odd_row(m: Arithmetic, x: Array, mask: Array, temperature: float) -> tuple[Array, ...]:
+    return (np.where(mask, x / temperature / _sum(m, abs(x), mask), 0.0),)
+
+
+@defines("odd_row vjp", inputs=2)
+def _(m: Arithmetic, g: Array, y: Array, mask: Array, temperature: float) -> tuple[Array, ...]:
+    return _product(y * _sum(m, g, mask), mask, temperature)
+""",
+    ),
+    "losses.py": (
+        '''
+
+@loss(source="nowhere", optional={"weight": 1.0})
+def odd_loss(x: Any, target: Any, weight: float = 1.0, scale: float = 1.0) -> Any:
+    """`weight`·(x - t)²."""
+    return weight * (x - target) * (x - target)
+
+
+@odd_loss.add("value_and_grad", outputs=("loss", "dx"))
+def odd_value_and_grad(x: Any, target: Any, weight: float, scale: float) -> Any:
+    d = x - target
+    return weight * d * d, 2.0 * scale * weight * d
+
+
+@odd_loss.vjp(outputs=("dx",))
+def odd_loss_vjp(g: Any, x: Any, target: Any, weight: float, scale: float) -> Any:
+    return 2.0 * scale * weight * (x - target) * g
+''',
+        """
+
+class OddLoss:
+    def forward(self, m: Mathematics, x: Number, t: Number, weight: Number, scale: Number) -> tuple[Number]:
+        return (weight * (x - t) * (x - t),)
+
+    def value_and_grad(self, m, x, t, weight, scale):
+        return *self.forward(m, x, t, weight, scale), 2 * scale * weight * (x - t)
+
+    def vjp(self, m, g, x, t, weight, scale):
+        return (2 * scale * weight * (x - t) * g,)
+
+
+LOSSES["odd_loss"] = OddLoss()
+""",
+    ),
+}
+# What the copy does without, so as to be compiled in a second; prelu and rrelu need leaky_relu.
+FEWER = """
+
+for _name in set(TABLE) - {"odd_square", "leaky_relu", "relu", "identity"}:
+    del TABLE[_name]
+"""
+PROGRAM = """
+import numpy as np
+import fastact as fa
+from fastact.backends import registry
+from fastact.definitions.losses import LOSSES
+
+x = np.linspace(-3, 3, 101, dtype=np.float32)
+y = x[::-1] + np.float32(0.5)
+available = [name for name, state in fa.backends().items() if state == "available"]
+
+
+def close(result, expected):
+    np.testing.assert_allclose(result, expected, rtol=2e-6, atol=1e-7)
+
+
+for name in available:
+    with fa.use_backend(name):
+        close(fa.hump(x, bend=0.5), x * np.abs(x) / 2)
+        close(fa.get("odd_square").vjp(x, x), x * np.abs(x) / 2)
+        close(fa.odd_gate(x, y), 2 * x * y)
+        close(fa.odd_gate(np.concatenate([y, x])), 2 * x * y)
+        close(fa.odd_gate.vjp(x, x, y)[0], 2 * x * y)
+        close(fa.row_share(x, temperature=0.5), 2 * x / np.abs(x).sum())
+        close(fa.odd_row.vjp(y, x), x * y.sum(dtype=float))
+    loss, dx = np.empty_like(x), np.empty_like(x)
+    kernel = registry._load(name).kernel("odd_loss", "value_and_grad", x.dtype)
+    kernel(x, y.copy(), loss, dx, 3.0, 0.5)
+    close(loss, 3 * (x - y) ** 2)
+    close(dx, 3 * (x - y))
+try:
+    fa.odd_square(x, bend=-5.0)
+except ValueError as error:
+    assert "outside the domain bend >= -4" in str(error)
+else:
+    raise AssertionError("the domain was not looked at")
+assert {"odd_square", "odd_gate", "odd_row"} <= set(fa.names())
+assert "bend" in fa.odd_square.__doc__
+assert "2·gate·value" in fa.odd_gate.__doc__ and "order" in fa.odd_gate.__doc__
+assert "over the sum of |x|" in fa.odd_row.__doc__
+assert list(LOSSES["odd_loss"].params) == ["weight", "scale"]
+print(*available)
+"""
+PAGE = """
+import sys
+
+sys.path[:0] = ["docs", "bench"]
+import pages
+
+print(pages.page("odd_square"))
+"""
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A built copy of the sources with a function more of each kind."""
+    if not (ROOT / "setup.py").exists() or find_spec("setuptools") is None:
+        pytest.skip("the sources or setuptools are not here")
+    folder = tmp_path_factory.mktemp("copy")
+    ignore = shutil.ignore_patterns("*.so", "_kernels", "__pycache__", "__init__.pyi")
+    for name in ("fastact", "csrc"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    for floor, edit in (("definitions", 0), ("reference", 1)):
+        for name, texts in EDITS.items():
+            with (folder / "fastact" / floor / name).open("a", encoding="utf-8") as file:
+                file.write(texts[edit])
+        table = folder / "fastact" / floor / "activations/__init__.py"
+        with table.open("a", encoding="utf-8") as file:
+            file.write(FEWER)
+    skip = {} if find_spec("Cython") else {"FASTACT_NO_EXTENSION": "1"}
+    command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
+    environment = {**os.environ, "FASTACT_BUILD_ISAS": "baseline", **skip}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=170
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def run(copy: Path, *arguments: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(copy)}
+    command = [sys.executable, *arguments]
+    done = subprocess.run(
+        command, cwd=copy, env=environment, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_they_are_in_every_backend(copy: Path) -> None:
+    compiled = {"cython"} if find_spec("Cython") else set()
+    if find_spec("numba"):
+        compiled.add("numba")
+    assert compiled, "neither Cython nor Numba is here: nothing would be compiled"
+    assert {"numpy", *compiled} <= set(run(copy, "-c", PROGRAM).split())
+
+
+def test_they_are_in_the_stub(copy: Path) -> None:
+    stub = (copy / "fastact/__init__.pyi").read_text(encoding="utf-8")
+    for line in ("hump: _odd_square", "odd_gate: Gated", "row_share: Rowwise", "odd_loss: "):
+        assert f"\n{line}" in stub
+
+
+def test_it_is_on_the_command_line(copy: Path) -> None:
+    assert "odd_square" in run(copy, "-m", "fastact", "list")
+    assert "odd_square" in run(copy, "-m", "fastact", "accuracy", "odd_square", "--count=1000")
+
+
+def test_it_has_a_picture(copy: Path) -> None:
+    pytest.importorskip("matplotlib", reason="pictures need the extra `plot`")
+    assert run(copy, "-m", "fastact", "plot", "odd_square", "-o", "picture.svg") == "picture.svg\n"
+    assert (copy / "picture.svg").stat().st_size > 10_000
+
+
+def test_it_has_a_page(copy: Path) -> None:
+    for name in ("sphinx", "myst_parser", "sympy", "matplotlib"):
+        pytest.importorskip(name, reason="pages need the extra `docs`")
+    for name in ("docs", "bench"):
+        generated = shutil.ignore_patterns("_build", "functions", "gallery", "measured")
+        shutil.copytree(ROOT / name, copy / name, ignore=generated)
+    page = run(copy, "-c", PAGE)
+    assert "f(x) = \\mathrm{bend}" in page
+    assert "Also known as ``hump``" in page
+    assert "Not measured yet" in page
+
+
+def test_the_tests_know_it(copy: Path) -> None:
+    shutil.copytree(ROOT / "tests", copy / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    selected = run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/accuracy/test_kernels.py",
+                   "tests/accuracy/test_reference.py", "-k", "odd_square")  # fmt: skip
+    assert "passed" in selected
+    assert "failed" not in selected
