@@ -53,7 +53,7 @@ class ExactRows:
     def __init__(self) -> None:
         context = exact_arithmetic().context
         self.number = context.mpf
-        self._numbers = np.frompyfunc(context.mpf, 1, 1)
+        self.numbers = np.frompyfunc(context.mpf, 1, 1)
         self._sum = context.fsum
         # The rows of a test have many elements in common.
         self.exp = np.frompyfunc(lru_cache(maxsize=1 << 16)(context.exp), 1, 1)
@@ -68,7 +68,7 @@ class ExactRows:
     narrow = wide
 
     def array(self, values: Any) -> Array:
-        result: Array = self._numbers(np.asarray(values, np.float64).astype(object))
+        result: Array = self.numbers(np.asarray(values, np.float64).astype(object))
         return result
 
     def isfinite(self, x: Array) -> Array:

@@ -105,9 +105,10 @@ def exact(
         rows = [m.array(np.reshape(values, (1, -1))) for values in inputs]
         selected = np.broadcast_to(np.True_ if mask is None else np.asarray(mask), rows[0].shape)
         results = definition.compute(m, *rows, selected, m.number(temperature))
+        numbers = [m.numbers(one) for one in results]  # of which a choice made some plain floats
     nothing: Any = None
-    elements = [np.where(selected, one, nothing)[0] for one in results[: definition.outputs]]
-    return (*elements, *(m.number(one[0, 0]) for one in results[definition.outputs :]))
+    elements = [np.where(selected, one, nothing)[0] for one in numbers[: definition.outputs]]
+    return (*elements, *(one[0, 0] for one in numbers[definition.outputs :]))
 
 
 # --- the softmax family --------------------------------------------------------------------------

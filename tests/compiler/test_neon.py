@@ -47,7 +47,7 @@ def request_bytes(name: str, pass_: str, dtype: str, as_arrays: bool) -> bytes:
     """Lay out what kernel_driver.c reads."""
     scalars = [*params(name), 0.0, 0.0, 0.0, 0.0][:4]
     head = struct.pack(
-        "32s32s8sqq4d", name.encode(), pass_.encode(), dtype.encode(), SIZE, as_arrays, *scalars
+        "64s32s8sqq4d", name.encode(), pass_.encode(), dtype.encode(), SIZE, as_arrays, *scalars
     )
     arrays = [
         *inputs(name, pass_, dtype, SIZE),

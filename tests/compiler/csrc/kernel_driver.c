@@ -9,7 +9,7 @@
 extern const fastact_table TABLE;
 
 typedef struct {
-    char name[32], pass[32], dtype[8];
+    char name[64], pass[32], dtype[8];
     int64_t size, params_are_arrays;
     double param[FASTACT_MAX_PARAMS];
 } request;
