@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import BACKENDS, ROOT
+from conftest import ROOT
 
 # One build of the package with the activation serves all.
 pytestmark = pytest.mark.xdist_group("two edits")
