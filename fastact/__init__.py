@@ -4,10 +4,9 @@ from __future__ import annotations
 
 # Nothing else is imported before it is asked for, NumPy included: the program settles its signals first.
 from . import backends
+from ._version import __version__
 
 del backends  # the package is loaded, so that nothing hides the function of that name with it
-
-__version__ = "0.1.0"
 
 _HERE = {
     "backends": ".backends.registry",

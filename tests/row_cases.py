@@ -82,7 +82,7 @@ def operands(
         arrays[-1] = np.maximum(rng.random(shape) - 0.3, 0) / (0.3 * shape[1])
         if ROWS[name].passes["forward"].excluded == -np.inf:  # which a logarithm is
             arrays[-1] = np.log(np.maximum(arrays[-1], 1e-30))
-    if "others" in declared.row_inputs:
+    if "rest_of_sum" in declared.row_inputs:
         arrays += defined("_exp_sum", "forward", [x], mask, temperature)
     else:
         arrays += [rng.normal(size=(shape[0], shape[2])) for _ in declared.row_inputs]

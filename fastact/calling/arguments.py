@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..definitions.declare import Declaration
-from .dtypes import Array, DType
+from .dtypes import Array, DType, loop_dtype
 from .memory import check_distinct
 from .protocols import takes_over
 
@@ -17,6 +18,7 @@ __all__ = [
     "check_out",
     "check_where",
     "choose",
+    "lazy_dtype",
     "normalize_out",
     "real_array",
     "target_for",
@@ -45,10 +47,10 @@ class ParameterList:
         What the kernel gets when a call gives no parameter; None if one is required.
     """
 
-    def __init__(self, declaration: Declaration) -> None:
+    def __init__(self, declaration: Declaration, pass_: str = "forward") -> None:
         self.params = declaration.params
         self.choices = declaration.choices
-        self._check_domain = declaration.check_domain
+        self._check_domain = partial(declaration.check_domain, pass_=pass_)
         self.names = (*self.params, *self.choices)
         self.defaults: dict[str, object] = {
             name: None if parameter.optional else parameter.default
@@ -172,6 +174,12 @@ def real_array(label: str, value: Any) -> Array:
         found = f" ({type(value).__name__})" if array.dtype.kind == "O" and not array.ndim else ""
         raise TypeError(f"{label}() takes real numbers, not dtype {array.dtype}{found}")
     return array
+
+
+def lazy_dtype(label: str, data: Sequence[Any], dtype: Any = None) -> DType:
+    """Return the dtype of the result for operands that are not to be computed, such as dask arrays."""
+    stand_ins = [np.empty((0,), one.dtype) if hasattr(one, "dtype") else one for one in data]
+    return loop_dtype(label, data, [real_array(label, one) for one in stand_ins], dtype)
 
 
 def normalize_out(label: str, out: Any, nout: int) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from dask.base import tokenize
 from dask.graph_manipulation import bind
 
 from . import arguments, axes, chunked_softmax
-from .dtypes import Array, loop_dtype
+from .dtypes import Array
 
 __all__ = ["compute"]
 
@@ -37,9 +37,7 @@ def compute(
     if any(type(one).__module__.startswith("dask.dataframe") for one in (*data, where)):
         raise TypeError(f"{label}() takes dask arrays, not dask frames; give it frame.values")
     options = dict(options)
-    stand_ins = [np.empty((0,), one.dtype) if hasattr(one, "dtype") else one for one in data]
-    arrays = [arguments.real_array(label, one) for one in stand_ins]
-    loop = loop_dtype(label, data, arrays, options.pop("dtype", None))
+    loop = arguments.lazy_dtype(label, data, options.pop("dtype", None))
     x = da.asarray(data[-1])
     reduced = axes.checked_axes(label, options.pop("axis"), x.ndim)
     keepdims = options.pop("keepdims", False)

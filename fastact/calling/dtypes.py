@@ -7,7 +7,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["FLOATS", "SUPPORTED", "Array", "DType", "computing", "is_ready", "loop_dtype"]
+__all__ = [
+    "FLOATS",
+    "SUPPORTED",
+    "Array",
+    "DType",
+    "computing",
+    "is_ready",
+    "lazy_dtype",
+    "loop_dtype",
+]
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 DType: TypeAlias = np.dtype[Any]

@@ -66,8 +66,14 @@ def delegate(
     inputs: Sequence[Any],
     outs: Sequence[Any],
     options: dict[str, Any],
+    dtype: Any = None,
 ) -> Any:
-    """Leave a call of the ufunc-like `function` to the first candidate that takes it."""
+    """Leave a call of the ufunc-like `function` to the first candidate that takes it.
+
+    `dtype` is that of the result where dask asks for it: it would call the function on memory of any content.
+    """
+    if dtype is not None:
+        options = {**options, "dtype": dtype}
     answer = _ask(candidates, function, inputs, outs, options)
     if answer is NotImplemented and len(outs) == 2:
         # dask refuses every ufunc with two outputs; the two that have one each say the same.

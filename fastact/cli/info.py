@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import click
 import numpy as np
 
-from .. import __version__
+from .._version import __version__
 from ..backends.registry import active, backends, get_backend, not_built, use_backend
 from ..threads import cgroup_limit, get_num_threads
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .. import __version__
+from .._version import __version__
 from .accuracy import accuracy
 from .apply import apply
 from .bench import bench

@@ -48,6 +48,7 @@ class DeclaredPass:
 
     They are given the inputs, then those of which a row has one value, then the parameters. With `times_g` the first
     input is multiplied with the result instead. `excluded` is the output for an element that a row's mask leaves out.
+    `domain` is what the parameters of this pass have to fulfil besides those of the function.
     """
 
     functions: tuple[FunctionType, ...]
@@ -57,6 +58,7 @@ class DeclaredPass:
     row_outputs: tuple[str, ...] = ()
     excluded: float = 0.0
     times_g: bool = False
+    domain: tuple[Condition, ...] = ()
 
 
 @dataclass(eq=False)
@@ -128,15 +130,15 @@ class Declaration:
         """Return the largest error that a pass may have, in ulp."""
         return self.bound[pass_] * (1.0 if default_parameters else OTHER_PARAMETERS)
 
-    def check_domain(self, label: str, values: Mapping[str, Any]) -> None:
-        """Raise if parameters, by name, numbers or arrays, lie outside the domain.
+    def check_domain(self, label: str, values: Mapping[str, Any], pass_: str = "forward") -> None:
+        """Raise if parameters, by name, numbers or arrays, lie outside the domain of a pass.
 
         Raises
         ------
         ValueError
             Such as ``soft_shrink(): lambd=-1.0 is outside the domain lambd >= 0``.
         """
-        for condition in self.domain:
+        for condition in (*self.domain, *self.passes[pass_].domain):
             condition.check(label, values)
 
     def derivative(self, function: Callable[..., Any]) -> Declaration:
@@ -147,11 +149,21 @@ class Declaration:
         self._add("value_and_derivative", (self.forward, function))
         return self
 
-    def derivative_from_output(self, function: Callable[..., Any]) -> Declaration:
-        """Decorator: the derivative, given the output y and the parameters."""
-        assert isinstance(function, FunctionType)
-        self._add("vjp_from_output", (function,), times_g=True)
-        return self
+    def derivative_from_output(
+        self, *, domain: tuple[str, ...] = ()
+    ) -> Callable[[Callable[..., Any]], Declaration]:
+        """Decorator: the derivative, given the output y and the parameters.
+
+        `domain` says for which parameters the output determines it.
+        """
+
+        def declare(function: Callable[..., Any]) -> Declaration:
+            assert isinstance(function, FunctionType)
+            conditions = tuple(map(Condition, domain))
+            self._add("vjp_from_output", (function,), times_g=True, domain=conditions)
+            return self
+
+        return declare
 
     def vjp(self, **facts: tuple[str, ...]) -> Callable[[Callable[..., Any]], Declaration]:
         """Decorator: the gradients with respect to the inputs; see `add`."""
@@ -178,9 +190,9 @@ class Declaration:
 
         return declare
 
-    def _add(self, pass_: str, functions: tuple[FunctionType, ...], times_g: bool = False) -> None:
+    def _add(self, pass_: str, functions: tuple[FunctionType, ...], **facts: Any) -> None:
         inputs, outputs = SIGNATURES[pass_]
-        self.passes[pass_] = DeclaredPass(functions, inputs, outputs, times_g=times_g)
+        self.passes[pass_] = DeclaredPass(functions, inputs, outputs, **facts)
 
 
 class Table(dict[str, Declaration]):

@@ -58,7 +58,7 @@ class ElementwisePass(Pass, Caller):
         self.nout = len(outputs)
         self._name(declaration.name, pass_)
         self.declaration = declaration
-        self.parameter_list = arguments.ParameterList(declaration)
+        self.parameter_list = arguments.ParameterList(declaration, pass_)
         self.kernels = fast.KernelTable.elementwise(declaration.name, pass_)
         self._defaults = self.parameter_list.complete
         # How many positional arguments a call without parameters has; -1 if it must have some.
@@ -118,8 +118,9 @@ class ElementwisePass(Pass, Caller):
         if self.pass_ in _ERRORS:
             bound, others = (self.declaration.most(self.pass_, plain) for plain in (True, False))
             notes.append(_ERRORS[self.pass_].format(bound=bound, others=others))
-        if self.declaration.domain:
-            conditions = " and ".join(condition.text for condition in self.declaration.domain)
+        domain = (*self.declaration.domain, *self.declaration.passes[self.pass_].domain)
+        if domain:
+            conditions = " and ".join(condition.text for condition in domain)
             notes.append(f"The parameters have to fulfil {conditions}.")
         return docs.Text(
             summary if forward else summary.format(name=name),
@@ -155,7 +156,9 @@ class ElementwisePass(Pass, Caller):
         if asked:
             function, inputs = _as_ufunc(target, data, params if parametrised else {}, dtype)
             kept = {} if where is True else {"where": where}
-            return protocols.delegate(asked, function, inputs, outs, kept)
+            lazy = parametrised and any(protocols.comes_from(one, "dask") for one in asked)
+            known = arguments.lazy_dtype(label, data, dtype) if lazy else None
+            return protocols.delegate(asked, function, inputs, outs, kept, known)
         return self._compute(target, data, values, outs, where, dtype)
 
     def _compute(

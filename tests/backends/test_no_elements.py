@@ -77,7 +77,7 @@ def test_cross_entropy_without_classes(backend: str) -> None:
     assert np.array_equal(fa.cross_entropy(nothing, ignored, reduction="none"), np.zeros(3))
     assert fa.cross_entropy(nothing, ignored, reduction="sum", label_smoothing=0.5) == 0
     assert np.isnan(fa.cross_entropy(nothing, ignored))
-    with pytest.raises(IndexError, match="class 0 is not one of the 0"):
+    with pytest.raises(IndexError, match="class 0 is out of range for 0"):
         fa.cross_entropy(nothing, np.zeros(3, int))
     none = np.empty((0, 0))
     assert fa.cross_entropy(none, none, reduction="sum") == 0

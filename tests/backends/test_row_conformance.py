@@ -191,7 +191,7 @@ def test_sizes_of_nought(name: str, pass_: str, subject: Backend) -> None:
 def check_nothing(rows: list[Array], declared: Any) -> None:
     """Rows of nothing have the maximum -inf, and one less than nothing beside it."""
     for got, output in zip(rows, declared.row_outputs, strict=True):
-        assert (got == (-1 if output == "others" else -np.inf)).all()
+        assert (got == (-1 if output == "rest_of_sum" else -np.inf)).all()
 
 
 @each_pass

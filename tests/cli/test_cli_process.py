@@ -193,6 +193,7 @@ print(*sorted({*sys.modules} - before - {"__future__"}))  # an editable install 
 """
     assert run_python(program).stdout.split() == [
         "fastact",
+        "fastact._version",
         "fastact.backends",
         "fastact.cli",
         "fastact.cli.main",

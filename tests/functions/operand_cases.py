@@ -70,7 +70,7 @@ def _elementwise() -> dict[str, Case]:
         function = FUNCTIONS[name]
         values = required(function)
         arrays = {
-            parameter: values.get(parameter, 0.0) + np.abs(G) + 0.5
+            parameter: values.get(parameter, 0.0) + np.abs(G) + 1.0
             for parameter in function.parameter_list.params
         }
         for pass_ in function.passes.values():

@@ -79,10 +79,20 @@ def test_a_parameter_keeps_the_sign_of_its_zero(name: str, backend: str, first: 
                 given = {**required(function), parameter: zero}
                 for pass_ in (function, function.derivative):
                     # `call` keeps nothing of the calls before it.
-                    expected = pass_.call(X, **given).tobytes()
-                    assert pass_(X, **given).tobytes() == expected
+                    expected = bytes_or_error(pass_.call, X, **given)
+                    assert bytes_or_error(pass_, X, **given) == expected
                     if place == 0:
-                        assert pass_(X, zero).tobytes() == expected
+                        assert bytes_or_error(pass_, X, zero) == expected
+
+
+def bytes_or_error(call: Any, *args: Any, **options: Any) -> bytes | str:
+    """Return the result's bytes, or which domain a parameter is outside of."""
+    try:
+        result: bytes = call(*args, **options).tobytes()
+    except ValueError as error:
+        assert "is outside the domain" in str(error)
+        return str(error)
+    return result
 
 
 def test_help_shows_the_whole_docstring(function: Elementwise) -> None:
@@ -209,7 +219,7 @@ def test_scalar_parameter_leaves_the_dtype_alone(scalar: Any, strict: None) -> N
 
 def test_array_parameters_broadcast(function: Elementwise, strict: None) -> None:
     for name in function.parameter_list.params:
-        values = np.array([0.25, 0.5, 2.0])
+        values = np.array([0.25, 0.5, 1.0])
         for pass_ in (function, function.derivative):
             whole = pass_(X[:, None], **{**required(function), name: values})
             assert whole.shape == (5, 3)

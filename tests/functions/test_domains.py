@@ -83,6 +83,21 @@ def test_outside_is_refused_by_every_pass(name: str, backend: str) -> None:
             assert str(caught.value).startswith(f"{label}(): ")
 
 
+def test_an_output_that_does_not_determine_the_slope(backend: str) -> None:
+    """A negative slope maps two inputs to one output; above its threshold softplus repeats what it was below."""
+    y = np.array([0.5, 1.5])
+    for name, options in (
+        ("leaky_relu", {"negative_slope": -0.5}),
+        ("elu", {"alpha": -1.0}),
+        ("softplus", {"threshold": 2.0}),
+        ("softplus", {"threshold": np.array([np.inf, 2.0])}),
+    ):
+        with pytest.raises(ValueError, match=rf"{name}.vjp_from_output\(\): .* outside the domain"):
+            fa.get(name).vjp_from_output(y, y, **options)
+    assert fa.leaky_relu.vjp_from_output(1.0, 0.0, 0.0) == 0.0
+    assert fa.softplus.vjp_from_output(1.0, 2.0, threshold=None) == pytest.approx(1 - np.exp(-2))
+
+
 def test_the_error_names_parameter_and_domain() -> None:
     with pytest.raises(ValueError) as caught:
         fa.soft_shrink([1.0], lambd=-1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -217,6 +218,16 @@ def test_operands_may_have_as_many_dimensions_as_numpy_allows(
 
 # --- beyond the range of the dtype -----------------------------------------------------------------
 
+
+@contextmanager
+def outside_the_domain() -> Iterator[None]:
+    """Accept that a parameter is refused because it is outside its domain."""
+    try:
+        yield
+    except ValueError as error:
+        assert "is outside the domain" in str(error)
+
+
 WIDEST = np.finfo(np.longdouble)
 EXTREMES = [1e39, -1e39, 1e300, 1e-46, 1e-320, WIDEST.max, WIDEST.tiny]
 
@@ -235,7 +246,7 @@ def test_casts_are_silent(name: str, char: str, small_blocks: None) -> None:
             extreme = operand.astype(np.asarray(value).dtype)
             extreme.reshape(-1)[::3] = value
             outs = tuple(np.full(shape, 7.0, char) for shape in case.outs)
-            with np.errstate(all="raise"):
+            with np.errstate(all="raise"), outside_the_domain():
                 case({**operands, key: extreme}, outs)
 
 
@@ -251,10 +262,11 @@ def test_a_parameter_beyond_float32_is_infinite_as_number_and_as_array(
     outs = tuple(np.full(shape, 7.0, "f") for shape in case.outs)
     operands = cast(case.operands, "f")
     for key in list(operands)[case.count :]:
-        results = [
-            case({**operands, key: given}, outs)
-            for given in (value, np.full(operands[key].shape, value), np.copysign(np.inf, value))
-        ]
+        results = []
+        for given in (value, np.full(operands[key].shape, value), np.copysign(np.inf, value)):
+            with outside_the_domain():
+                results.append(case({**operands, key: given}, outs))
+        assert len(results) in (0, 3)
         for result in results[1:]:
             for number, other in zip(results[0], result, strict=True):
                 np.testing.assert_array_equal(number, other)

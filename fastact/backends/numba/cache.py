@@ -28,7 +28,7 @@ from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
-from ... import __version__
+from ..._version import __version__
 
 # Numba's settings, besides the processor, that change the code.
 _SETTINGS: Final = (

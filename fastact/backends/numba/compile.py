@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from numba import njit, types
 
 from . import cache
+from .fork import compiling
 
 
 def compiled(
@@ -37,6 +38,19 @@ def compiled(
 def address(result: Any) -> int:
     """Return the address of a compile result's function, in Numba's own calling convention."""
     return int(result.library.get_pointer_to_function(result.fndesc.llvm_func_name))
+
+
+def machine_code(
+    function: Callable[..., Any], arguments: Sequence[Any], returns: Any = None
+) -> tuple[Callable[..., Any], int]:
+    """Compile a function, which returns None or a Numba type.
+
+    Returns what calls it from Python, and its address in Numba's calling convention. The code stays
+    where it is as long as the process lives.
+    """
+    with compiling():
+        result = compiled(function, arguments, returns=returns or types.none)
+        return cast(Callable[..., Any], result.entry_point), address(result)
 
 
 def cache_folder() -> str:

@@ -11,8 +11,8 @@ from typing import Any, Final
 from llvmlite import ir
 from numba.core import cgutils, types
 
+from .compile import machine_code
 from .llvm import call_llvm, intrinsic
-from .runtime import machine_code
 
 __all__ = ["Environment", "enter"]
 

@@ -28,9 +28,9 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 
+from .compile import machine_code
 from .environment import enter
 from .llvm import call_compiled, call_llvm, intrinsic, step_returning
-from .runtime import machine_code
 
 __all__ = ["AT", "BUSY", "SHARE_OUT", "STATE", "WORDS", "gather", "share"]
 

@@ -72,15 +72,8 @@ def sharer() -> Callable[[int, int, int, int], None]:
 def machine_code(
     function: Callable[..., Any], arguments: Sequence[Any], returns: Any = None
 ) -> tuple[Callable[..., Any], int]:
-    """Compile a function, which returns None or a Numba type.
-
-    Returns what calls it from Python, and its address in Numba's calling convention. The code stays
-    where it is as long as the process lives.
-    """
+    """Compile a function with `compile.machine_code`, which imports Numba."""
     with compiling():
-        from numba import types
+        from .compile import machine_code
 
-        from .compile import address, compiled
-
-        result = compiled(function, arguments, returns=returns or types.none)
-        return cast(Callable[..., Any], result.entry_point), address(result)
+        return machine_code(function, arguments, returns)

@@ -69,7 +69,7 @@ def exponential_slope(x: Any) -> Any:
     return exp(x)
 
 
-@exponential.derivative_from_output
+@exponential.derivative_from_output()
 def exponential_slope_from_output(y: Any) -> Any:
     return y
 
@@ -91,7 +91,7 @@ def elu_slope(x: Any, alpha: float) -> Any:
     return 1.0 if x > 0.0 else fma(e, alpha, e * low(alpha)) * unit
 
 
-@elu.derivative_from_output
+@elu.derivative_from_output(domain=("alpha >= 0",))
 def elu_slope_from_output(y: Any, alpha: float) -> Any:
     return 1.0 if y > 0.0 else y + alpha
 
@@ -120,7 +120,7 @@ def celu_slope(x: Any, alpha: float) -> Any:
     return 1.0 if x > 0.0 else e * unit
 
 
-@celu.derivative_from_output
+@celu.derivative_from_output()
 def celu_slope_from_output(y: Any, alpha: float) -> Any:
     return 1.0 if y > 0.0 else (y + alpha) / alpha
 
@@ -149,7 +149,7 @@ def selu_slope(x: Any) -> Any:
     return SELU_SCALE if x > 0.0 else fma(e, SELU_SCALE_ALPHA, e * low(SELU_SCALE_ALPHA)) * unit
 
 
-@selu.derivative_from_output
+@selu.derivative_from_output()
 def selu_slope_from_output(y: Any) -> Any:
     return SELU_SCALE if y > 0.0 else y + SELU_SCALE_ALPHA
 
@@ -166,7 +166,7 @@ def sigmoid_slope(x: Any) -> Any:
     return b * unit
 
 
-@sigmoid.derivative_from_output
+@sigmoid.derivative_from_output()
 def sigmoid_slope_from_output(y: Any) -> Any:
     return fma(-y, y, y)
 
@@ -183,7 +183,7 @@ def tanh_slope(x: Any) -> Any:
     return 4.0 * b * unit
 
 
-@tanh.derivative_from_output
+@tanh.derivative_from_output()
 def tanh_slope_from_output(y: Any) -> Any:
     return fma(-y, y, 1.0)
 
@@ -235,7 +235,7 @@ def log_sigmoid_slope(x: Any) -> Any:
     return sigmoid_(-x, absent)
 
 
-@log_sigmoid.derivative_from_output
+@log_sigmoid.derivative_from_output()
 def log_sigmoid_slope_from_output(y: Any) -> Any:
     return -expm1(y)
 
@@ -261,7 +261,7 @@ def softplus_slope(x: Any, beta: float, threshold: float) -> Any:
     return 1.0 if z > threshold else sigmoid_(z, z_low)
 
 
-@softplus.derivative_from_output
+@softplus.derivative_from_output(domain=("threshold == inf",))
 def softplus_slope_from_output(y: Any, beta: float, threshold: float) -> Any:
     z = beta * y
     return 1.0 if z > threshold else -expm1(-z)

@@ -20,7 +20,7 @@ def identity_slope(x: Any) -> Any:
     return 1.0
 
 
-@identity.derivative_from_output
+@identity.derivative_from_output()
 def identity_slope_from_output(y: Any) -> Any:
     return 1.0
 
@@ -111,7 +111,7 @@ def relu_slope(x: Any) -> Any:
     return inside(x > 0.0, x, 1.0)
 
 
-@relu.derivative_from_output
+@relu.derivative_from_output()
 def relu_slope_from_output(y: Any) -> Any:
     return inside(y > 0.0, y, 1.0)
 
@@ -154,7 +154,7 @@ def leaky_relu_slope(x: Any, negative_slope: float) -> Any:
     return 1.0 if x > 0.0 else (x if x != x else negative_slope)
 
 
-@leaky_relu.derivative_from_output
+@leaky_relu.derivative_from_output(domain=("negative_slope >= 0",))
 def leaky_relu_slope_from_output(y: Any, negative_slope: float) -> Any:
     return 1.0 if y > 0.0 else (y if y != y else negative_slope)
 
