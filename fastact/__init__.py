@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Nothing else is imported before it is asked for, NumPy included: the program settles its signals first.
 from . import backends
-from ._version import __version__
+from ._version import __version__ as __version__
 
 del backends  # the package is loaded, so that nothing hides the function of that name with it
 

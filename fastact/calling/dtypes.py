@@ -14,7 +14,6 @@ __all__ = [
     "DType",
     "computing",
     "is_ready",
-    "lazy_dtype",
     "loop_dtype",
 ]
 
