@@ -1,1 +1,1 @@
-"""What a call may be given, and the way from arrays of any kind to a kernel: the same for every function."""
+"""Argument handling shared by all functions: from arrays of any kind to calls of a kernel."""

@@ -1,4 +1,4 @@
-"""What a call may be given: parameters by position or name, dtypes, `out` and `where`."""
+"""Checking the arguments of a call: parameters by position or name, dtypes, `out` and `where`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
     "unknown_argument",
 ]
 
-# What other libraries call arguments that have another name here.
+# Argument names of other libraries -> the name here.
 _ELSEWHERE = {
     "dim": "axis",
     "keepdim": "keepdims",
@@ -37,14 +37,14 @@ _ELSEWHERE = {
 
 
 class ParameterList:
-    """The parameters of one function, in order, and how a call fills them.
+    """The parameters of one function, in order, and their binding in a call.
 
     Attributes
     ----------
     defaults : dict of str to object
-        Name -> default, as shown; required parameters are missing from it.
+        Name -> default, as shown in signatures; required parameters are left out.
     complete : tuple of float or None
-        What the kernel gets when a call gives no parameter; None if one is required.
+        The kernel's parameters when a call gives none; None if one is required.
     """
 
     def __init__(self, declaration: Declaration, pass_: str = "forward") -> None:
@@ -108,7 +108,7 @@ class ParameterList:
         return given
 
     def shown(self) -> dict[str, str]:
-        """Return what a call may name, each argument as a signature shows it."""
+        """Return the keywords of a call, each as a signature shows it."""
         parameters = {
             name: f"{name}={self.defaults[name]!r}" if name in self.defaults else name
             for name in self.names
@@ -117,16 +117,16 @@ class ParameterList:
 
 
 def unknown_argument(label: str, name: str, known: Mapping[str, str]) -> TypeError:
-    """Return the error of a keyword that a function does not take.
+    """Return the error for a keyword that a function does not take.
 
     Parameters
     ----------
     known : mapping of str to str
-        What it takes, each argument as a signature shows it.
+        The keywords that it takes, each as a signature shows it.
     """
     meant = _ELSEWHERE.get(name)
     if meant not in known:
-        from difflib import get_close_matches  # 2 ms that a correct program never pays
+        from difflib import get_close_matches  # 2 ms, only on error
 
         meant = next(iter(get_close_matches(name, known, 1)), None)
     hint = f"; did you mean {meant!r}?" if meant else ""
@@ -139,7 +139,7 @@ def _described(known: Mapping[str, str]) -> str:
 
 
 def choose(label: str, name: str, table: Mapping[Any, Any], value: object) -> Any:
-    """Return what a choice stands for, or raise an error that names the choices."""
+    """Return the table's entry for a choice, or raise an error that names the choices."""
     try:
         return table[value]
     except (KeyError, TypeError):  # TypeError: unhashable
@@ -148,7 +148,7 @@ def choose(label: str, name: str, table: Mapping[Any, Any], value: object) -> An
 
 
 def parameter_value(label: str, name: str, value: Any) -> Any:
-    """Return a number as `float` and an array-like as an array, once it is known to be numeric."""
+    """Return a number as `float`, an array-like as an array; raise TypeError if it is not numeric."""
     if isinstance(value, (float, int, np.floating, np.integer, np.bool_)):
         return float(value)
     if takes_over(value):
@@ -163,7 +163,7 @@ def parameter_value(label: str, name: str, value: Any) -> Any:
 
 
 def real_array(label: str, value: Any) -> Array:
-    """Return array-like data as an array, once its dtype is known to be real."""
+    """Return array-like data as an array; raise TypeError if its dtype is not real."""
     if type(value) is not np.ndarray and takes_over(value):
         kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
         raise TypeError(
@@ -177,7 +177,7 @@ def real_array(label: str, value: Any) -> Array:
 
 
 def lazy_dtype(label: str, data: Sequence[Any], dtype: Any = None) -> DType:
-    """Return the dtype of the result for operands that are not to be computed, such as dask arrays."""
+    """Return the dtype of the result without computing lazy operands, such as dask arrays."""
     stand_ins = [np.empty((0,), one.dtype) if hasattr(one, "dtype") else one for one in data]
     return loop_dtype(label, data, [real_array(label, one) for one in stand_ins], dtype)
 
@@ -194,7 +194,7 @@ def normalize_out(label: str, out: Any, nout: int) -> tuple[Any, ...]:
         )
     for entry in outs:
         if not (entry is None or isinstance(entry, np.ndarray) or takes_over(entry)):
-            raise TypeError(f"{label}(): out is not an array but {type(entry).__name__}")
+            raise TypeError(f"{label}(): out has type {type(entry).__name__}, expected an array")
     return outs
 
 
@@ -214,7 +214,7 @@ def check_out(label: str, outs: Sequence[Array | None], result: DType) -> None:
 
 
 def target_for(label: str, out: Any, shape: tuple[int, ...], loop: DType) -> Array:
-    """Return `out` once it is known to fit, or a new array."""
+    """Return `out` if it fits, else raise; return a new array if it is None."""
     if out is None:
         return np.empty(shape, loop)
     (out,) = normalize_out(label, out, 1)
@@ -230,7 +230,7 @@ def target_for(label: str, out: Any, shape: tuple[int, ...], loop: DType) -> Arr
 
 
 def check_where(label: str, where: Any) -> Array | None:
-    """Return the mask as an array, or None if everything is selected."""
+    """Return the mask as an array, or None if it selects everything."""
     if where is True:
         return None
     mask = np.asarray(where)

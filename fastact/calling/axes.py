@@ -1,4 +1,4 @@
-"""Axes of a call, and what goes with them: a temperature, masks, values of which each row has one."""
+"""Arguments of row functions: axes, temperature, masks, and operands with one value for each row."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ Shape = tuple[int, ...]
 
 
 def checked_axes(label: str, axis: Any, ndim: int) -> Shape:
-    """Return the reduced axes, None being all of them, as numbers from 0 on.
+    """Return the reduced axes as non-negative numbers; None means all of them.
 
     Raises
     ------
     numpy.exceptions.AxisError
-        If the array does not have one of them.
+        If an axis is out of range.
     ValueError
-        If one is there twice.
+        If an axis is repeated.
     """
     if axis is None:
         return tuple(range(ndim))
@@ -51,7 +51,7 @@ def checked_axes(label: str, axis: Any, ndim: int) -> Shape:
 
 
 def checked_axis(label: str, axis: Any, ndim: int) -> int:
-    """Return one axis as a number from 0 on."""
+    """Return one axis as a non-negative number."""
     try:
         return normalize_axis_index(axis, ndim)
     except TypeError:
@@ -73,28 +73,28 @@ def kept(shape: Shape, axes: Shape) -> Shape:
 
 
 def reduced(shape: Shape, axes: Shape, keepdims: bool) -> Shape:
-    """Return the shape of what has one value for each row."""
+    """Return the shape without the reduced axes, or with length 1 along them."""
     if keepdims:
         return kept(shape, axes)
     return tuple(length for axis, length in enumerate(shape) if axis not in axes)
 
 
 def temperature_of(label: str, name: str, value: Any) -> float:
-    """Return the number that x is divided by."""
+    """Return the temperature, by which x is divided, as a float."""
     if not isinstance(value, (float, int, np.floating, np.integer)) or isinstance(value, bool):
         raise TypeError(f"{label}() takes a number for {name}, not {type(value).__name__}")
     number = float(value)
     if not 0.0 < number < math.inf:
-        raise ValueError(f"{label}(): {name}={value!r} is not positive and finite")
+        raise ValueError(f"{label}(): {name}={value!r}: expected a positive finite number")
     return number
 
 
-# Between these, both a temperature and its reciprocal are normal numbers in float32.
+# Between these, a temperature and its reciprocal are both normal float32 numbers.
 COLDEST, HOTTEST = 1e-37, 1e37
 
 
 def walked_dtype(loop: DType, temperature: float) -> DType:
-    """Return the dtype to compute in: float64 where the reciprocal of the temperature is no normal float32."""
+    """Return the dtype to compute in: float64 if the temperature's reciprocal is not a normal float32 number."""
     return loop if COLDEST <= temperature <= HOTTEST else np.dtype(np.float64)
 
 
@@ -111,15 +111,15 @@ def broadcast(label: str, name: str, array: Array, shape: Shape) -> Array:
 
 
 def mask_for(label: str, where: Any, shape: Shape) -> Array | None:
-    """Return the mask in the shape of the data, or None if everything counts."""
+    """Return the mask in the shape of the data, or None if it selects everything."""
     mask = check_where(label, where)
     return None if mask is None else broadcast(label, "where", mask, shape)
 
 
 def expanded(label: str, name: str, array: Array, shape: Shape, axes: Shape) -> Array:
-    """Return an array with one value for each row in the shape that `kept` gives.
+    """Broadcast an array with one value for each row to the shape that `kept` returns.
 
-    It may have been given in that shape or without the reduced axes; it is broadcast.
+    It may be given with the reduced axes, of length 1, or without them.
     """
     full = kept(shape, axes)
     if array.ndim == len(shape):

@@ -1,7 +1,7 @@
-"""From arrays of any shape, layout and dtype to calls of a kernel that wants flat contiguous ones.
+"""Calls of a kernel, which takes flat contiguous arrays, for arrays of any shape, layout and dtype.
 
-Operands of the same layout collapse into one flat call without a copy, whatever their axis order.
-All others are walked in blocks through scratch memory of a fixed size.
+Operands of one layout collapse into one flat call without a copy, whatever their axis order.
+All others are processed in blocks through scratch memory of a fixed size.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__ = ["Operands", "as_slices", "compute", "regions"]
 # relu(x[::2], out=y), 2**22 elements, ns per element with 128, 256, 512, 1024 and 2048 KiB of
 # scratch: float32 1.08, 0.85, 0.74, 0.76, 0.80; float64 2.9, 2.6, 2.2, 2.1, 2.4.
 SCRATCH_BYTES = 1 << 19
-# Elements that a row must have to be computed where it lies.
+# Minimum length of a row that is computed in place.
 SHORTEST_ROW = 64
 
 
 class Operands(NamedTuple):
-    """The arrays of one call, not yet broadcast; None in `outputs` is one to be allocated."""
+    """The arrays of one call, not yet broadcast; None in `outputs` means allocate one."""
 
     inputs: Sequence[Array]
     outputs: Sequence[Array | None]
@@ -42,24 +42,23 @@ def compute(kernel: Kernel, loop: DType, operands: Operands) -> list[Array]:
     Parameters
     ----------
     kernel : callable
-        Of dtype float64 if `loop` is, else of float32.
+        The float64 kernel if `loop` is float64, else the float32 kernel.
     loop : dtype
         The dtype of the result. float16 is computed in float32 and rounded once.
     operands : Operands
-        Any real dtypes; an input that shares memory with an output in any way but element by
-        element is copied first.
+        Any real dtypes. An input that partially overlaps an output is copied first.
     """
     if _is_small_and_plain(operands):
         return _run_in_copy(kernel, loop, operands)
     outputs, views = _collapse(loop, _without_overlap(operands))
-    # A dtype that is computed in another one takes a copy.
+    # A dtype that is computed in another one needs a copy.
     direct = views.where is None and computing(loop) == loop
     if direct and all(is_ready(array, loop) for array in _arrays(views)):
         _run_flat(kernel, views)
     elif direct and _has_rows(views, loop) and hasattr(kernel, "rows"):
         _run_rows(kernel.rows, views)
     else:
-        # A cast may overflow or meet a NaN; that is expected here, whatever the caller's settings.
+        # Casts may overflow or see a NaN: silent whatever the caller's errstate.
         with silent():
             _run_blocks(kernel, loop, views)
     return outputs
@@ -83,7 +82,7 @@ def regions(shape: tuple[int, ...], size: int) -> Iterator[tuple[Any, ...]]:
 
 
 def as_slices(region: tuple[Any, ...], ndim: int) -> tuple[slice, ...]:
-    """Return a region's index as one slice for each axis, so that no axis gets lost."""
+    """Return a region's index as one slice for each axis, which keeps all axes."""
     kept = [slice(i, i + 1) if isinstance(i, int) else i for i in region if i is not ...]
     return (*kept, *[slice(None)] * (ndim - len(kept)))
 
@@ -94,15 +93,15 @@ def _is_small_and_plain(operands: Operands) -> bool:
         and operands.where is None
         and operands.outputs[0] is operands.outputs[-1] is None
         and operands.inputs[0].size * 8 <= SCRATCH_BYTES
-        and 0 not in operands.inputs[0].strides  # a copy orders those axes otherwise than ufuncs do
+        and 0 not in operands.inputs[0].strides  # a copy orders such axes differently from ufuncs
         and not any(isinstance(value, np.ndarray) for value in operands.params)
     )
 
 
 def _run_in_copy(kernel: Kernel, loop: DType, operands: Operands) -> list[Array]:
-    """Compute in a contiguous copy of the one input, which becomes the output.
+    """Compute in place in a contiguous copy of the only input.
 
-    For a number, a list, a slice or float16 this is 4 us instead of the 18 us that blocks take.
+    A number, a list, a slice or a float16 array takes 4 us this way, 18 us in blocks.
     """
     (x,) = operands.inputs
     dtype = computing(loop)
@@ -118,17 +117,14 @@ def _run_in_copy(kernel: Kernel, loop: DType, operands: Operands) -> list[Array]
 
 
 def _without_overlap(operands: Operands) -> Operands:
-    """Copy what an output would overwrite before it is read."""
+    """Copy each operand that an output would overwrite before it is read."""
     inputs, outputs, params, where = operands
     read = iter(without_overlap(outputs, [*inputs, *params, where]))
     return Operands([next(read) for _ in inputs], outputs, [next(read) for _ in params], next(read))
 
 
 def _collapse(loop: DType, operands: Operands) -> tuple[list[Array], Operands]:
-    """Broadcast, allocate in the inputs' axis order, and merge all axes that can be merged.
-
-    NumPy's own iterator does all three.
-    """
+    """Broadcast, allocate in the inputs' axis order, and merge axes where possible, by NumPy's iterator."""
     inputs, outputs, params, where = operands
     arrays = [value for value in params if isinstance(value, np.ndarray)]
     mask = [] if where is None else [where]
@@ -184,7 +180,7 @@ def _run_flat(kernel: Kernel, views: Operands) -> None:
 
 
 def _has_rows(views: Operands, dtype: DType) -> bool:
-    """Tell whether all operands consist of contiguous rows that are long enough to be worth a call each."""
+    """Tell whether all operands consist of contiguous rows, each long enough for a call of its own."""
     shape = _shape(views)
     return (
         len(shape) > 1
@@ -197,14 +193,14 @@ def _has_rows(views: Operands, dtype: DType) -> bool:
 
 
 def _run_rows(rows: Kernel, views: Operands) -> None:
-    """Compute row by row, without a copy; `rows` takes operands of two dimensions."""
+    """Compute row by row, without a copy; `rows` takes two-dimensional operands."""
     operands = (*views.inputs, *views.outputs, *views.params)
     for lead in np.ndindex(_shape(views)[:-2]):
         rows(*(value[lead] if isinstance(value, np.ndarray) else value for value in operands))
 
 
 def _flattened(array: Array) -> Array:
-    """Return a flat view of an array that fills its memory in any axis order."""
+    """Return a flat view of an array that is contiguous in some axis order."""
     if not array.flags.c_contiguous:
         array = array.transpose(np.argsort(array.strides)[::-1])
     return array.reshape(-1)

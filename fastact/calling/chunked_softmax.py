@@ -1,8 +1,7 @@
-"""softmax and its like over rows in parts: a statistic of each part, combined, then a second pass.
+"""softmax and its relatives over rows in parts: a statistic of each part, combined, then a second pass.
 
-The statistic is a pair: the maximum m, and `others`, the sum of exp((x - m)/T) less 1, which is the
-share of one maximum. So 1 + others keeps its digits when others is small, and rows may be cut where
-one likes.
+The statistic is a pair: the maximum m, and `others`, the sum of exp((x - m)/T) without the term 1 of
+one maximum. log(1 + others) then keeps its digits when others is small, wherever rows are cut.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Axes = tuple[int, ...]
 #: The dtype of a statistic.
 PAIR = np.dtype([("maximum", np.float64), ("others", np.float64)])
 
-#: Function -> the kernel of its second pass; None if the statistic of the whole is enough.
+#: Function -> the kernel of its second pass; None if the statistic alone gives the result.
 FINISHES = {
     "softmax": "_softmax_from",
     "softmin": "_softmax_from",
@@ -39,7 +38,7 @@ _KERNELS = {
 
 
 def _prepared(name: str, x: Any, loop: DType, temperature: float) -> Array:
-    """Return a part in the dtype of the kernel, rounded to that of the result."""
+    """Return a part in the kernel's dtype, rounded to the result's dtype first."""
     with silent():
         array = np.asarray(x).astype(loop, copy=False)
         array = array.astype(computing(walked_dtype(loop, temperature)), copy=False)
@@ -49,7 +48,7 @@ def _prepared(name: str, x: Any, loop: DType, temperature: float) -> Array:
 def statistic(
     name: str, axes: Axes, temperature: float, loop: DType, x: Any, mask: Array | None = None
 ) -> Array:
-    """Return the pair of each row's part in x; `axes` are kept with length 1."""
+    """Return the statistic of each row of x; `axes` are kept with length 1."""
     array = _prepared(name, x, loop, temperature)
     if mask is not None:
         mask = np.broadcast_to(mask, array.shape)
@@ -58,7 +57,7 @@ def statistic(
     operands = RowOperands([array], (), (), rows, mask, (temperature,))
     compute(_KERNELS["_exp_sum"].kernel(array.dtype), array.dtype, axes, operands)
     lost = (pair["maximum"] == -np.inf) & np.isnan(pair["others"])
-    if lost.any():  # a part of nothing but NaN and -inf: a kernel's maximum need not be NaN
+    if lost.any():  # of only NaN and -inf a kernel's maximum need not be NaN
         spoilt = np.isnan(array) if mask is None else np.isnan(array) & mask
         pair["maximum"][spoilt.any(axis=axes, keepdims=True)] = np.nan
     return pair
@@ -67,8 +66,7 @@ def statistic(
 def combined(pairs: Array, axis: int, temperature: float) -> Array:
     """Combine the pairs along an axis, which is kept with length 1.
 
-    Nothing is lost: the share of the greatest maximum stays out of the sum, those of the other
-    maxima go into it.
+    The term 1 of the largest maximum stays out of the sum; the terms of the other maxima are added.
     """
     maximum, others = pairs["maximum"], pairs["others"]
     total = np.empty(kept(pairs.shape, (axis,)), PAIR)
@@ -77,7 +75,7 @@ def combined(pairs: Array, axis: int, temperature: float) -> Array:
         weights = FLOAT64.exp(difference_over(maximum, top, temperature))
         rest = weights.copy()
         np.put_along_axis(rest, np.argmax(maximum, axis=axis, keepdims=True), 0.0, axis=axis)
-        # A part of -inf alone, or with nothing that counts, adds nothing.
+        # A part that is all -inf or fully masked adds nothing.
         terms = np.where(maximum == -np.inf, 0.0, others * weights + rest)
         found = np.where(np.isfinite(top), terms.sum(axis=axis, keepdims=True), np.nan)
         total["maximum"] = top
@@ -94,7 +92,7 @@ def finish(
     x: Any,
     mask: Array | None = None,
 ) -> Array:
-    """Return the results for a part of the rows, given the pairs of the whole rows."""
+    """Return the results for a part of the rows, given the statistic of the whole rows."""
     array = _prepared(name, x, loop, temperature)
     if mask is not None:
         mask = np.broadcast_to(mask, array.shape)

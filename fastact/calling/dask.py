@@ -1,9 +1,9 @@
-"""Row functions of dask arrays, also of those in chunks along the reduced axes.
+"""Row functions of dask arrays, including those chunked along the reduced axes.
 
-Where the reduced axes are in one chunk, every function goes chunk by chunk. Where they are not,
-softmax, softmin, log_softmax and logsumexp go over the data twice: each chunk gives its maximum and
-its sum, a tree combines them, and the second pass, which loads each chunk anew instead of keeping it,
-finishes from the totals. Only this module imports dask, and only a dask array brings it in.
+If the reduced axes are in one chunk, every function works chunk by chunk. If not, softmax, softmin,
+log_softmax and logsumexp take two passes: each chunk yields its maximum and sum, a tree combines them,
+and the second pass, which reloads each chunk instead of keeping it, computes the result from the totals.
+Only this module imports dask, and only a call with a dask array imports this module.
 """
 
 from __future__ import annotations
@@ -23,19 +23,21 @@ __all__ = ["compute"]
 
 Axes = tuple[int, ...]
 
-# As many pairs of totals go into one task of the tree.
+# Statistics that one task of the tree combines.
 _SPLIT_EVERY = 16
 
 
 def compute(
     function: Any, data: tuple[Any, ...], out: Any, where: Any, options: dict[str, Any]
 ) -> Any:
-    """Return the dask array of a call; `options` has the axis, and what was given besides."""
+    """Return the dask array of a call; `options` holds the axis and the other keywords given."""
     label = function.__qualname__
     if out is not None:
-        raise TypeError(f"{label}() of dask arrays takes no out; store() the result instead")
+        raise TypeError(
+            f"{label}(): out= is not supported for dask arrays; store() the result instead"
+        )
     if any(type(one).__module__.startswith("dask.dataframe") for one in (*data, where)):
-        raise TypeError(f"{label}() takes dask arrays, not dask frames; give it frame.values")
+        raise TypeError(f"{label}() does not take dask dataframes; pass frame.values")
     options = dict(options)
     loop = arguments.lazy_dtype(label, data, options.pop("dtype", None))
     x = da.asarray(data[-1])
@@ -62,7 +64,7 @@ def compute(
 
 
 def _mask(label: str, where: Any, x: Any) -> Any:
-    """Return the mask as a dask array in chunks like those of x, or None."""
+    """Return the mask as a dask array chunked like x, or None."""
     if where is True:
         return None
     mask = where if isinstance(where, da.Array) else np.asarray(where)
@@ -82,7 +84,7 @@ def _mask(label: str, where: Any, x: Any) -> Any:
 
 
 def _operand(function: Any, name: str, value: Any, x: Any, axes: Axes) -> Any:
-    """Return an operand with all of x's axes, or a number as it is."""
+    """Return an operand with all of x's axes, or a number unchanged."""
     if np.ndim(value) == 0 and not isinstance(value, da.Array):
         return value
     array = da.asarray(value)
@@ -96,7 +98,7 @@ def _index(array: Any) -> Any:
 
 
 def _operands(*arrays: Any) -> list[Any]:
-    """Return the arguments of `blockwise`: each array with its axes."""
+    """Return the arguments of `blockwise`: each array followed by its axes."""
     return [part for array in arrays for part in (array, _index(array))]
 
 
@@ -106,7 +108,7 @@ def _by_chunk(
     x = operands[-1]
     meta = np.empty((0,) * x.ndim, options["dtype"])
     masks = () if mask is None else (mask,)
-    if "rng" in options:  # every chunk draws for itself
+    if "rng" in options:  # each chunk draws separately
         seeds = np.random.default_rng(options.pop("rng")).integers(1 << 62, size=x.numblocks)
         draw = partial(_draw, function, axes, options, seeds)
         return da.map_blocks(draw, *operands, *masks, dtype=meta.dtype, meta=meta)
@@ -163,8 +165,8 @@ def _in_parts(
     )
     if chunked_softmax.FINISHES[name] is None:
         return totals.map_blocks(partial(chunked_softmax.log_of_sum, temperature, loop), dtype=loop)
-    # A chunk of the first pass would be kept in memory for the second: its copy is loaded anew, when
-    # the totals are there.
+    # dask would keep the first pass's chunks in memory for the second: clones are loaded once the
+    # totals are ready.
     again = (x,) if mask is None else (x, mask)
     again = bind(again, totals, seed=tokenize(x, mask, *details))
     return da.blockwise(
@@ -180,7 +182,7 @@ def _unchanged(pairs: Array, axis: Any, keepdims: bool) -> Array:
 
 
 def _combine(temperature: float, pairs: Array, axis: Any, keepdims: bool) -> Array:
-    if not pairs.size:  # what dask finds out dtypes with
+    if not pairs.size:  # dask infers dtypes with an empty array
         return pairs
     for one in np.atleast_1d(axis):
         pairs = chunked_softmax.combined(pairs, int(one), temperature)

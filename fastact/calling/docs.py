@@ -12,31 +12,31 @@ __all__ = ["OnInstance", "Text", "document", "signature_of"]
 
 _FLOATS = ", ".join(str(dtype) for dtype in FLOATS[:-1]) + f" or {FLOATS[-1]}"
 
-#: Argument -> its type and description, where a function does not say otherwise.
+#: Argument -> its type and description, unless a function overrides it.
 _ARGUMENTS = {
     "x": "array_like\n    Real numbers; integers and booleans count as float64.",
-    "y": "array_like\n    What the function returned.",
+    "y": "array_like\n    The output of the function.",
     "g": "array_like\n    The gradient with respect to the output; it broadcasts with x or y.",
     "axis": "int, default {default}\n    The axis.",
-    "out": "array or tuple of arrays, optional\n    Where to write the result; may be an input itself.",
+    "out": "array or tuple of arrays, optional\n    Where to write the result; may be one of the inputs.",
     "where": "array_like of bool, optional\n    Elements where it is False are not written.",
     "dtype": f"dtype, optional\n    {_FLOATS}: the dtype to compute in and return.",
-    "rng": "int or numpy.random.Generator, optional\n    What to draw from; None draws unpredictably.",
+    "rng": "int or numpy.random.Generator, optional\n    Seed or generator; None draws unpredictably.",
 }
-#: Exception -> when it is raised, where a function does not say otherwise.
+#: Exception -> when it is raised, unless a function overrides it.
 _RAISES = {
-    "TypeError": "If an array is complex, of objects, text or dates, or an argument is unknown or of the wrong type.",
-    "ValueError": "If shapes do not fit, or `out` is read-only or of another shape. Nothing is written.",
+    "TypeError": "If an array is not of real numbers, or an argument is unknown or has the wrong type.",
+    "ValueError": "If shapes do not match, or `out` is read-only or has the wrong shape. Nothing is written.",
 }
-#: The dtype of a result, for the section on it.
+#: The dtype of a result, for the section Returns.
 DTYPE = f"{_FLOATS} as {{array}} is, float64 for\n    integers and booleans."
 
 
 class Text(NamedTuple):
-    """What the docstring of one pass says besides its signature.
+    """The docstring of one pass, without its signature.
 
-    `arguments` and `raises` hold what differs from what all functions say; an argument may be documented that the
-    signature does not name. An exception with an empty text is not raised.
+    `arguments` and `raises` override the common descriptions; `arguments` may document one that the signature does
+    not name. An exception with an empty text is left out.
     """
 
     summary: str
@@ -48,7 +48,7 @@ class Text(NamedTuple):
 
 
 class OnInstance:
-    """A special attribute that instances compute, while the class has a value of its own."""
+    """A special attribute that is computed for instances and a fixed value for the class."""
 
     def __init__(self, compute: Callable[[Any], Any], class_value: Any = None) -> None:
         self._compute = compute
@@ -63,7 +63,7 @@ class OnInstance:
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature of a method without self, annotations and the catch-all for unknown keywords."""
+    """Return the signature of a method without self, annotations and ``**unknown``."""
     _, *shown = inspect.signature(function).parameters.values()
     return inspect.Signature(
         [

@@ -1,7 +1,7 @@
-"""Masked, pandas and xarray operands of functions that are not ufuncs: plain arrays in, labels and masks back out.
+"""Masked, pandas and xarray operands of functions that are not ufuncs: unwrap to plain arrays, rewrap the results.
 
-A missing or masked element takes no part in its row, its mean or its sum, and is missing in the result. pandas and
-xarray are never imported here: only an object of theirs brings them in.
+A missing or masked element takes no part in its row, mean or sum, and is missing in the result. pandas and
+xarray are imported only for operands that are their objects.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _UNLABELLED = frozenset((np.ndarray, float, int, bool, list, tuple, type(None)))
 
 
 class Labels:
-    """What the operands of a call are besides their values: which elements are missing, and the labels of axes.
+    """The missing elements of a call's operands, and the labels of their axes.
 
     Attributes
     ----------
     missing : list of ndarray of bool or None
-        For each operand, which of its elements are missing.
+        Which elements of each operand are missing.
     """
 
     def __init__(self, missing: list[Array | None], origins: list[Any]) -> None:
@@ -37,7 +37,7 @@ class Labels:
         self._origins = [origin for origin in origins if origin is not None]
 
     def combined(self, shape: tuple[int, ...]) -> Array | None:
-        """Return which elements of the shape are missing from any of the operands, or None if none is."""
+        """Return which elements of the shape are missing in any operand, or None if none is."""
         found: Array | None = None
         for one in self.missing:
             if one is not None:
@@ -52,18 +52,18 @@ class Labels:
         dropped: tuple[int, ...] = (),
         resized: int | None = None,
     ) -> Any:
-        """Return a result with the labels of the last operand that has some, or masked if one operand was.
+        """Return a result with the labels of the last labelled operand, or masked if an operand was.
 
         Parameters
         ----------
         result : ndarray
-            Of the shape of that operand, without the axes `dropped`.
+            Has that operand's shape without the axes `dropped`.
         missing : ndarray of bool, optional
             Which elements of the result are missing.
         dropped : tuple of int
-            The axes that the result does not have any more.
+            The axes that the result no longer has.
         resized : int, optional
-            An axis that has another length, so that its labels mean nothing any more.
+            An axis whose length has changed, so that its labels no longer apply.
         """
         labelled = (
             one for one in reversed(self._origins) if not isinstance(one, np.ma.MaskedArray)
@@ -78,32 +78,34 @@ class Labels:
 
 
 def restored(labels: Labels | None, result: Array, *details: Any, **more: Any) -> Any:
-    """Return a result as the caller gets it: with labels if there are some, a scalar if it has no axes."""
+    """Return a result for the caller: with labels if there are any, a scalar if it has no axes."""
     if labels is not None:
         return labels.restored(result, *details, **more)
     return result if result.ndim else result[()]
 
 
 def plain(label: str, values: Sequence[Any]) -> tuple[Sequence[Any], Labels | None]:
-    """Return the operands without labels and masks, and these if there are any.
+    """Return the operands without labels and masks, and the `Labels` if there are any.
 
-    pandas operands are aligned with the last of them.
+    pandas operands are aligned with the last pandas operand.
 
     Raises
     ------
     TypeError
-        If one is an array of a library whose arrays cannot be taken apart here, such as dask.
+        If one is an array of a library that is not supported here, such as dask.
     """
     if all(type(value) in _UNLABELLED for value in values):
         return values, None
     leader = next((value for value in reversed(values) if _is_frame(value)), None)
-    apart = [_apart(label, value, leader) for value in values]
-    labels = Labels([missing for _, missing, _ in apart], [origin for *_, origin in apart])
-    return [value for value, *_ in apart], labels if any(o is not None for *_, o in apart) else None
+    unwrapped = [_unwrapped(label, value, leader) for value in values]
+    labels = Labels([missing for _, missing, _ in unwrapped], [origin for *_, origin in unwrapped])
+    return [value for value, *_ in unwrapped], labels if any(
+        o is not None for *_, o in unwrapped
+    ) else None
 
 
 def is_labelled(value: Any) -> bool:
-    """Tell whether the value is masked or has labels, and is taken apart here: not an xarray Dataset."""
+    """Tell whether the value is masked or labelled and supported here: not an xarray Dataset."""
     if type(value) in _UNLABELLED:
         return False
     if isinstance(value, np.ma.MaskedArray) or _is_frame(value):
@@ -112,7 +114,7 @@ def is_labelled(value: Any) -> bool:
 
 
 def masked_out(array: Array, missing: Array | None, filler: float = 0.0) -> Array:
-    """Return the array with a filler in place of what is missing."""
+    """Return the array with missing elements replaced by a filler."""
     if missing is None:
         return array
     filled = array.astype(array.dtype if array.dtype.kind == "f" else np.float64)
@@ -128,7 +130,7 @@ def rows_of(
     where: Any,
     options: dict[str, Any],
 ) -> Any:
-    """Leave a call of a row function to the library that an operand comes from; `options` has the axis."""
+    """Delegate a call of a row function to the library of its operands; `options` holds the axis."""
     if library == "dask":
         from .dask import compute  # which imports dask
 
@@ -144,7 +146,7 @@ def rows_of(
 
 
 def _reduced(function: Any, x: Any, options: dict[str, Any]) -> Any:
-    """Reduce an xarray object; a Dataset's variables one by one."""
+    """Reduce an xarray object, or each variable of a Dataset."""
     if hasattr(x, "data_vars"):
         return x.map(lambda variable: _reduced(function, variable, options))
     rest = {name: value for name, value in options.items() if name not in ("axis", "keepdims")}
@@ -181,8 +183,8 @@ def _is_frame(value: Any) -> bool:
     return pandas is not None and isinstance(value, (pandas.Series, pandas.DataFrame))
 
 
-def _apart(label: str, value: Any, leader: Any) -> tuple[Any, Array | None, Any]:
-    """Return an operand as an array, or as what it was; which elements are missing; what has the labels."""
+def _unwrapped(label: str, value: Any, leader: Any) -> tuple[Any, Array | None, Any]:
+    """Return an operand as an array if it is labelled, else unchanged; its missing elements; its labelled object."""
     if isinstance(value, np.ma.MaskedArray):
         masked = np.ma.getmaskarray(value) if value.mask is not np.ma.nomask else None
         return np.asarray(value.data), masked, value
@@ -192,7 +194,7 @@ def _apart(label: str, value: Any, leader: Any) -> tuple[Any, Array | None, Any]
         return _from_pandas(value, leader)
     if is_labelled(value):
         if getattr(value, "chunks", None):
-            raise TypeError(f"{label}() takes no chunked xarray objects; load() them first")
+            raise TypeError(f"{label}() does not take chunked xarray objects: load() them first")
         return value.values, None, value
     kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
     dask = comes_from(value, "dask")
@@ -202,7 +204,7 @@ def _apart(label: str, value: Any, leader: Any) -> tuple[Any, Array | None, Any]
 
 def _from_pandas(value: Any, leader: Any) -> tuple[Any, Array | None, Any]:
     pandas = sys.modules["pandas"]
-    if not _is_frame(value):  # an index or an extension array, which has no labels
+    if not _is_frame(value):  # an Index or an extension array has no labels
         return (*_column(pandas.Series(value)), None)
     if value is not leader and type(value) is type(leader) and value.shape == leader.shape:
         same = all(a.equals(b) for a, b in zip(value.axes, leader.axes, strict=True))
@@ -234,13 +236,13 @@ def _relabelled(
 
 
 def _column(series: Any) -> tuple[Array, Array | None]:
-    """Return the values of a Series, and which are missing if its dtype can tell."""
+    """Return the values of a Series, and which are missing if its dtype records that."""
     dtype = series.dtype
     numeric = getattr(dtype, "numpy_dtype", None)  # of nullable dtypes, Arrow's included
     if isinstance(dtype, np.dtype) or numeric is None or numeric.kind not in "biuf":
         return np.asarray(series), None
     missing = series.isna().to_numpy()
-    # What is missing takes part in nothing: any number will do, and integers stay integers.
+    # Missing values take no part: 0 stands for them, so that integers stay integers.
     values = series.to_numpy(dtype=numeric, na_value=numeric.type(0))
     return values, missing if missing.any() else None
 
@@ -279,12 +281,12 @@ def _framed(
 
 
 def _extended(dtype: Any, values: Array, missing: Array | None) -> Any:
-    """Return values as an array of the kind of `dtype`: nullable or Arrow's if that is."""
+    """Return values as an extension array of dtype's kind: nullable or Arrow."""
     pandas = sys.modules["pandas"]
     if not hasattr(dtype, "numpy_dtype"):
         return values if missing is None else np.where(missing, values.dtype.type(np.nan), values)
     if isinstance(dtype, pandas.ArrowDtype):
-        import pyarrow  # which is there where the dtype is
+        import pyarrow  # installed wherever this dtype exists
 
         return pandas.array(
             pyarrow.array(values, mask=missing),

@@ -1,4 +1,4 @@
-"""Memory of the operands: what overlaps, what a kernel takes as it is, and scratch buffers for the rest."""
+"""Operand memory: overlap tests, scratch buffers, gathering and scattering."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Shape = tuple[int, ...]
 
 
 class Scratch:
-    """Scratch buffers for the operands of one call, each allocated when it is first needed.
+    """Scratch buffers for the operands of one call, each allocated on first use.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Scratch:
         self._buffers: dict[object, Array] = {}
 
     def take(self, key: object, shape: Shape, dtype: DType | None = None) -> Array:
-        """Return the buffer of one operand in this shape, in the computing dtype unless one is given."""
+        """Return one operand's buffer in this shape and dtype, the computing dtype by default."""
         size = math.prod(shape)
         buffer = self._buffers.get(key)
         if buffer is None or buffer.size < size:
@@ -40,7 +40,7 @@ class Scratch:
     def gather(
         self, source: Array, key: object, shape: Shape, destination: Array | None = None
     ) -> Array:
-        """Return an operand as a kernel takes it: itself if it is ready, else a copy.
+        """Return the operand itself if a kernel takes it unchanged, else a copy.
 
         The copy goes to `destination` if one is given, else to the operand's buffer.
         """
@@ -53,12 +53,12 @@ class Scratch:
         return copy
 
     def destination(self, out: Array, key: object, shape: Shape) -> Array:
-        """Return where a kernel writes: the output itself if it is ready, else the operand's buffer."""
+        """Return the output itself if a kernel can write into it, else its buffer."""
         return out.reshape(shape) if is_ready(out, self.loop) else self.take(key, shape)
 
 
 def scatter(out: Array, result: Array, loop: DType, where: Array | None = None) -> None:
-    """Round a result to `loop`, if it is of another dtype, and store it where the mask selects."""
+    """Round a result to `loop` if its dtype differs, and store it where the mask selects."""
     if computing(loop) != loop and out.dtype != loop:
         result = result.astype(loop)
     selected = True if where is None else where
@@ -66,10 +66,10 @@ def scatter(out: Array, result: Array, loop: DType, where: Array | None = None) 
 
 
 def without_overlap(outs: Sequence[Array | None], operands: Sequence[Any]) -> list[Any]:
-    """Return the operands, as copies where writing one of `outs` may change what is yet to be read.
+    """Return the operands, copied where writing one of `outs` may change elements not yet read.
 
-    Not copied is an array whose elements lie where those of the out do: each is read before it is
-    written. What is no array is returned as it is.
+    An exact alias of an out is not copied: each element is read before it is written. An operand that
+    is not an array is returned unchanged.
     """
     read = list(operands)
     for out in outs:
@@ -81,13 +81,13 @@ def without_overlap(outs: Sequence[Array | None], operands: Sequence[Any]) -> li
 
 
 def check_distinct(label: str, first: Any, second: Any) -> None:
-    """Raise if both outs of a call are arrays and share memory."""
+    """Raise ValueError if both outs are arrays and share memory."""
     if isinstance(first, np.ndarray) and isinstance(second, np.ndarray) and _share(first, second):
         raise ValueError(f"{label}(): out[0] and out[1] share memory")
 
 
 def _copy(array: Array) -> Array:
-    """Copy an array; one that was broadcast stays so, and takes no more memory than before."""
+    """Copy an array; a broadcast one stays broadcast and takes no more memory."""
     if 0 not in array.strides:
         return array.copy("K")
     held = tuple(slice(None) if stride else slice(1) for stride in array.strides)
@@ -106,7 +106,7 @@ def _clashes(array: Array, out: Array) -> bool:
 
 def _share(a: Array, b: Array) -> bool:
     try:
-        # Interleaved views (x[::2] and x[1::2]) are told apart within this much work.
+        # This much work suffices for interleaved views (x[::2] and x[1::2]).
         return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return True

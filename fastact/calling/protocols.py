@@ -9,7 +9,7 @@ import numpy as np
 
 __all__ = ["comes_from", "delegate", "overrides", "row_library", "takes_over", "wrap"]
 
-# In the order in which they are asked: an xarray object may hold a dask array.
+# xarray comes first: its objects may hold dask arrays.
 _ROW_LIBRARIES = ("xarray", "pandas", "dask")
 _DEFAULT = np.ndarray.__array_ufunc__
 
@@ -21,20 +21,20 @@ def takes_over(operand: object) -> bool:
 
 
 def comes_from(value: object, library: str) -> bool:
-    """Tell whether the value's type is of this library."""
+    """Tell whether the value's type comes from this library."""
     return type(value).__module__.partition(".")[0] == library
 
 
 def row_library(label: str, operands: Iterable[object], where: object) -> str | None:
-    """Return the library that a call of a row function is left to, or None if it is NumPy's.
+    """Return the library that a call of a row function is delegated to, or None for NumPy.
 
-    A row function is not elementwise: only a library that is known to hand it whole rows may call it. A mask counts
+    A row function is not elementwise: only a library known to pass it whole rows is accepted. `where` is considered
     only if it is a dask array.
 
     Raises
     ------
     TypeError
-        If an operand is of any other library with arrays of its own.
+        If an operand is an array of any other library.
     """
     found = {type(one).__module__.partition(".")[0]: one for one in operands if takes_over(one)}
     if comes_from(where, "dask"):
@@ -42,14 +42,14 @@ def row_library(label: str, operands: Iterable[object], where: object) -> str | 
     for library, one in found.items():
         if library not in _ROW_LIBRARIES:
             raise TypeError(
-                f"{label}() does not take arrays of type {library}.{type(one).__name__}, which are not laid out "
-                "in rows; convert them to NumPy arrays first"
+                f"{label}() does not take arrays of type {library}.{type(one).__name__}: "
+                "convert them to NumPy arrays first"
             )
     return next((library for library in _ROW_LIBRARIES if library in found), None)
 
 
 def overrides(operands: Iterable[object]) -> list[Any]:
-    """Return the operands to ask, one of each type, in order, but subclasses before their bases."""
+    """Return the operands with ``__array_ufunc__``, one of each type, in order, subclasses before their bases."""
     found: list[Any] = []
     for operand in operands:
         kind = type(operand)
@@ -68,15 +68,15 @@ def delegate(
     options: dict[str, Any],
     dtype: Any = None,
 ) -> Any:
-    """Leave a call of the ufunc-like `function` to the first candidate that takes it.
+    """Delegate a call of the ufunc-like `function` to the first candidate that accepts it.
 
-    `dtype` is that of the result where dask asks for it: it would call the function on memory of any content.
+    `dtype` is the result's, for dask, which would otherwise infer it by a call on uninitialised memory.
     """
     if dtype is not None:
         options = {**options, "dtype": dtype}
     answer = _ask(candidates, function, inputs, outs, options)
     if answer is NotImplemented and len(outs) == 2:
-        # dask refuses every ufunc with two outputs; the two that have one each say the same.
+        # dask refuses ufuncs with two outputs: two calls with one output each.
         answers = [
             _ask(candidates, part, inputs, (out,), options)
             for part, out in zip(function.parts, outs, strict=True)
@@ -119,7 +119,7 @@ def wrap(
     results: Sequence[np.ndarray[Any, np.dtype[Any]]],
     outs: Sequence[Any],
 ) -> list[Any]:
-    """Wrap plain results as ufuncs do: as the `out` that was given, or as the inputs' subclass.
+    """Wrap plain results as ufuncs do: as the given `out`, or as the inputs' subclass.
 
     A zero-dimensional result that no operand wraps becomes a NumPy scalar.
     """

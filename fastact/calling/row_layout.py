@@ -1,8 +1,8 @@
-"""From arrays of any shape, layout and dtype to calls of a row kernel, which wants (outer, axis, inner).
+"""Calls of a row kernel, which takes arrays (outer, axis, inner), for arrays of any shape, layout and dtype.
 
-The axes are taken in the order in which they lie in memory. Where the reduced ones are neighbours in
-it and every array is contiguous, the kernel gets the arrays themselves. All others are walked in
-blocks of rows through scratch memory of a fixed size, or through the output where it is contiguous.
+The axes are taken in memory order. If the reduced ones are adjacent in it and every array is
+contiguous, the kernel gets the arrays themselves. All others are processed in blocks of rows through
+scratch memory of a fixed size, or through the output if it is contiguous.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ __all__ = ["RowOperands", "compute"]
 
 Index = tuple[Any, ...]
 
-# Elements of a block, in all operands together, and bytes of a mask.
+# Bytes of a block, over all operands, and bytes of a mask.
 SCRATCH_BYTES = 3 << 17
 MASK_BYTES = 1 << 18
-# Fewer elements than this in one call of a kernel, and Python's share of the time shows.
+# With fewer elements in one kernel call, Python's overhead is noticeable.
 FEW = 1 << 12
 
 
 class RowOperands(NamedTuple):
-    """The arrays of one call; None among the outputs is one to be allocated.
+    """The arrays of one call; None among the outputs means allocate one.
 
-    The inputs, the outputs and the mask have one shape, in any strides; the arrays with one value for
-    each row have it with length 1 along the reduced axes.
+    Inputs, outputs and mask have one shape, with any strides; arrays with one value for each row have
+    that shape with length 1 along the reduced axes.
     """
 
     inputs: Sequence[Array]
@@ -56,13 +56,13 @@ def compute(
 ) -> list[Array]:
     """Run `kernel` over the rows along `axes` and return the outputs, then the values for each row.
 
-    The elements of a row come in the order in which they lie in memory, or `in_order` of their indices.
+    The elements of a row are taken in memory order, or in index order if `in_order`.
 
-    float16 is computed in float32 and rounded once. An input that shares memory with an output in any
-    way but element by element is copied first.
+    float16 is computed in float32 and rounded once. An input that partially overlaps an output is copied
+    first.
     """
     if _has_no_results(axes, operands):
-        # A loop over 10**15 rows of nothing would not end.
+        # A loop over 10**15 empty rows would not end.
         operands = _Layout(operands, axes, in_order).allocate(operands, loop)
     elif _is_small_and_plain(axes, operands):
         return _run_small(kernel, loop, axes, operands)
@@ -75,13 +75,13 @@ def compute(
 
 
 def _has_no_results(axes: tuple[int, ...], operands: RowOperands) -> bool:
-    """Tell whether no output has an element; a row without elements may still have a sum."""
+    """Tell whether no output has an element; an empty row may still have a sum."""
     shape = operands.inputs[-1].shape
     return 0 in shape and (not operands.row_outputs or 0 in kept(shape, axes))
 
 
 def _is_small_and_plain(axes: tuple[int, ...], operands: RowOperands) -> bool:
-    """Tell whether new arrays in C order will do, for inputs of which a copy fits a block."""
+    """Tell whether new outputs in C order are right and a copy of the inputs fits a block."""
     inputs = operands.inputs
     return (
         all(out is None for out in (*operands.outputs, *operands.row_outputs))
@@ -95,7 +95,7 @@ def _is_small_and_plain(axes: tuple[int, ...], operands: RowOperands) -> bool:
 def _run_small(
     kernel: Kernel, loop: DType, axes: tuple[int, ...], operands: RowOperands
 ) -> list[Array]:
-    """Compute in one call: a list, a number, a small mask or float16 takes a third of the time."""
+    """Compute in one call: a third of the time for a list, a number, a small mask or float16."""
     shape = operands.inputs[-1].shape
     first, last = min(axes), max(axes) + 1
     outer, inner = math.prod(shape[:first]), math.prod(shape[last:])
@@ -122,7 +122,7 @@ def _rounded(array: Array, loop: DType, dtype: DType) -> Array:
 
 
 def _without_overlap(operands: RowOperands) -> RowOperands:
-    """Copy what an output would overwrite before it is read."""
+    """Copy each operand that an output would overwrite before it is read."""
     inputs, row_inputs, where = operands.inputs, operands.row_inputs, operands.where
     outs = [*operands.outputs, *operands.row_outputs]
     read = iter(without_overlap(outs, [*inputs, *row_inputs, where]))
@@ -154,7 +154,7 @@ class _Layout:
         self.axes = axes
 
     def allocate(self, operands: RowOperands, loop: DType) -> RowOperands:
-        """Allocate the missing outputs, with the axes in memory as in the input."""
+        """Allocate the missing outputs in the input's axis order."""
         outputs = [
             np.empty_like(operands.inputs[-1], loop, subok=False) if out is None else out
             for out in operands.outputs
@@ -170,12 +170,12 @@ class _Layout:
         return operands._replace(outputs=outputs, row_outputs=rows)
 
     def full(self, array: Array) -> Array:
-        """Return a view of an array of the full shape, its axes as here."""
+        """Return a view of an array of the full shape, its axes in this layout's order."""
         order = [*self.outer, *self.reduced, *self.inner, *self._single]
         return _without_last(array.transpose(order), len(self._single))
 
     def row(self, array: Array) -> Array:
-        """Return a view of an array of the rows' shape, its axes as here."""
+        """Return a view of an array with one value for each row, its axes in this layout's order."""
         order = [*self.outer, *self.inner, *self.reduced, *self._single]
         return _without_last(array.transpose(order), len(self.reduced) + len(self._single))
 
@@ -185,7 +185,7 @@ class _Layout:
 
 
 class _Walk:
-    """One call: its operands in the layout's order of axes, and memory to copy pieces of them to."""
+    """One call: its operands in the layout's axis order, and scratch memory for pieces of them."""
 
     def __init__(self, kernel: Kernel, loop: DType, layout: _Layout, operands: RowOperands) -> None:
         self.kernel = kernel
@@ -204,20 +204,20 @@ class _Walk:
 
     def run(self) -> None:
         """Compute everything."""
-        # A cast may overflow or meet a NaN; that is expected here, whatever the caller's settings.
+        # Casts may overflow or see a NaN: silent whatever the caller's errstate.
         with silent():
             for outer, inner in self._pieces():
                 self._piece(outer, inner)
 
     def _pieces(self) -> Iterator[tuple[Index, Index]]:
-        """Cut the outer and the inner axes so that the pieces may be computed one by one."""
+        """Cut the outer and the inner axes into pieces that are computed one by one."""
         outer_size, inner_size = self._sizes()
         for outer in _blocks(self.outer, outer_size):
             for inner in _blocks(self.inner, inner_size):
                 yield outer, inner
 
     def _sizes(self) -> tuple[int, int]:
-        """Return how many outer and how many inner indices make a piece."""
+        """Return the numbers of outer and inner indices of a piece."""
         width = math.prod(self.inner)
         one = max(1, self.axis * width)
         arrays = (*self.inputs, *self.outputs, *self.row_inputs, *self.row_outputs)
@@ -232,7 +232,7 @@ class _Walk:
         return 1, max(1, elements // max(1, self.axis))
 
     def _mask_span(self, one: int) -> int:
-        """Return for how many outer indices the kernel may get a view of the mask; 0 if for none."""
+        """Return the number of outer indices for which a view of the mask can be passed; 0 if none."""
         assert self.where is not None
         depth = len(self.outer)
         for lead in range(depth + 1):
@@ -245,7 +245,7 @@ class _Walk:
         return max(1, MASK_BYTES // one) if one <= MASK_BYTES else 0
 
     def _piece(self, outer: Index, inner: Index) -> None:
-        # The ellipsis keeps what has no axes an array.
+        # The ellipsis keeps a zero-dimensional piece an array.
         block: Index = (*outer, *[slice(None)] * len(self.reduced), *inner, ...)
         rows_block: Index = (*outer, *inner, ...)
         sources = [array[block] for array in self.inputs]
@@ -256,7 +256,7 @@ class _Walk:
         shape, rows = (depth, self.axis, width), (depth, width)
         take, gather = self.scratch.destination, self.scratch.gather
         results = [take(out, ("out", k), shape) for k, out in enumerate(targets)]
-        # One input is copied right to where the result will be.
+        # A single input is copied directly to the memory of the result.
         destinations = results if len(sources) == 1 and results else [None] * len(sources)
         given = [
             gather(source, ("in", k), shape, destination)

@@ -1,4 +1,4 @@
-"""What every public function and each of its passes has: names, parameters, passes, documentation, a repr."""
+"""Base classes of the public functions and their passes: names, parameters, documentation, repr."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def _documented(one: Pass) -> str:
 
 
 class Pass:
-    """One pass of a public function, such as its derivative: named, documented, found again by pickle.
+    """One pass of a public function, such as its derivative: named, documented, pickled by name.
 
-    A derived class has the method `__call__`, whose signature is shown, and the method `_text`.
+    A derived class defines `__call__`, whose signature is shown, and `_text`.
     """
 
     __signature__ = OnInstance(lambda one: one._signature())
@@ -62,7 +62,7 @@ class Pass:
         raise NotImplementedError
 
     def _refuse(self, unknown: Mapping[str, object]) -> NoReturn:
-        """Raise for keywords that the pass does not take."""
+        """Raise TypeError for keywords that the pass does not take."""
         shown = {name: str(one) for name, one in self._signature().parameters.items()}
         raise unknown_argument(self.__qualname__, next(iter(unknown)), shown)
 
@@ -70,7 +70,7 @@ class Pass:
         return f"<fastact.{self.__qualname__}{inspect.signature(self)}>"
 
     def __reduce__(self) -> str:
-        # A string is what pickle looks up as a global of `__module__`.
+        # pickle looks a string up as a global of `__module__`.
         return self.__qualname__
 
     def __dir__(self) -> list[str]:
@@ -78,13 +78,13 @@ class Pass:
 
 
 class MissingPass(AttributeError, TypeError):
-    """A function was asked for a pass that it does not have."""
+    """Raised on access to a pass that a function does not have."""
 
 
 class _Missing:
-    """Stands where a function may lack a pass, or what other libraries call one; says which passes it has.
+    """Placeholder for a missing pass, or for another library's name of one; its error lists the passes there are.
 
-    A method `__getattr__` would do the same, and make each access to an attribute 40 ns slower.
+    A method `__getattr__` would make each attribute access 40 ns slower.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -98,7 +98,7 @@ class _Missing:
             for pass_, one in function.passes.items()
             if pass_ != "forward"
         ]
-        has = f"it has {' and '.join(calls)}" if calls else "it has no other pass than itself"
+        has = f"it has {' and '.join(calls)}" if calls else "it has no pass but the function itself"
         why = (
             ": its output does not determine its derivative"
             if self._name == "vjp_from_output"
@@ -121,9 +121,9 @@ class Function(Pass):
     parameters : mapping of str to object
         Parameter -> default, in order; one without a default is `inspect.Parameter.empty`.
     formula : str or None
-        The definition, in Python, as the documentation prints it.
+        The definition in Python, from which the documentation renders it.
     source : str
-        Where it is defined.
+        The publication that defines it.
     passes : mapping of str to Pass
         The passes it has, by name; "forward" is the function itself.
     """
@@ -147,15 +147,15 @@ class Function(Pass):
         passes: Mapping[str, Any],
         aliases: tuple[str, ...] = (),
         formula: str | None = None,
-        besides: tuple[str, ...] = (),
+        others: tuple[str, ...] = (),
     ) -> None:
-        """Set what the function tells of itself; what the signature has `besides` is no parameter."""
+        """Set the public attributes; arguments of the signature in `others` are not parameters."""
         self.name = self.__name__
         self.aliases, self.source, self.formula = aliases, source, formula
-        besides = (*self.arrays, *besides, "out", "where", "dtype")
+        others = (*self.arrays, *others, "out", "where", "dtype")
         shown = self._signature().parameters
         self.parameters = MappingProxyType(
-            {name: one.default for name, one in shown.items() if name not in besides}
+            {name: one.default for name, one in shown.items() if name not in others}
         )
         self.passes = MappingProxyType({"forward": self, **passes})
         for name, one in passes.items():
@@ -172,7 +172,7 @@ class Function(Pass):
 
 
 def named(cls: _Class, qualname: str) -> _Class:
-    """Return the class with calls under this name: Python's own messages say softmax(), not Rowwise.__call__()."""
+    """Return the class with `__call__` renamed: Python's error messages say softmax(), not Rowwise.__call__()."""
     call: Any = cls.__call__
     renamed = FunctionType(
         call.__code__, call.__globals__, qualname, call.__defaults__, call.__closure__

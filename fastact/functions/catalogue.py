@@ -1,4 +1,4 @@
-"""Every public function by every name it goes by."""
+"""Every public function by its name and aliases."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def get(name: str | Callable[..., Any] | None) -> Any:
     ----------
     name : str, callable or None
         Upper and lower case, underscores, hyphens and spaces make no difference: "LeakyReLU" is
-        "leaky_relu". None stands for "identity". What is callable is returned as it is.
+        "leaky_relu". None stands for "identity". A callable is returned unchanged.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def get(name: str | Callable[..., Any] | None) -> Any:
     Raises
     ------
     ValueError
-        If there is none of that name; the message holds the names that come close.
+        If there is no function of that name; the message suggests similar names.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def _plain_names() -> dict[str, Any]:
 
 
 def _near(name: str) -> str:
-    from difflib import get_close_matches  # 2 ms that a correct program never pays
+    from difflib import get_close_matches  # 2 ms, only on error
 
     close = get_close_matches(name, PUBLIC)
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else "; see fastact.names()"

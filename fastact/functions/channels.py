@@ -19,7 +19,7 @@ from .elementwise import FUNCTIONS, ElementwisePass
 
 __all__ = ["CHANNELS"]
 
-# Elements of a block of maxout's gradient; with the largest as float64 and two masks it is 320 KiB.
+# Elements of a block of maxout's gradient: with the maxima in float64 and two masks, 320 KiB.
 BLOCK = 1 << 15
 
 _AXIS = "int, default -1\n    The axis, which becomes {how}."
@@ -31,26 +31,26 @@ _VJP = {
 
 
 class _MaxoutPass(Pass):
-    """What the passes of maxout have in common."""
+    """Base class of the passes of maxout."""
 
     def _text(self) -> docs.Text:
         forward = self.pass_ == "forward"
         texts = {
-            "pieces": "int\n    How many neighbours become one. The length of the axis is a multiple of it.",
+            "pieces": "int\n    Elements in a group; the length of the axis must be a multiple of it.",
             "axis": _AXIS.format(how="shorter by that factor"),
             **({} if forward else _VJP),
         }
         summary = (
-            "The largest of every `pieces` neighbours along an axis; NaN if one of them is NaN."
+            "The maximum of each group of `pieces` adjacent elements along an axis; NaN if one of them is NaN."
             if forward
-            else "The vector-Jacobian product of maxout: g at the first of the largest, or at the first NaN, and 0\n"
-            "at all others."
+            else "The vector-Jacobian product of maxout: g at the first maximum of each group, or at its first NaN,\n"
+            "and 0 elsewhere."
         )
         return docs.Text(summary, _RETURNS, texts, _RAISES)
 
 
 class _Maxout(_MaxoutPass, Function):
-    """The largest of every `pieces` neighbours along an axis; ``maxout.vjp(g, x, pieces)`` is its gradient."""
+    """The maximum of each group of `pieces` adjacent elements; ``maxout.vjp(g, x, pieces)`` is its gradient."""
 
     family = "channels"
 
@@ -82,7 +82,7 @@ class _Maxout(_MaxoutPass, Function):
         (x,) = without_overlap((target,), (x,))
         gone = None if labels is None else labels.missing[0]
         missing = None
-        if target.size:  # of no elements there may be any number of pieces
+        if target.size:  # an empty array may have any number of pieces
             with silent():
                 if gone is not None:
                     x = labelled.masked_out(x, gone, -np.inf)
@@ -143,13 +143,13 @@ class _MaxoutVjp(_MaxoutPass):
 
 
 class _CReluPass(Pass):
-    """What the passes of crelu have in common."""
+    """Base class of the passes of crelu."""
 
     def _text(self) -> docs.Text:
         forward = self.pass_ == "forward"
         texts = {"axis": _AXIS.format(how="twice as long"), **({} if forward else _VJP)}
         summary = (
-            "max(x, 0) and max(-x, 0), one after the other along an axis."
+            "max(x, 0) and max(-x, 0), concatenated along an axis."
             if forward
             else "The vector-Jacobian product of crelu: the gradient with respect to x, 0 at 0."
         )
@@ -157,7 +157,7 @@ class _CReluPass(Pass):
 
 
 class _CRelu(_CReluPass, Function):
-    """max(x, 0) and max(-x, 0), one after the other along an axis; ``crelu.vjp(g, x)`` is its gradient."""
+    """max(x, 0) and max(-x, 0), concatenated along an axis; ``crelu.vjp(g, x)`` is its gradient."""
 
     family = "channels"
 
@@ -258,13 +258,13 @@ def _grouped(label: str, x: Array, pieces: int, axis: int) -> tuple[int, ...]:
 
 
 def _pieces(x: Array, pieces: int, axis: int) -> list[Array]:
-    """Return views of the first of each group along the axis, of the second, and so on."""
+    """Return views of the first element of each group along the axis, of the second, and so on."""
     before = (slice(None),) * (axis % x.ndim)
     return [x[(*before, slice(first, None, pieces))] for first in range(pieces)]
 
 
 def _largest(pieces: list[Array], out: Array, loop: DType) -> None:
-    """Write the largest of the pieces, each cast to `loop`: in place if `out` is of it, else block by block."""
+    """Write the maximum of the pieces, cast to `loop`: directly if `out` has that dtype, else block by block."""
     if out.dtype == loop:
         _maximum(pieces, out)
         return
@@ -282,7 +282,7 @@ def _maximum(pieces: list[Array], out: Array) -> None:
 
 
 def _give_to_first(g: Array, pieces: list[Array], targets: list[Array], loop: DType) -> None:
-    """Write g where the first of the largest pieces is, and 0 elsewhere, all cast to `loop`, block by block."""
+    """Write g at the first maximum among the pieces and 0 elsewhere, cast to `loop`, block by block."""
     for region in regions(g.shape, BLOCK):
         largest = np.empty(g[region].shape, loop)
         _maximum([piece[region] for piece in pieces], largest)

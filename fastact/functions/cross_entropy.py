@@ -1,4 +1,4 @@
-"""Cross entropy of logits with class indices or distributions: the value, the gradient, or both in one pass."""
+"""Cross entropy of logits with class indices or distributions: value, gradient, or both in one pass."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .losses import Loss, Task, check_reduction, loss_dtype
 
 __all__ = ["cross_entropy"]
 
-# Rows of a block: half a dozen float64 numbers of each are 768 KiB.
+# Rows of a block: six float64 numbers for each are 768 KiB.
 ROWS = 1 << 14
-# Elements of a block that is worked on in NumPy, too, or copied: three float64 temporaries are 768 KiB.
+# Elements of a block that NumPy processes or copies: three float64 temporaries are 768 KiB.
 ELEMENTS = 1 << 15
 
 _EXP_SUM = KernelTable.of_rows("_exp_sum", "forward")
@@ -36,9 +36,9 @@ class _Task(Task):
     Attributes
     ----------
     by_index : bool
-        Whether the target is class indices, else distributions.
+        Whether the target holds class indices; otherwise it holds distributions.
     rows_missing : ndarray of bool, optional
-        Rows that take no part because of what is masked or missing.
+        Rows left out because of masked or missing values.
     """
 
     def __init__(
@@ -71,7 +71,9 @@ class _Task(Task):
         self.by_index = self.target.dtype.kind in "iu"
         self.shape, self.classes = self.x.shape, int(self.x.shape[self.axis])
         if not 0.0 <= self.smoothing <= 1.0:
-            raise ValueError(f"{label}(): label_smoothing={self.smoothing} must lie in [0, 1]")
+            raise ValueError(
+                f"{label}(): label_smoothing={self.smoothing}: expected a number in [0, 1]"
+            )
         expected = self.loss_shape if self.by_index else self.shape
         if self.target.shape != expected:
             what = "class indices" if self.by_index else "a distribution"
@@ -81,7 +83,7 @@ class _Task(Task):
             )
         if not self.by_index and ignored >= 0:
             raise ValueError(
-                f"{label}(): ignore_index={ignored} needs class indices, target is a distribution"
+                f"{label}(): ignore_index={ignored} needs class indices, but target is a distribution"
             )
         self.weight = self._class_weight(weight)
         self.rows_missing: Array | None = None
@@ -97,7 +99,7 @@ class _Task(Task):
 
     @property
     def soft(self) -> bool:
-        """Whether every class has a part in the loss of a row."""
+        """Whether every class contributes to the loss of a row."""
         return not self.by_index or self.smoothing > 0.0
 
     def missing_losses(self) -> Array | None:
@@ -116,12 +118,12 @@ class _Task(Task):
             raise ValueError(
                 f"{self.label}(): weight has shape {array.shape}, expected ({self.classes},): one value per class"
             )
-        with silent():  # a longdouble may be beyond float64
+        with silent():  # a longdouble may overflow float64
             array = array.astype(np.float64)
             return array if labels is None else labelled.masked_out(array, labels.missing[0])
 
     def _leave_out(self, logits: Array | None, targets: Array | None) -> None:
-        """Take masked logits and targets out: the logits of a class, or a row without its own class."""
+        """Leave out masked logits, and rows without any logit, target, or logit of the target."""
         if logits is None and targets is None:
             return
         gone = np.zeros(self.loss_shape, bool)
@@ -184,7 +186,7 @@ class _Task(Task):
     def _walk(self, loss: Array | None, out: Array | None, scale: Array | None) -> float:
         """Fill `loss` and `out`, the gradient times `scale`, block by block; return the sum of the losses."""
         total, scratch = 0.0, Scratch(self.loop)
-        if not self.classes:  # every row is ignored, or its loss a sum over nothing
+        if not self.classes:  # every row is ignored, or its loss is an empty sum
             if loss is not None:
                 loss.fill(0.0)
             return total
@@ -199,7 +201,7 @@ class _Task(Task):
         return total
 
     def _blocks(self, out: Array | None) -> Iterator[tuple[Index, Index]]:
-        """Yield the indices of whole rows: of what there is one of a row, and of the elements."""
+        """Yield blocks of whole rows: the index into arrays with one value for each row, and into x."""
         size, arrays = ROWS, [self.x] if out is None else [self.x, out]
         if self.soft or not all(is_ready(one, self.loop) for one in arrays):
             size = min(ROWS, max(1, ELEMENTS // self.classes))
@@ -214,7 +216,7 @@ def _sum(weights: Array) -> float:
 
 
 class _Block:
-    """Some rows: their logits as an array (outer, classes, inner), what there is one of a row as (outer, inner)."""
+    """A block of rows: logits have shape (outer, classes, inner), values for each row (outer, inner)."""
 
     def __init__(
         self,
@@ -244,11 +246,11 @@ class _Block:
             self.scale = scale[(*rows, ...)].reshape(self.row_shape) if scale.ndim else scale
 
     def losses(self) -> Array:
-        """Return the losses in float64; write the gradient, if it is asked for."""
+        """Return the losses in float64; write the gradient if requested."""
         return self._soft() if self.call.soft else self._hard()
 
     def _statistic(self, weight: Array) -> tuple[Array, Array, Array | None]:
-        """Return the maximum and the sum of the other exponentials, and weight · scale · softmax."""
+        """Return the maximum, the sum of the other exponentials, and weight · scale · softmax."""
         maximum, others = self.scratch.take("statistic", (2, *self.row_shape))
         if self.out is None:
             kernel = _EXP_SUM.kernel(self.call.loop)
@@ -261,20 +263,20 @@ class _Block:
         return maximum.astype(np.float64), others.astype(np.float64), gradient
 
     def _scaled(self, weight: Array) -> Array:
-        """Return weight · scale, 0 for a weight of 0: the mean over nothing has an infinite scale."""
+        """Return weight · scale, and 0 for a weight of 0: the scale of an empty mean is infinite."""
         scaled: Array = np.where(weight == 0.0, 0.0, weight * self.scale)
         return scaled
 
     def _finish(self, gradient: Array, statistic: Array, ignored: Array | None) -> None:
-        """Clear what NaN and infinity have left in ignored rows, and store the gradient."""
+        """Set the gradient of ignored rows with NaN or infinite logits to 0, and store the gradient."""
         assert self.out is not None
-        if ignored is not None and (spoiled := ignored & ~np.isfinite(statistic)).any():
-            np.copyto(gradient, 0.0, where=spoiled[:, None, :])
+        if ignored is not None and (nonfinite := ignored & ~np.isfinite(statistic)).any():
+            np.copyto(gradient, 0.0, where=nonfinite[:, None, :])
         if not is_ready(self.out, self.call.loop):
             scatter(self.out, gradient, self.call.loop)
 
     def _indices(self) -> tuple[Array, Array, Array]:
-        """Return the classes, 0 for ignored rows; which those are; the weights, 0 for ignored rows."""
+        """Return the classes (0 for ignored rows), which rows are ignored, and the weights (0 for those)."""
         target = self.target.reshape(self.row_shape)
         ignored = target == self.call.ignored
         target = np.where(ignored, 0, target).astype(np.intp)
@@ -290,7 +292,7 @@ class _Block:
         behind = maximum - logit
         losses = weight * (np.log1p(others) + behind + (maximum - maximum))
         if gradient is not None:
-            # 1 - p without cancellation: of the largest logit it is what the others have.
+            # 1 - p without cancellation: for the largest logit it is the sum of the other probabilities.
             missing = np.where(behind == 0.0, others, 1.0 + others - np.exp(-behind)) / (
                 1.0 + others
             )
@@ -318,7 +320,7 @@ class _Block:
         return losses if ignored is None else np.where(ignored, 0.0, losses)
 
     def _shares(self) -> tuple[Array, Array | None]:
-        """Return what each logarithm is multiplied by, and which rows are ignored."""
+        """Return the factor of each logarithm, and which rows are ignored."""
         call, ignored = self.call, self.rows_missing
         even = call.smoothing / call.classes
         if call.by_index:
@@ -357,30 +359,30 @@ def _cross_entropy(
 
 cross_entropy = Loss(
     "cross_entropy",
-    """The negative logarithm of what softmax gives the right class, or its mean over a distribution of classes.
+    """The negative log-probability that softmax gives the target class, or its mean over a distribution of classes.
 
-No probability is formed on the way. All arguments mean what they mean in PyTorch.""",
+It is computed from the logits without forming probabilities. Arguments have PyTorch's meaning.""",
     "negative log-likelihood of a categorical variable",
     _cross_entropy,
     {
         "x": "array_like\n    Logits: real numbers; integers and booleans count as float64.",
-        "target": "array_like\n    Integers of the shape of x without `axis`: the class of each row. Or floating-\n"
-        "    point numbers of the shape of x: a distribution over the classes for each row.",
-        "axis": "int, default {default}\n    The axis of x that the classes lie along (PyTorch: the second).",
-        "ignore_index": "int, default {default}\n    Rows of this class count for nothing.",
+        "target": "array_like\n    Integers with the shape of x without `axis`: the class of each row. Or floating-\n"
+        "    point numbers with the shape of x: a distribution over the classes for each row.",
+        "axis": "int, default {default}\n    The axis of x that holds the classes (in PyTorch, the second).",
+        "ignore_index": "int, default {default}\n    Rows of this class are left out.",
         "label_smoothing": "float, default {default}\n"
         "    From 0 to 1: the part of the target that is spread evenly over all classes.",
         "weight": "array_like, optional\n    One factor for each class.",
         "reduction": '{"mean", "sum", "none"}, default {default}\n'
-        "    For class indices the mean is weighted by the weights of the classes and leaves out ignored\n"
-        '    rows; for distributions it is over all rows. Sums are in float64. "none" gives an array.',
+        "    For class indices the mean is weighted by the class weights and leaves out ignored rows;\n"
+        '    for distributions it is over all rows. Sums are in float64. "none" returns an array.',
     },
     (
-        "The gradient of an ignored row is 0. A class that a distribution gives 0 counts for nothing, also where its\n"
+        "The gradient of an ignored row is 0. A class of probability 0 in the target contributes nothing, even if its\n"
         "logit is -inf. Sums do not depend on the number of threads.",
     ),
     {
-        "ValueError": "If shapes do not fit, label_smoothing is outside [0, 1], or a distribution is given with an\n"
+        "ValueError": "If shapes do not match, label_smoothing is outside [0, 1], or a distribution is given with an\n"
         "    ignore_index. Nothing is written.",
         "IndexError": "If a class index is out of range. Nothing is written.",
     },

@@ -1,4 +1,4 @@
-"""Activations: callable objects that behave as NumPy ufuncs do, with their derivatives as attributes."""
+"""Activations: callable objects that behave like NumPy ufuncs, with their derivatives as attributes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["FUNCTIONS", "BoundPass", "Elementwise", "ElementwisePass"]
 _SUMMARIES = {
     "derivative": "The derivative of {name} with respect to x, at x.",
     "vjp": "The vector-Jacobian product: g times the derivative of {name} at x.\n\n"
-    "Where the derivative is 0 the product is 0, whatever g is.",
+    "Where the derivative is 0 the product is 0, even for an infinite or NaN g.",
     "value_and_derivative": "{name} and its derivative at x, computed together.",
     "vjp_from_output": "The vector-Jacobian product from the output y = {name}(x) instead of x.",
 }
@@ -32,10 +32,10 @@ _RETURNS = {
 }
 _ERRORS = {
     "forward": "At most {bound:g} ulp from the true value with the default parameters, {others:.2g} with others, in\n"
-    "float32 and float64; float16 is the float32 result rounded once.",
+    "float32 and float64; a float16 result is the float32 result rounded once.",
     "derivative": "At most {bound:g} ulp from the true value with the default parameters, {others:.2g} with others,\n"
-    "in float32 and float64; within 1 of a zero of the derivative, where it is below 1/16, at most as many\n"
-    "units of 2^-28 (float32) or 2^-57 (float64).",
+    "in float32 and float64. Within 1 of a zero of the derivative, where it is below 1/16, the unit is 2^-28\n"
+    "(float32) or 2^-57 (float64) instead.",
 }
 
 
@@ -43,15 +43,14 @@ _ERRORS = {
 class ElementwisePass(Pass, Caller):
     """One elementwise pass of one declaration.
 
-    Called as a NumPy ufunc is, with the parameters after the arrays, by position or by name:
+    Called like a NumPy ufunc, with the parameters after the arrays, by position or by name:
     ``f(x, alpha, out=None, where=True, dtype=None)``. It takes anything array-like, broadcasts it
-    with parameters that are arrays, and leaves arrays of other libraries to their own
-    ``__array_ufunc__``.
+    with array parameters, and delegates arrays of other libraries to their ``__array_ufunc__``.
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        fast_call(cls)  # the vectorcall slot is not inherited by itself
+        fast_call(cls)  # the vectorcall slot is not inherited
 
     def __init__(self, declaration: Declaration, pass_: str) -> None:
         self.arrays, outputs = declaration.signatures[pass_]
@@ -61,12 +60,12 @@ class ElementwisePass(Pass, Caller):
         self.parameter_list = arguments.ParameterList(declaration, pass_)
         self.kernels = fast.KernelTable.elementwise(declaration.name, pass_)
         self._defaults = self.parameter_list.complete
-        # How many positional arguments a call without parameters has; -1 if it must have some.
+        # Positional arguments of a call without parameters; -1 if a parameter is required.
         self._short_count = -1 if self._defaults is None else self.nin
         self.prepare(self.kernels, chosen_here, state, self.nin, self.nout, self._defaults)
 
     def call(self, *args: Any, out: Any = None, **options: Any) -> Any:
-        """Compute, as calling the object does; ``inspect.signature`` shows the arguments."""
+        """Compute, like a call of the object; ``inspect.signature`` shows the arguments."""
         if len(args) == self._short_count and not options:
             assert self._defaults is not None
             result = fast.flat(self.kernels, args, out, self.nout, self._defaults)
@@ -77,10 +76,10 @@ class ElementwisePass(Pass, Caller):
     def bound(
         self, positional: Sequence[Any], named: Mapping[str, Any]
     ) -> tuple[ElementwisePass, tuple[float, ...]] | None:
-        """Return the pass that computes and its parameters, or None if they are not all numbers."""
+        """Return the pass to compute and its parameters, or None if they are not all numbers."""
         try:
             chosen, params = self.parameter_list.bind(self.__qualname__, positional, named)
-        except (TypeError, ValueError):  # which the general path raises again
+        except (TypeError, ValueError):  # the general path raises it again
             return None
         values = tuple(params.values())
         return None if _any_array(values) else (self._chosen(chosen), values)
@@ -121,7 +120,7 @@ class ElementwisePass(Pass, Caller):
         domain = (*self.declaration.domain, *self.declaration.passes[self.pass_].domain)
         if domain:
             conditions = " and ".join(condition.text for condition in domain)
-            notes.append(f"The parameters have to fulfil {conditions}.")
+            notes.append(f"The parameters must satisfy {conditions}.")
         return docs.Text(
             summary if forward else summary.format(name=name),
             _RETURNS[self.nout],
@@ -170,7 +169,7 @@ class ElementwisePass(Pass, Caller):
         where: Any,
         dtype: Any,
     ) -> Any:
-        """Do the work for operands that NumPy can read."""
+        """Compute from operands that NumPy can read."""
         label = self.__qualname__
         arrays = [arguments.real_array(label, value) for value in data]
         loop = loop_dtype(label, data, arrays, dtype)
@@ -186,9 +185,9 @@ class ElementwisePass(Pass, Caller):
 class BoundPass(Pass):
     """A pass with its scalar parameters filled in and its array parameters as further inputs.
 
-    This is what ``__array_ufunc__`` of another library's arrays gets to call: a ufunc takes arrays,
-    and a parameter that is an array has to be aligned or cut to chunks together with the data. The
-    dtype is filled in too, since dask keeps it to itself.
+    It is passed to the ``__array_ufunc__`` of another library's arrays: a ufunc takes arrays, and an
+    array parameter must be aligned or chunked together with the data. The dtype is filled in too,
+    since dask does not pass it on.
     """
 
     def __init__(
@@ -235,7 +234,7 @@ def _any_array(values: tuple[Any, ...]) -> bool:
 def _as_ufunc(
     function: ElementwisePass, data: tuple[Any, ...], params: Mapping[str, Any], dtype: Any
 ) -> tuple[ElementwisePass | BoundPass, tuple[Any, ...]]:
-    """Return what to call with arrays alone, and those arrays."""
+    """Return a callable that takes arrays only, and those arrays."""
     if not params and dtype is None:
         return function, data
     scalars = {name: value for name, value in params.items() if type(value) is float}
@@ -246,10 +245,10 @@ def _as_ufunc(
 class Elementwise(ElementwisePass, Function):
     """An activation: the function itself, with its other passes as attributes.
 
-    Called as a NumPy ufunc is, with its parameters after x, by position or by name:
+    Called like a NumPy ufunc, with its parameters after x, by position or by name:
     ``f(x, alpha, out=None, where=True, dtype=None)``. ``f.derivative(x)`` is its derivative,
-    ``f.vjp(g, x)`` g times that, ``f.value_and_derivative(x)`` both at once; ``f.vjp_from_output(g, y)``,
-    the product from y = f(x), is there where y determines it.
+    ``f.vjp(g, x)`` g times the derivative, ``f.value_and_derivative(x)`` the value and the derivative;
+    ``f.vjp_from_output(g, y)`` is the product from y = f(x), for functions whose y determines it.
     """
 
     family = "elementwise"

@@ -1,4 +1,4 @@
-"""Losses of which each element is of one element of x and one of the target, each declared once or made here."""
+"""Elementwise losses: each loss depends on one element of x and one of the target."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .losses import Loss, Task, check_reduction, loss_dtype
 
 __all__ = ["LOSSES"]
 
-# Elements of a block whose losses are kept to be summed. Four float64 operands of it, all of them copies, are 1 MiB.
+# Elements of a block whose losses are stored and summed: four float64 operands, all copied, are 1 MiB.
 BLOCK = 1 << 15
-# PyTorch's bounds of binary cross entropy: of a logarithm, and of p·(1 - p) below the gradient.
+# PyTorch's lower bounds in binary cross entropy: of a logarithm, and of p·(1 - p) in the gradient.
 LEAST_LOG = -100.0
 LEAST_VARIANCE = 1e-12
 
 
 class _Elementwise(Task):
-    """A loss of which each element is of one element of x and one of the target."""
+    """A loss in which each element depends on one element of x and one of the target."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class _Elementwise(Task):
         if self.labels is not None:
             self.missing = self.labels.combined(self.shape)
         if self.missing is not None:
-            # 1/2 is a probability, and a logit of a finite loss; its weight is 0.
+            # 1/2 is valid as a probability and as a logit: the loss is finite, and its weight is 0.
             self.x = labelled.masked_out(self.x, self.missing, 0.5)
             self.target = labelled.masked_out(self.target, self.missing, 0.5)
             first, *rest = self.weights
@@ -74,7 +74,7 @@ class _Elementwise(Task):
             ]
 
     def _matching(self, label: str, name: str, value: Any) -> Any:
-        """Return a weight as a float, or as an array broadcast to the shape: infinite beyond the range of `loop`."""
+        """Return a weight as a float or broadcast to the shape; infinite if it is out of range for `loop`."""
         if value is None:
             return 1.0
         value = arguments.parameter_value(label, name, value)
@@ -94,7 +94,7 @@ class _Elementwise(Task):
 
 
 class _Declared(_Elementwise):
-    """A loss with kernels of its own."""
+    """A loss that has kernels."""
 
     def __init__(self, passes: Mapping[str, ElementwisePass], *details: Any) -> None:
         super().__init__(*details)
@@ -138,7 +138,7 @@ class _OfProbabilities(_Elementwise):
         self._walk(None, out, by)
 
     def _walk(self, loss: Array | None, out: Array | None, scale: Any) -> float:
-        """Write losses, or gradients times `scale`, or both, block by block, and return the sum of the losses."""
+        """Write losses, gradients times `scale`, or both, block by block; return the sum of the losses."""
         total, (weight,) = 0.0, self.weights
         with silent():
             for region in regions(self.shape, BLOCK):
@@ -157,7 +157,7 @@ class _OfProbabilities(_Elementwise):
 
 
 def _bernoulli(p: Array, t: Array) -> Array:
-    """-t·log p - (1 - t)·log(1 - p), overwriting nothing."""
+    """Return -t·log p - (1 - t)·log(1 - p) in a new array."""
     losses = np.maximum(np.log1p(-p), LEAST_LOG)
     losses *= t - 1.0
     losses -= t * np.maximum(np.log(p), LEAST_LOG)
@@ -171,9 +171,9 @@ def _summed(
     params: tuple[Any, ...],
     loop: DType,
 ) -> float:
-    """Return the sum of the first output of `function`, which is not stored; a second one goes to `out`.
+    """Return the sum of the first output of `function` without storing it; write a second output to `out`.
 
-    All arrays are of one shape. The sum does not depend on the number of threads.
+    All arrays have one shape. The sum does not depend on the number of threads.
     """
     kernel = function.kernels.kernel(loop)
     arrays = [*inputs, *([] if out is None else [out]), *params]
@@ -200,7 +200,7 @@ def _summed(
 
 
 def _declared(declaration: Declaration) -> Loss:
-    """Return the loss that a declaration makes: the parameters that are not internal are its weights."""
+    """Return the loss of a declaration, whose public parameters are its weights."""
     passes = {pass_: ElementwisePass(declaration, pass_) for pass_ in declaration.passes}
     weights = {
         name: None if parameter.optional else parameter.default
@@ -248,13 +248,13 @@ def _of_probabilities(
     return task
 
 
-_TARGET = "array_like\n    Of the shape of {x}: 0, 1, False, True or anything in between."
+_TARGET = "array_like\n    Has the shape of {x}: booleans, or numbers from 0 to 1."
 
-#: Canonical name -> loss: those of the table, in its order, then those made here.
+#: Canonical name -> loss: the declared ones in their order, then those defined here.
 LOSSES: dict[str, Loss] = {name: _declared(declaration) for name, declaration in DECLARED.items()}
 LOSSES["binary_cross_entropy"] = Loss(
     "binary_cross_entropy",
-    """-log p for the target 1, -log(1 - p) for the target 0, and in between for targets in between.
+    """-log p for the target 1, -log(1 - p) for the target 0, and their weighted mean for targets in between.
 
 If you have logits, use `binary_cross_entropy_with_logits` instead: a probability near 1 has lost most of the
 digits that its loss and its gradient need.""",
@@ -262,8 +262,8 @@ digits that its loss and its gradient need.""",
     _of_probabilities,
     {"p": "array_like\n    Probabilities.", "target": _TARGET.format(x="p")},
     (
-        "As in PyTorch, a logarithm counts as -100 at least, so that p = 0 costs 100 and not infinity, and the\n"
-        "gradient is (p - t)/max(p·(1 - p), 1e-12). It is computed in NumPy float64 with every backend.",
+        "As in PyTorch, logarithms are clamped to -100, so that the loss at p = 0 is 100 and not infinite, and the\n"
+        "gradient is (p - t)/max(p·(1 - p), 1e-12). Every backend computes it in float64 with NumPy.",
     ),
-    {"ValueError": "If shapes do not fit or p is outside [0, 1]. Nothing is written."},
+    {"ValueError": "If shapes do not match or p is outside [0, 1]. Nothing is written."},
 )

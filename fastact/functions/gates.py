@@ -1,4 +1,4 @@
-"""Gates: one array, activated, times another, given as two arrays or packed into one."""
+"""Gates: the activation of one array times another array, given as two arrays or packed into one."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from .elementwise import ElementwisePass
 
 __all__ = ["GATED", "Gate", "GateVjp", "OneGradient"]
 
-# Elements of a result that are computed row by row however short the rows are.
+# A result of at most this many elements is computed row by row, however short the rows.
 FEW = 4096
 _ORDERS = {"gate_first": True, "value_first": False}
 
 _ARGUMENTS = {
-    "gate": "array_like\n    What is activated.",
-    "value": "array_like\n    What that is multiplied by; all arrays broadcast.",
-    "x": "array_like\n    Instead of gate and value: both in one array, half of `axis` each.",
+    "gate": "array_like\n    The input of the activation.",
+    "value": "array_like\n    The factor of the activated gate; all arrays broadcast.",
+    "x": "array_like\n    Gate and value packed into one array, half of `axis` each; replaces both.",
     "axis": "int, default -1\n    The axis along which they are packed.",
     "order": '{"gate_first", "value_first"}, default {default}\n    Which half comes first.',
 }
 _RAISES = {
-    "ValueError": "If shapes do not broadcast or the axis cannot be halved, or `out` does not fit. Nothing is written."
+    "ValueError": "If shapes do not broadcast, the axis has odd length, or `out` does not match. Nothing is written."
 }
 
 Halves = list[tuple[slice, ...]]
 
 
 class _GatePass(ElementwisePass):
-    """What the passes of a gate have in common: a call with one array less has gate and value packed in the last."""
+    """Base class of a gate's passes: in a call with one array fewer, the last one packs gate and value."""
 
     def __init__(self, declaration: Declaration, pass_: str) -> None:
         super().__init__(declaration, pass_)
         self.order = declaration.order
 
     def call(self, *args: Any, out: Any = None, **options: Any) -> Any:
-        """Compute, as calling the object does; ``inspect.signature`` shows the arguments."""
+        """Compute, like a call of the object; ``inspect.signature`` shows the arguments."""
         if len(args) != self.nin - 1:
             return super().call(*args, out=out, **options)
         label = self.__qualname__
@@ -68,7 +68,7 @@ class _GatePass(ElementwisePass):
     def _labelled(
         self, args: tuple[Any, ...], axis: int, order: Any, out: Any, options: dict[str, Any]
     ) -> Any:
-        """Compute from plain arrays; of the result's labels those of the halved axis go."""
+        """Compute from plain arrays; the result loses the labels of the halved axis."""
         values, labels = labelled.plain(self.__qualname__, args)
         result = self(*values, axis=axis, order=order, out=out, **options)
         if out is not None:
@@ -110,22 +110,22 @@ class _GatePass(ElementwisePass):
 
 _FORWARD: tuple[dict[str, str], str, str] = (
     {},
-    "ndarray or scalar\n    Of the broadcast shape, or of that of half of x.",
-    "At most 2 ulp from the true value, subnormal results included. A gate so low that its activation alone is below\n"
-    "the smallest number counts as closed, whatever the value.",
+    "ndarray or scalar\n    Of the broadcast shape, or of the shape of half of x.",
+    "At most 2 ulp from the true value, subnormal results included. Where the activation of the gate underflows,\n"
+    "the result is 0 whatever the value.",
 )
 _VJP: tuple[dict[str, str], str, str] = (
     {
         "g": "array_like\n    The gradient with respect to the output.",
         "out": "tuple of two arrays, or one array for x, optional\n"
-        "    Where to write the gradients; they may be the inputs themselves.",
+        "    Where to write the gradients; may be the inputs.",
         "where": "array_like of bool, optional\n"
         "    Elements where it is False are not written; for gate and value in two arrays only.",
     },
     "tuple of two ndarrays or scalars\n    The gradients with respect to gate and value, of the broadcast shape.\n"
-    "ndarray\n    For a packed x: the gradient with respect to it, packed in the same way.",
-    "At most 4 ulp from the true value away from the zeros of the activation's derivative, wherever g·value is in\n"
-    "range.",
+    "ndarray\n    For a packed x: its gradient, packed in the same way.",
+    "At most 4 ulp from the true value away from the zeros of the activation's derivative, if g·value neither\n"
+    "overflows nor underflows.",
 )
 
 
@@ -137,7 +137,7 @@ class GateVjp(_GatePass):
 
     @property
     def parts(self) -> tuple[OneGradient, ...]:
-        """What computes each gradient alone."""
+        """The passes that compute each gradient separately."""
         return OneGradient(self, 0), OneGradient(self, 1)
 
     def _packed(
@@ -184,7 +184,7 @@ class OneGradient(Pass):
         self._made_of = function, place
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        """Compute both and return the one."""
+        """Compute both gradients and return one."""
         function, place = self._made_of
         return function(*inputs, **options)[place]
 
@@ -226,7 +226,7 @@ class Gate(_GatePass, Function):
 
 
 def _halves(label: str, x: Any, axis: int, gate_first: bool) -> Halves:
-    """Return where gate and value lie in x."""
+    """Return the positions of gate and value in x."""
     axis = checked_axis(label, axis, x.ndim)
     length = x.shape[axis]
     if length % 2:
@@ -237,7 +237,7 @@ def _halves(label: str, x: Any, axis: int, gate_first: bool) -> Halves:
 
 
 def _plain(function: ElementwisePass, x: Any, halves: Halves) -> Any:
-    """Return the kernel for rows, and gate and value as such, if x is a plain array of them: 5 us, not 20."""
+    """Return the kernel for rows, and gate and value as rows, if x is a plain array: 5 us instead of 20."""
     if type(x) is not np.ndarray or not x.flags.carray or not x.size or x.size > MAX_SIZE:
         return None
     rows = getattr(function.kernels[active()][x.dtype], "rows", None)
@@ -248,7 +248,7 @@ def _plain(function: ElementwisePass, x: Any, halves: Halves) -> Any:
 
 
 def _cut(x: Array, halves: Halves) -> list[Array]:
-    """Return the halves of a contiguous array, in two dimensions."""
+    """Return the halves of a contiguous array, each two-dimensional."""
     axis = len(halves[0]) - 1
     flat = x.reshape(math.prod(x.shape[:axis]), -1)
     middle = flat.shape[1] // 2
@@ -256,8 +256,8 @@ def _cut(x: Array, halves: Halves) -> list[Array]:
 
 
 def _as_rows(array: Array, shape: tuple[int, ...]) -> Array:
-    """Return a contiguous array in two dimensions, with strides that the kernels take."""
-    # Of an array of this shape reshape keeps the strides, and that of an axis of length 1 may be any.
+    """Return a contiguous array in two dimensions, with strides that the kernels accept."""
+    # reshape() to the same shape keeps the strides, and an axis of length 1 may have any.
     return array.reshape(shape) if shape[1] > 1 else array.reshape(-1).reshape(shape)
 
 

@@ -1,4 +1,4 @@
-"""What all losses have in common: the value, the gradient, or both in one pass over the data, and reductions."""
+"""Base classes of the losses: value, gradient, or both in one pass over the data, and reductions."""
 
 from __future__ import annotations
 
@@ -23,33 +23,34 @@ _REDUCTIONS = {"mean": True, "sum": True, "none": False}
 _ARGUMENTS = {
     "g": "float or array_like\n"
     "    The gradient with respect to the loss: a number, or without a reduction an array of its shape.",
-    "weight": "float or array_like, optional\n    What each loss is multiplied by; it broadcasts to the shape of {x}.",
+    "weight": "float or array_like, optional\n    The factor of each loss; it broadcasts to the shape of {x}.",
     "pos_weight": "float or array_like, optional\n"
-    "    What the part of the target 1 is multiplied by; it broadcasts to the shape of {x}.",
+    "    The factor of the loss's term for the target 1; it broadcasts to the shape of {x}.",
     "reduction": '{"mean", "sum", "none"}, default {default}\n'
-    "    The mean over all elements, whatever their weights, or the sum, both added up in float64; or an\n    array.",
+    "    The mean over all elements, not divided by the weights, or the sum, both in float64; or the array\n"
+    "    of losses.",
     "out": "array, optional\n    Where to write the gradient; may be {x}.",
 }
-_VALUE = "scalar or ndarray\n    float16, float32 or float64: what {x} and a floating-point target promote to."
+_VALUE = "scalar or ndarray\n    float16, float32 or float64, to which {x} and a floating-point target promote."
 _MISSING = (
-    "A masked or missing (NA) element takes no part, in the mean's count neither. Arrays that are computed\n"
-    "lazily are refused."
+    "A masked or missing (NA) element takes no part and is not counted in the mean. Lazily computed arrays\n"
+    "are refused."
 )
 
 
 class Task:
-    """The checked arguments of one call of a loss: what is to be computed.
+    """The checked arguments of one call of a loss.
 
     A derived class computes; the passes check, allocate and reduce.
 
     Attributes
     ----------
     loop : dtype
-        Of the loss and of its gradient.
+        The dtype of the loss and of its gradient.
     shape, loss_shape : tuple of int
         The shape of the gradient, and of the loss without a reduction.
     reduction : {"mean", "sum", "none"}
-        What is made of the losses.
+        How the losses are reduced.
     dropped : tuple of int
         The axes of the gradient that the loss does not have.
     """
@@ -71,27 +72,27 @@ class Task:
         return self.missing
 
     def count(self) -> float:
-        """Return what the sum of all losses is divided by for their mean."""
+        """Return the divisor that turns the sum of all losses into their mean."""
         raise NotImplementedError
 
     def keep_from(self, out: Array) -> None:
-        """Copy what writing `out` would overwrite before it is read."""
+        """Copy each operand that `out` would overwrite before it is read."""
         raise NotImplementedError
 
     def value(self, loss: Array | None) -> float:
-        """Fill `loss` if it is there, else return the sum."""
+        """Fill `loss` if it is given, else return the sum."""
         raise NotImplementedError
 
     def value_and_grad(self, loss: Array | None, out: Array, scale: float) -> float:
-        """Do the same, and write the gradient times `scale`."""
+        """Compute like `value`, and write the gradient times `scale` into `out`."""
         raise NotImplementedError
 
     def vjp(self, g: Array, out: Array, scale: float) -> None:
-        """Write g times the gradient times `scale`; `g` is a number or of the shape of the loss."""
+        """Write g times the gradient times `scale`; `g` is a number or has the shape of the loss."""
         raise NotImplementedError
 
     def reduced(self, loss: Array | None, total: float, count: float) -> Any:
-        """Return the loss as it is given back."""
+        """Return the reduced loss, as the call returns it."""
         if loss is not None:
             return labelled.restored(self.labels, loss, self.missing_losses(), self.dropped)
         with silent():
@@ -130,7 +131,7 @@ class _LossPass(Pass):
                 gradient,
             )
         else:
-            summary = f"{self._loss.name} and its gradient with respect to {x}, from one pass over the data."
+            summary = f"{self._loss.name} and its gradient with respect to {x}, in one pass over the data."
             returns = f"{found.returns}\n{gradient}"
             summary += "\n\nWithout a reduction the gradient is that of the sum."
         texts = {
@@ -189,7 +190,7 @@ def _inverse(count: float) -> float:
 
 
 class Loss(Function):
-    """A loss: the value; ``loss.value_and_grad(x, target)`` gives the gradient for the cost of one, too.
+    """A loss; ``loss.value_and_grad(x, target)`` returns value and gradient for the cost of one of them.
 
     Parameters
     ----------
@@ -198,11 +199,11 @@ class Loss(Function):
     doc, notes, texts
         Its documentation: a summary, notes, and its arguments.
     source : str
-        Where it is defined.
+        Its definition.
     prepare : function
-        Takes a label, the arguments of a call, and the gradient g as a tuple of one or none; returns its `Task`.
+        Takes a label, the arguments of a call, and g as a tuple of one or no arrays; returns the `Task`.
     weights : mapping of str to object
-        The keywords, with their defaults, that `prepare` takes as its further ones.
+        Further keywords of `prepare`, with their defaults.
     """
 
     family = "losses"
@@ -244,7 +245,7 @@ class Loss(Function):
         return task.reduced(loss, task.value(loss), task.count())
 
     def _prepared_as(self, label: str) -> Callable[..., Task]:
-        """Return what prepares a call; Python reports missing arguments under the label."""
+        """Return `prepare` renamed to the label, under which Python reports missing arguments."""
         function = self._function
         made = FunctionType(
             function.__code__,
@@ -283,7 +284,7 @@ class Loss(Function):
 
 
 def check_reduction(label: str, reduction: str) -> str:
-    """Return the reduction once it is known to be one of the three."""
+    """Return the reduction; raise ValueError if it is not one of the three."""
     arguments.choose(label, "reduction", _REDUCTIONS, reduction)
     return reduction
 
@@ -291,7 +292,7 @@ def check_reduction(label: str, reduction: str) -> str:
 def loss_dtype(label: str, data: Sequence[Any], arrays: Sequence[Array]) -> DType:
     """Return the dtype of a loss and of its gradient, by NumPy's rules for its operands.
 
-    The target comes last; integers and booleans are labels in it, and adapt to the others as weights do.
+    The target comes last; its integers and booleans are labels, which adapt to the other dtypes like weights.
     """
     if arrays[-1].dtype.kind != "f":
         data, arrays = data[:-1], arrays[:-1]
@@ -299,7 +300,7 @@ def loss_dtype(label: str, data: Sequence[Any], arrays: Sequence[Array]) -> DTyp
 
 
 def _check_g(label: str, g: Any, task: Task) -> Array:
-    """Return the gradient with respect to the loss as an array, once it is known to fit."""
+    """Return the gradient with respect to the loss as an array; raise ValueError if its shape is wrong."""
     (value,), _ = labelled.plain(label, (g,))
     array = arguments.real_array(label, value)
     expected = task.loss_shape if task.reduction == "none" else ()

@@ -30,8 +30,8 @@ _ARGUMENTS = {
     "weight": "float or array_like\n"
     "    The slope below 0. A one-dimensional array of several weights holds one for each index of\n"
     "    `axis`. Any other array broadcasts against x.",
-    "axis": "int, default {default}\n    The axis of x that a one-dimensional weight belongs to: the channels.",
-    "lower": "float, default 1/8\n    The slope is uniform between lower and upper, and their mean unless training.",
+    "axis": "int, default {default}\n    The channel axis of x, which a one-dimensional weight belongs to.",
+    "lower": "float, default 1/8\n    In training, slopes are uniform between lower and upper; else it is their mean.",
     "upper": "float, default 1/3\n    See lower.",
     "training": "bool, default {default}\n    Whether to draw a slope for each element.",
 }
@@ -44,12 +44,12 @@ _PAIR = "tuple of two ndarrays or scalars\n    "
 
 
 class _SlopePass(Pass):
-    """One pass of a leaky_relu whose slope is made of further parameters.
+    """One pass of a leaky_relu whose slope is computed from further parameters.
 
     Parameters
     ----------
     slope : function
-        Takes x and the parameters and returns what leaky_relu takes as its slope.
+        Takes x and the parameters and returns the slope for leaky_relu.
     """
 
     def __init__(self, name: str, pass_: str, slope: Callable[..., Any], summary: str) -> None:
@@ -58,7 +58,7 @@ class _SlopePass(Pass):
         self.nout = max(self._target.nout, type(self).nout)
         self._name(name, pass_)
         assert isinstance(slope, FunctionType)
-        # Under this name Python reports what is missing or too much.
+        # Python reports missing and excess arguments under this name.
         self._slope = FunctionType(
             slope.__code__, slope.__globals__, slope.__name__, slope.__defaults__, slope.__closure__
         )
@@ -144,14 +144,14 @@ class _PReluVjp(_SlopePass):
         returns = (
             "dx : ndarray or scalar\n    Of the broadcast shape of g and x.\n"
             "dweight : ndarray or scalar\n"
-            "    Of the shape of `weight`: the sum of g * x where x < 0, added up in float64."
+            "    Of the shape of `weight`: the sum of g * x where x < 0, accumulated in float64."
         )
         found = super()._text()
         return found._replace(arguments={**found.arguments, **texts}, returns=returns)
 
 
 class _SlopeFunction(_SlopePass, Function):
-    """A leaky_relu whose slope is made of further parameters: prelu, rrelu."""
+    """A leaky_relu whose slope is computed from further parameters: prelu, rrelu."""
 
     family = "parametric"
 
@@ -182,7 +182,7 @@ class _SlopeFunction(_SlopePass, Function):
 
 
 def _weights(x: Any, weight: Any, axis: int = 1) -> Any:
-    """Return the weights shaped so that they broadcast along `axis` of x."""
+    """Return the weights in a shape that broadcasts along `axis` of x."""
     if isinstance(weight, np.ma.MaskedArray):
         raise TypeError("prelu() does not take a masked array for weight: fill it first")
     weight = np.asarray(weight)
@@ -214,19 +214,19 @@ def _drawn(
 def _drawn_again(
     x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, rng: Rng = None
 ) -> Any:
-    """Return the slopes that the call drew."""
+    """Return the slopes that the forward call drew."""
     if training and rng is None:
         raise ValueError(
-            "rrelu(): while training, the derivative needs the integer rng that the call was given"
+            "rrelu(): while training, the derivative needs the integer rng of the forward call"
         )
     return _drawn(x, lower, upper, training, rng)
 
 
 def _check_gradient_out(label: str, out: Any, shape: tuple[int, ...]) -> None:
     if not isinstance(out, np.ndarray) or out.dtype.kind != "f":
-        raise TypeError(f"{label}(): out[1] is not an array of floating dtype")
+        raise TypeError(f"{label}(): out[1]: expected an array of floating dtype")
     if out.shape != shape or not out.flags.writeable:
-        raise ValueError(f"{label}(): out[1] is read-only or not of shape {shape}")
+        raise ValueError(f"{label}(): out[1]: expected a writeable array of shape {shape}")
 
 
 #: Canonical name -> function.
@@ -245,11 +245,11 @@ PARAMETRIC: dict[str, Function] = {
     ),
     "rrelu": _SlopeFunction(
         "rrelu",
-        """x where x > 0, else slope * x; while training, the slope is drawn anew for every element.
+        """x where x > 0, else slope * x; while training, the slope is drawn for every element.
 
-        ``rrelu.derivative`` and ``rrelu.vjp`` draw the slopes that the call drew when they are given the same integer
-        `rng`; while training they need one. To keep the slopes instead, draw them yourself: with
-        ``slopes = generator.uniform(1/8, 1/3, x.shape)`` the same is ``leaky_relu(x, slopes)`` and
+        While training, ``rrelu.derivative`` and ``rrelu.vjp`` need the integer `rng` of the forward call, from which
+        they draw the same slopes. To keep the slopes instead, draw
+        ``slopes = generator.uniform(1/8, 1/3, x.shape)`` and call ``leaky_relu(x, slopes)`` and
         ``leaky_relu.vjp(g, x, slopes)``.""",
         "where(x > 0, x, (lower + upper)/2*x)",
         "Xu, Wang, Chen, Li 2015, arXiv:1505.00853",

@@ -1,4 +1,4 @@
-"""Row kernels in Python: the one-hot maximum, and noise before another kernel."""
+"""Row kernels in NumPy: hardmax, and Gumbel noise before another kernel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["hardmax", "with_noise"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# Elements of a block. hardmax has an index of 8 bytes for each row, so two-column rows count most.
+# Elements of a block. hardmax stores an 8-byte index for each row, so two-column rows need most memory.
 BLOCK = 1 << 15
 
 
@@ -34,7 +34,7 @@ def _hardmax(x: Array, out: Array, mask: Array | None) -> None:
     top = np.take_along_axis(key, best, axis=1)
     one = np.ones(top.shape, x.dtype)
     if mask is not None:
-        # Where all that counts is -inf, the first place that counts and not the first place.
+        # If all selected elements are -inf, take the first selected one, not the first of the row.
         best = np.where(top == -np.inf, mask.argmax(axis=1, keepdims=True), best)
         one[~mask.any(axis=1, keepdims=True)] = 0.0
     out[...] = 0.0
@@ -60,7 +60,7 @@ def with_noise(kernel: Kernel, rng: np.random.Generator) -> Kernel:
         source, target = x.reshape(-1), out.reshape(-1)
         for start in range(0, source.size, BLOCK):
             part = source[start : start + BLOCK]
-            # NumPy draws anew where the logarithm would be of 0.
+            # gumbel() redraws a 0, whose logarithm is -inf.
             noise = rng.gumbel(size=part.size)
             np.add(part, noise, out=target[start : start + BLOCK], casting="unsafe")
         kernel(out, out, mask, temperature)

@@ -1,4 +1,4 @@
-"""Functions of whole rows: softmax and its family, along any axes."""
+"""Row functions: softmax and its family, along any axes."""
 
 from __future__ import annotations
 
@@ -29,38 +29,37 @@ Rng: TypeAlias = "np.random.Generator | int | None"
 _ARGUMENTS = {
     "g": "array_like\n    The gradient with respect to the output; it broadcasts to its shape.",
     "axis": "int, tuple of int or None, default {default}\n"
-    "    The axis that a row goes along; several axes or None, which is all of them, make one long\n"
-    "    row.",
-    "temperature": "float, default 1.0\n    x is divided by it first; positive.",
-    "tau": "float, default 1.0\n    The temperature: the noisy x is divided by it; positive.",
+    "    The axis along which rows lie. Several axes, or None for all of them, form one long row.",
+    "temperature": "float, default 1.0\n    Positive; x is divided by it first.",
+    "tau": "float, default 1.0\n    The temperature: positive; the noisy x is divided by it.",
     "hard": "bool, default False\n    Return 1 at the maximum and 0 elsewhere instead.",
     "keepdims": "bool, default False\n    Keep the reduced axes, with length 1.",
-    "out": "ndarray, optional\n    Where to write the result; may be an input itself.",
+    "out": "ndarray, optional\n    Where to write the result; may be one of the inputs.",
 }
 _WHERE = (
     "array_like of bool, optional\n"
-    "    Which elements take part; it broadcasts to the shape of the data. An element where it is False has no\n"
-    "    part in its row, whatever it holds, and comes out as {excluded}."
+    "    Which elements take part; it broadcasts to the shape of the data. An element where it is False does not\n"
+    "    affect its row, even if it is NaN, and its result is {excluded}."
 )
 _RAISES = {
     "numpy.exceptions.AxisError": "If there is no such axis.",
-    "ValueError": "If an axis is named twice, the temperature is not positive and finite, a shape does not fit, or\n"
+    "ValueError": "If an axis is repeated, the temperature is not positive and finite, shapes do not match, or\n"
     "    `out` is read-only. Nothing is written.",
 }
 _NOTES = """\
-A row with a NaN is NaN throughout, and no other row is. Beyond its input and output a call takes at
-most 1 MiB of memory, but for a row of more than 20,000 elements that is of another dtype than the
-output or is not contiguous: a copy of that row."""
+A NaN makes its whole row NaN and affects no other row. Beyond input and output a call uses at most
+1 MiB of memory, except for rows of more than 20,000 elements that are not contiguous or have another
+dtype than the output: these are copied one at a time."""
 
 
 class RowPass(Pass):
-    """One pass of one row function: what its calls have in common."""
+    """One pass of one row function."""
 
-    #: Whether the last of `arrays` becomes one number for each row.
+    #: Whether the last of `arrays` is reduced to one number for each row.
     reduces: ClassVar[bool] = False
-    #: What the temperature is called.
+    #: The name of the temperature.
     heat: ClassVar[str] = "temperature"
-    #: Whether the order of a row's elements, several axes being given, makes a difference.
+    #: Whether the result depends on the order of a row's elements.
     in_order: bool = False
 
     def __init__(
@@ -94,7 +93,7 @@ class RowPass(Pass):
         keepdims: bool = False,
         **extra: Any,
     ) -> Any:
-        """Compute from anything: arrays of other libraries, array-likes, any layout and dtype."""
+        """Compute from operands of any kind: other libraries' arrays, array-likes, any layout and dtype."""
         label = self.__qualname__
         outs = arguments.normalize_out(label, out, 1)
         library = protocols.row_library(label, (*data, outs[0]), where)
@@ -118,7 +117,7 @@ class RowPass(Pass):
         keepdims: bool,
         extra: Mapping[str, Any],
     ) -> Any:
-        """Do the work for operands that NumPy can read."""
+        """Compute from operands that NumPy can read."""
         label = self.__qualname__
         arrays = [arguments.real_array(label, value) for value in data]
         loop = loop_dtype(label, data, arrays, dtype)
@@ -157,7 +156,7 @@ class RowPass(Pass):
         temperature: float,
         reduced: tuple[int, ...],
     ) -> RowOperands:
-        """Sort the arrays of a call into those of elements and those of rows."""
+        """Sort the arrays of a call into full ones and those with one value for each row."""
         shape = arrays[-1].shape
         inputs = [
             axes.broadcast(self.__qualname__, name, array, shape)
@@ -171,7 +170,7 @@ class RowPass(Pass):
 
 
 class RowVjp(RowPass):
-    """The vector-Jacobian product of a row function, from its output."""
+    """The vector-Jacobian product of a row function from its output."""
 
     arrays = ("g", "y")
 
@@ -198,7 +197,7 @@ class RowVjp(RowPass):
 
 
 class TauVjp(RowPass):
-    """The same for a function whose temperature is called tau."""
+    """`RowVjp` for a function whose temperature is called tau."""
 
     arrays = ("g", "y")
     heat = "tau"
@@ -223,7 +222,7 @@ class TauVjp(RowPass):
 
 
 class ReductionVjp(RowPass):
-    """The vector-Jacobian product of a reduction, from its input."""
+    """The vector-Jacobian product of a reduction from its input."""
 
     arrays = ("g", "x")
 
@@ -259,10 +258,10 @@ class ReductionVjp(RowPass):
 
 
 class RowFunction(RowPass, Function):
-    """A function of whole rows.
+    """A row function.
 
-    Of a function like softmax ``f.vjp(g, y)`` is the vector-Jacobian product from its output; of one that makes
-    one number of each row, such as logsumexp, ``f.vjp(g, x)`` is that from its input.
+    ``f.vjp(g, y)`` is the vector-Jacobian product from the output if f keeps the shape (softmax); ``f.vjp(g, x)`` is
+    that from the input if f reduces each row to one number (logsumexp).
     """
 
     family = "rows"
@@ -286,7 +285,7 @@ class RowFunction(RowPass, Function):
 
 
 class Rowwise(RowFunction):
-    """A function that keeps the shape, such as softmax."""
+    """A row function that keeps the shape, such as softmax."""
 
     def __call__(
         self,
@@ -310,7 +309,7 @@ class Rowwise(RowFunction):
 
 
 class RowReduction(RowFunction):
-    """A function that makes one number of each row, such as logsumexp."""
+    """A row function that reduces each row to one number, such as logsumexp."""
 
     reduces = True
 
@@ -350,10 +349,10 @@ class RowReduction(RowFunction):
 
 
 class GumbelSoftmax(RowFunction):
-    """gumbel_softmax: noise, and then softmax or hardmax."""
+    """gumbel_softmax: add noise, then softmax or hardmax."""
 
     heat = "tau"
-    in_order = True  # the noise has to be the same whether hardmax comes after it or softmax
+    in_order = True  # hardmax and softmax must get the same noise
 
     def __call__(
         self,
@@ -398,7 +397,7 @@ def _vjp(kind: type[RowPass], name: str, declared: str) -> RowPass:
     return named(kind, f"{name}.vjp")(name, "vjp", summary, KernelTable.of_rows(declared, "vjp"))
 
 
-#: Canonical name -> function: those of the table, in its order, then those made of them.
+#: Canonical name -> function: the declared ones in their order, then those composed of them.
 ROW_FUNCTIONS: dict[str, RowFunction] = {
     name: _declared(declaration) for name, declaration in ROWS.items() if name[0] != "_"
 }
@@ -406,17 +405,17 @@ ROW_FUNCTIONS["hardmax"] = named(Rowwise, "hardmax")(
     "hardmax",
     """1 at the first maximum of each row and 0 elsewhere, computed by NumPy whatever the backend.
 
-    The temperature, which every row function takes, makes no difference.""",
+    It accepts a temperature like every row function; the result does not depend on it.""",
     "definition",
     KernelTable(lambda backend, dtype: _hardmax),
 )
-ROW_FUNCTIONS["hardmax"].in_order = True  # of several maxima the first has the 1
+ROW_FUNCTIONS["hardmax"].in_order = True  # of several maxima the first gets the 1
 ROW_FUNCTIONS["gumbel_softmax"] = named(GumbelSoftmax, "gumbel_softmax")(
     "gumbel_softmax",
-    """softmax((x + noise)/tau) along the rows, with Gumbel noise: a random choice, relaxed.
+    """softmax((x + noise)/tau) along the rows, with Gumbel noise: a differentiable relaxation of sampling.
 
-    ``gumbel_softmax.vjp(g, y, tau=tau)`` takes the y of a call with ``hard=False``; the same integer
-    `rng` gives the y that belongs to a hard choice, for the straight-through gradient.""",
+    ``gumbel_softmax.vjp(g, y, tau=tau)`` takes the y of a call with ``hard=False``. For the
+    straight-through gradient of a hard sample, compute that y with the same integer `rng`.""",
     "Jang, Gu, Poole 2017, arXiv:1611.01144; Maddison, Mnih, Teh 2017, arXiv:1611.00712",
     KernelTable.of_rows("softmax", "forward"),
     vjp=_vjp(TauVjp, "gumbel_softmax", "softmax"),

@@ -1,4 +1,4 @@
-"""The package's type stub, from the signatures of the public functions: every name with its types.
+"""The package's type stub: every public name with its types, from the signatures of the functions.
 
 The build writes it; nothing else imports this module.
 """
@@ -36,7 +36,7 @@ from .threads import set_num_threads as set_num_threads
 
 __version__: str
 '''
-#: Argument -> its type; what is not here is an array or, as a parameter, a number or an array.
+#: Argument -> its type; any other argument is an array, or for a parameter a number or an array.
 _TYPES = {
     "approximate": "bool | str",
     "axis": "int",

@@ -1,4 +1,4 @@
-"""The gradient of a weight that many elements share: an accurate sum in bounded memory."""
+"""The gradient of a shared weight: an accurate sum in bounded memory."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def weight_gradient(g: Array, x: Array, slope: Array, loop: np.dtype[Any]) -> Ar
         for region in regions(x.shape, SUM_BLOCK):
             index = as_slices(region, x.ndim)
             a, b = (array[index].astype(loop, copy=False) for array in (g, x))
-            # The slope has no part in an output for x >= 0, not even against an infinite g.
+            # For x >= 0 the output does not depend on the slope: 0 even for an infinite g.
             part = np.where(b >= 0, 0.0, np.multiply(a, b, dtype=np.float64))
-            # The ellipsis keeps what has no axes an array, to be added to in place.
+            # The ellipsis keeps a zero-dimensional slice an array, for adding in place.
             held: tuple[Any, ...] = (
                 *(slice(None) if a in shared else index[a] for a in range(x.ndim)),
                 ...,
@@ -51,7 +51,7 @@ def _common_shape(*arrays: Array) -> tuple[int, ...]:
 
 
 def _add(total: Array, lost: Array, part: Array) -> None:
-    """Add `part` in place, keeping in `lost` what rounding takes away (Knuth's two-sum)."""
+    """Add `part` in place, accumulating the rounding errors in `lost` (Knuth's two-sum)."""
     before = total.copy()
     total += part
     kept = total - before
