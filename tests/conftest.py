@@ -92,11 +92,11 @@ def subject(request: pytest.FixtureRequest) -> registry.Backend:
 @pytest.fixture
 def own_backends(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Forget afterwards what the test registers and chooses."""
-    before = fa.get_backend()
     for name in ("factories", "loaded"):
         monkeypatch.setattr(registry.state, name, dict(getattr(registry.state, name)))
+    # Not what get_backend() says, which may be that of a `with use_backend(...)` around the test.
+    monkeypatch.setattr(registry.state, "chosen", registry.state.chosen)
     yield
-    fa.set_backend(before)
 
 
 @pytest.fixture

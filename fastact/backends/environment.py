@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["silent"]
+__all__ = ["Environment", "silent"]
 
 try:
     from .cython._native import Environment

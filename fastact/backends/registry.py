@@ -24,6 +24,7 @@ __all__ = [
     "active",
     "backends",
     "get_backend",
+    "is_loaded",
     "not_built",
     "register_backend",
     "row_kernel",
@@ -117,6 +118,11 @@ def when_replaced(forget: Callable[[Backend], object]) -> None:
     state.forgetting.append(forget)
 
 
+def is_loaded(backend: Backend) -> bool:
+    """Tell whether the backend is the one that its name stands for."""
+    return any(backend is one for one in state.loaded.values())
+
+
 def within(dtype: np.dtype[Any], value: Any) -> Any:
     """Return a parameter as the kernels of a dtype have it: a number beyond its range is infinite."""
     if isinstance(value, np.ndarray) or abs(value) <= float(np.finfo(dtype).max):
@@ -146,7 +152,8 @@ def set_backend(name: str) -> None:
     ImportError
         If it cannot work here; the message says why.
     """
-    state.chosen = _resolve(name, "set_backend")
+    with state.lock:  # or another thread replaces the backend between the two
+        state.chosen = _resolve(name, "set_backend")
 
 
 @contextmanager

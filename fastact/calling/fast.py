@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from ..backends.registry import Backend, Kernel, active, row_kernel, when_replaced
+from ..backends.registry import Backend, Kernel, active, is_loaded, row_kernel, when_replaced
 from .axes import COLDEST, HOTTEST, split
 from .dtypes import Array, DType, computing
 
@@ -79,7 +79,9 @@ class KernelTable(dict[Backend, _Bound]):
         return cls(lambda backend, dtype: row_kernel(backend, name, pass_, dtype))
 
     def __missing__(self, backend: Backend) -> _Bound:
-        return self.setdefault(backend, _Bound(partial(self._bind, backend)))
+        bound = _Bound(partial(self._bind, backend))
+        # A backend that was replaced during the call is not kept.
+        return self.setdefault(backend, bound) if is_loaded(backend) else bound
 
     def kernel(self, loop: DType) -> Kernel:
         """Return the active backend's kernel for results of dtype `loop`."""

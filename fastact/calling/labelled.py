@@ -94,7 +94,10 @@ def plain(label: str, values: Sequence[Any]) -> tuple[Sequence[Any], Labels | No
     TypeError
         If one is an array of a library that is not supported here, such as dask.
     """
-    if all(type(value) in _UNLABELLED for value in values):
+    for value in values:  # all() of a generator takes 0.3 us more
+        if type(value) not in _UNLABELLED:
+            break
+    else:
         return values, None
     leader = next((value for value in reversed(values) if _is_frame(value)), None)
     unwrapped = [_unwrapped(label, value, leader) for value in values]

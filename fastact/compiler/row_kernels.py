@@ -23,7 +23,7 @@ from ..definitions.declare import (
 from ..definitions.dialect import DType
 from .graph import OPERATIONS, Graph, Node
 from .kernels import DTYPES, arguments
-from .trace import Tracer
+from .trace import DialectError, Tracer
 
 MOST_INPUTS, MOST_SUMS = 2, 2
 
@@ -148,9 +148,33 @@ def trace(declaration: Declaration, pass_: str, dtype: DType, plain: bool = Fals
     params = arguments(tracer, declaration, declaration.defaults if plain else None)
     (function,) = row_pass.functions
     nodes = tracer.lanes(tracer.call(function, *elements, *rows, *params))
+    if (wrong := _unsupported(graph, tracer.statistic, declaration, row_pass)) is not None:
+        code = function.__code__
+        raise DialectError(f"{declaration.name}: {wrong}", code.co_filename, code.co_firstlineno)
     count = len(row_pass.outputs)
     pieces = dict(_pieces(graph, tracer.statistic, nodes[:count], nodes[count:]))
     return RowKernel(declaration, pass_, dtype, tracer.statistic.name, pieces)
+
+
+def _unsupported(
+    graph: Graph, statistic: _Statistic, declaration: Declaration, row_pass: DeclaredPass
+) -> str | None:
+    """Say what the loops over rows cannot compute: they would read values that are not there."""
+    if list(declaration.params) != ["temperature"]:
+        return "a row function has one parameter, its temperature"
+    if statistic.key is None:
+        return None
+    if len(row_pass.inputs) > 1:
+        return "row_max() is for functions of one input"
+    if any(node.op.startswith("row") for node in graph.needed([statistic.key])):
+        return "row_max() goes over an expression of the element without other values of the row"
+    if statistic.next is None:
+        if not statistic.terms:
+            return "row_max() stands beside row_sum(), row_sums() or row_solve()"
+        of_maximum = any(node.op == f"row{MAX}" for node in graph.needed(statistic.terms))
+        if of_maximum and not statistic.moved:
+            return "sums of terms that depend on the maximum are row_sums()"
+    return None
 
 
 def _pieces(

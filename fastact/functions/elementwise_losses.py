@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,7 +75,7 @@ class _Elementwise(Task):
 
     def _matching(self, label: str, name: str, value: Any) -> Any:
         """Return a weight as a float or broadcast to the shape; infinite if it is out of range for `loop`."""
-        if value is None:
+        if value is None:  # of a parameter that is optional
             return 1.0
         value = arguments.parameter_value(label, name, value)
         if type(value) is float:
@@ -96,9 +96,13 @@ class _Elementwise(Task):
 class _Declared(_Elementwise):
     """A loss that has kernels."""
 
-    def __init__(self, passes: Mapping[str, ElementwisePass], *details: Any) -> None:
-        super().__init__(*details)
+    def __init__(
+        self, passes: Mapping[str, ElementwisePass], label: str, names: Sequence[str], *details: Any
+    ) -> None:
+        super().__init__(label, *details)
         self._passes = passes
+        declaration = passes["forward"].declaration
+        declaration.check_domain(label, dict(zip(names, self.weights, strict=True)))
 
     def value(self, loss: Array | None) -> float:
         if loss is None:
@@ -177,9 +181,7 @@ def _summed(
     """
     kernel = function.kernels.kernel(loop)
     arrays = [*inputs, *([] if out is None else [out]), *params]
-    ready = all(is_ready(one, loop) for one in arrays if isinstance(one, np.ndarray))
-    if ready and hasattr(kernel, "summed"):
-        flat = (one.reshape(-1) if isinstance(one, np.ndarray) else one for one in arrays)
+    if hasattr(kernel, "summed") and (flat := _flat(arrays, loop)) is not None:
         return float(kernel.summed(*flat))
     total, scratch, read = 0.0, Scratch(loop), (*inputs, *params)
     with silent():
@@ -199,6 +201,16 @@ def _summed(
     return total
 
 
+def _flat(arrays: list[Any], loop: DType) -> list[Any] | None:
+    """Return the operands in one dimension, numbers as they are, or None if a kernel cannot take one of them."""
+    found = []
+    for one in arrays:
+        if type(one) is not float and not is_ready(one, loop):
+            return None
+        found.append(one if type(one) is float else one.reshape(-1))
+    return found
+
+
 def _declared(declaration: Declaration) -> Loss:
     """Return the loss of a declaration, whose public parameters are its weights."""
     passes = {pass_: ElementwisePass(declaration, pass_) for pass_ in declaration.passes}
@@ -207,6 +219,8 @@ def _declared(declaration: Declaration) -> Loss:
         for name, parameter in declaration.params.items()
         if not parameter.internal
     }
+    if "weight" not in weights:  # masked elements are left out by a weight of 0
+        raise TypeError(f"{declaration.name} declares no weight")
 
     def prepare(
         label: str,
@@ -217,7 +231,8 @@ def _declared(declaration: Declaration) -> Loss:
         g: tuple[Any, ...] = (),
         **given: Any,
     ) -> Task:
-        return _Declared(passes, label, "x", x, target, {**weights, **given}, reduction, g)
+        chosen = {**weights, **given}
+        return _Declared(passes, label, [*chosen], "x", x, target, chosen, reduction, g)
 
     return Loss(
         declaration.name,
@@ -226,7 +241,12 @@ def _declared(declaration: Declaration) -> Loss:
         prepare,
         {
             "x": "array_like\n    Real numbers; integers and booleans count as float64.",
-            "target": _TARGET.format(x="x"),
+            "target": "array_like\n    Of the shape of x.",
+            **{
+                name: f"float or array_like, default {default!r}\n    It broadcasts to the shape of x."
+                for name, default in weights.items()
+                if default is not None
+            },
         },
         ("Sums do not depend on the number of threads.",),
         weights=weights,

@@ -11,13 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.environment import silent
+from ..backends.environment import Environment, silent
 from ..calling import arguments, docs, labelled
 from ..calling.dtypes import Array, DType, loop_dtype
 from ..calling.labelled import Labels
 from .base import Function, Pass
 
 __all__ = ["Loss", "Task", "check_reduction", "loss_dtype"]
+
+# Between these a float64 is a normal float32.
+_LEAST, _LARGEST = 1e-37, 1e38
 
 _REDUCTIONS = {"mean": True, "sum": True, "none": False}
 _ARGUMENTS = {
@@ -95,9 +98,14 @@ class Task:
         """Return the reduced loss, as the call returns it."""
         if loss is not None:
             return labelled.restored(self.labels, loss, self.missing_losses(), self.dropped)
+        with Environment():
+            mean = self.reduction == "mean"
+            value = (total / count if count else math.nan) if mean else total
+            # Where no cast can warn, np.errstate is not worth its 1.5 us.
+            if _LEAST < abs(value) < _LARGEST and self.loop.char != "e":
+                return self.loop.type(value)
         with silent():
-            value = np.float64(total)
-            return (value / count if self.reduction == "mean" else value).astype(self.loop)
+            return np.float64(value).astype(self.loop)
 
 
 class _LossPass(Pass):

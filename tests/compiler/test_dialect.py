@@ -11,12 +11,12 @@ import pytest
 
 import fastact as fa
 from conftest import ROOT
-from fastact.compiler import build, emit_c, emit_numba
+from fastact.compiler import build, emit_c, emit_numba, row_kernels
 from fastact.compiler.kernels import DTYPES, kernels, trace, with_plain
 from fastact.compiler.trace import DialectError
 from fastact.definitions.activations import TABLE
 from fastact.definitions.declare import Table
-from fastact.definitions.dialect import coefficients, exact, fma, low, polynomial
+from fastact.definitions.dialect import coefficients, exact, fma, low, polynomial, row_max, row_sum
 from fastact.definitions.tables import ELEMENTWISE, ROWS
 from fastact.functions.stub import stub
 
@@ -160,6 +160,44 @@ def test_refused_with_the_line(function: Any) -> None:
         trace(declaration, "forward", "f32")
     assert caught.value.filename == __file__
     assert caught.value.lineno == function.__code__.co_firstlineno + offset
+
+
+def maximum_of_a_sum(x: Any, temperature: float = 1.0) -> Any:
+    return x / row_max(x * row_sum(x))
+
+
+def maximum_by_itself(x: Any, temperature: float = 1.0) -> Any:
+    return x / (1.0 + row_max(x))
+
+
+def maximum_of_two(g: Any, x: Any, temperature: float = 1.0) -> Any:
+    return g / (row_max(x) + row_sum(x))
+
+
+def sum_below_the_maximum(x: Any, temperature: float = 1.0) -> Any:
+    return x / row_sum(x - row_max(x))
+
+
+def two_parameters(x: Any, temperature: float = 1.0, eps: float = 0.5) -> Any:
+    return x / (row_sum(x) + eps)
+
+
+REFUSED_ROWS = {
+    maximum_of_a_sum: "without other values of the row",
+    maximum_by_itself: "stands beside row_sum()",
+    maximum_of_two: "for functions of one input",
+    sum_below_the_maximum: "are row_sums()",
+    two_parameters: "has one parameter, its temperature",
+}
+
+
+@pytest.mark.parametrize("function", REFUSED_ROWS, ids=lambda f: f.__name__)
+def test_rows_that_the_loops_cannot_compute_are_refused(function: Any) -> None:
+    inputs = ("g", "x") if function is maximum_of_two else ("x",)
+    declaration = Table().declare(source="none", inputs=inputs)(function)
+    with pytest.raises(DialectError, match=re.escape(REFUSED_ROWS[function])) as caught:
+        row_kernels.trace(declaration, "forward", "f32")
+    assert caught.value.lineno == function.__code__.co_firstlineno
 
 
 def test_a_declaration_without_derivative_is_refused() -> None:
