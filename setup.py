@@ -1,4 +1,4 @@
-"""Build: emit the kernels from the definitions, compile them once for each instruction set, bind them.
+"""The build: emit the kernels from the definitions and compile them once for each instruction set.
 
 FASTACT_NO_EXTENSION=1 skips the extension, FASTACT_BUILD_ISAS=baseline,avx2 restricts its instruction sets.
 """
@@ -24,8 +24,8 @@ PYX = Path("fastact/backends/cython/_native.pyx")
 KERNELS = Path("fastact/backends/numba/_kernels")
 STUB = Path("fastact/__init__.pyi")
 
-# Never -ffast-math, which would set flush-to-zero for the whole process, and never -march=native:
-# the instruction set is chosen when the extension is loaded.
+# Never -ffast-math, which sets flush-to-zero for the whole process, and never -march=native: the
+# instruction set is chosen at load time.
 FLAGS = [
     "-O2",
     "-g0",
@@ -41,7 +41,7 @@ ENTRY = re.compile(r'^INSTRUCTION_SET\((\w+), (\w+), "(.*?)".*?\)$', re.MULTILIN
 
 
 def machine():
-    """Return the processor family that is built for, under its Linux name."""
+    """Return the target processor family, by its Linux name."""
     target = sysconfig.get_platform().rpartition("-")[2]
     if target == "universal2":
         target = platform.machine()
@@ -59,26 +59,26 @@ def instruction_sets():
 
 
 def emitter():
-    """Import the compiler of this source tree, which needs nothing that is being built."""
+    """Import the compiler of this source tree, which needs no built file."""
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
     return importlib.import_module("fastact.compiler.build")
 
 
 def emit_python(root):
-    """Write what the build emits besides C: the Numba kernels and the type stub."""
+    """Write the emitted Python: the Numba kernels and the type stub."""
     emitter().write_numba(root / KERNELS)
     write_stub(root / STUB)
 
 
 def write_stub(path):
-    """Write the type stub, which is made of the signatures of the functions themselves."""
-    emitter()  # which has the source tree importable
+    """Write the type stub, from the signatures of the functions."""
+    emitter()  # makes the source tree importable
     path.write_text(importlib.import_module("fastact.functions.stub").stub(), encoding="utf-8")
 
 
 class BuildKernels(build_py):
-    """Adds the emitted files: beside the sources if those are what will be imported."""
+    """Adds the emitted files: next to the sources for an editable install."""
 
     def _root(self):
         return ROOT if self.editable_mode else Path(self.build_lib)
@@ -93,7 +93,7 @@ class BuildKernels(build_py):
 
 
 class BuildNative(build_ext):
-    """Compiles the kernels with the flags of each instruction set; without an extension the build goes on."""
+    """Compiles the kernels with each instruction set's flags; if that fails, builds without the extension."""
 
     def run(self):
         super().run()
@@ -114,7 +114,7 @@ class BuildNative(build_ext):
         emitter().write_c(emitted)
         entries = instruction_sets()
         emitter().write(emitted / "built.def", "\n".join(entry[0] for entry in entries) + "\n")
-        command = emitted / "command"  # with CC and CFLAGS: another one compiles everything again
+        command = emitted / "command"  # includes CC and CFLAGS: a change recompiles everything
         emitter().write(command, " ".join(self.compiler.compiler_so))
         headers = [path for path in CSRC.rglob("*.h") if path.parent.name != "lanes"]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -181,7 +181,7 @@ def extensions():
 
 
 if sys.platform == "darwin":
-    # A universal Python would have each file compiled for both processors, with the flags of one.
+    # A universal Python would compile each file for both processors, with the flags of one.
     os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": BuildNative, "build_py": BuildKernels})

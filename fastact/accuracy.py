@@ -1,8 +1,8 @@
-"""How far results are from the truth, in units in the last place.
+"""Errors of results in units in the last place (ulp).
 
-An error of 1 ulp is the distance between neighbouring numbers of the result's dtype at the size of
-the true value; below the smallest normal number it is the spacing of the subnormals. Samples are
-spread evenly over bit patterns, so that each exponent weighs the same and the tails are seen.
+1 ulp is the distance between adjacent numbers of the result's dtype at the size of the true value;
+below the smallest normal number it is the spacing of the subnormals. Samples are spread evenly over
+bit patterns, so that every exponent has the same weight and the tails are covered.
 float32 results are checked against the float64 definitions in `fastact.reference`, float64 results
 against the same definitions in mpmath::
 
@@ -33,18 +33,17 @@ def ulp_error(
     Parameters
     ----------
     result : array_like
-        What was computed, in `dtype`.
+        The computed values, in `dtype`.
     truth : array_like
         float64 values, for float16 and float32 results; an object array of mpmath numbers, for any.
     dtype : dtype, optional
-        The precision that errors are measured in; that of `result` by default.
+        The dtype whose ulp is the unit; that of `result` by default.
 
     Returns
     -------
     ndarray of float64
-        Two NaNs, two equal infinities and an infinite result for a finite truth that rounds to it
-        are 0 apart. A NaN or an infinity in only one of them is infinitely wrong. Zeros are equal
-        whatever their signs.
+        The error is 0 for two NaNs, two equal infinities, an infinite result for a finite truth that
+        rounds to it, and zeros of any sign. It is infinite if only one of the two is NaN or infinite.
     """
     result, truth = np.asarray(result), np.asarray(truth)
     dtype = np.dtype(result.dtype if dtype is None else dtype)
@@ -52,7 +51,7 @@ def ulp_error(
         rounded, distance = _exact_distance(result, truth, dtype)
     elif dtype == np.float64:
         raise TypeError(
-            "float64 results need a truth of more digits: an object array of mpmath numbers"
+            "the truth for float64 results needs more digits: expected an object array of mpmath numbers"
         )
     else:
         rounded, distance = _distance(result, truth.astype(np.float64), dtype)
@@ -60,13 +59,13 @@ def ulp_error(
         result = result.astype(np.float64)
     same = (result == rounded) | (np.isnan(result) & np.isnan(rounded))
     special = ~(np.isfinite(result) & np.isfinite(rounded))
-    # A largest finite result for a truth that rounds to infinity is off by what it is off.
+    # If the truth rounds to infinity and the result is finite, use the ordinary distance.
     special &= ~(np.isfinite(result) & np.isfinite(distance))
     return np.where(special, np.where(same, 0.0, np.inf), distance)
 
 
 def _distance(result: Array, truth: Array, dtype: np.dtype[Any]) -> tuple[Array, Array]:
-    """Return the truth rounded to dtype, and how many ulp the result is from the truth."""
+    """Return the truth rounded to dtype, and the distance of the result from the truth in ulp."""
     info = np.finfo(dtype)
     with np.errstate(all="ignore"):
         distance = np.ldexp(np.abs(result - truth), int(info.nmant) - _exponent(truth, info))
@@ -96,7 +95,7 @@ def _exact_distance(result: Array, truth: Array, dtype: np.dtype[Any]) -> tuple[
 def blocks(dtype: DTypeLike, stride: int = 1, size: int = 1 << 20) -> Iterator[Array]:
     """Yield every `stride`-th value of a dtype, by bit pattern, in arrays of up to `size`.
 
-    With a stride of 1 that is all of them, NaNs included: 4,294,967,296 for float32.
+    A stride of 1 yields all values, NaNs included: 4,294,967,296 for float32.
     """
     dtype = np.dtype(dtype)
     integer = np.dtype(f"u{dtype.itemsize}")
@@ -108,9 +107,9 @@ def blocks(dtype: DTypeLike, stride: int = 1, size: int = 1 << 20) -> Iterator[A
 
 
 def bit_patterns(dtype: DTypeLike, count: int) -> Array:
-    """Return about `count` values evenly spaced by bit pattern, and those where mistakes are made.
+    """Return about `count` values evenly spaced by bit pattern, and the special values.
 
-    These are ±0, ±1, the smallest and largest subnormal, the smallest normal and the largest finite
+    The latter are ±0, ±1, the smallest and largest subnormal, the smallest normal and the largest finite
     numbers of both signs, ±inf and NaN. The same arguments give the same values.
     """
     dtype = np.dtype(dtype)
@@ -125,27 +124,27 @@ def bit_patterns(dtype: DTypeLike, count: int) -> Array:
 
 
 def bends(dtype: DTypeLike, count: int) -> Array:
-    """Return about `count` values evenly spaced over where activations bend and fade.
+    """Return about `count` values evenly spaced over ±4, ±40 and ±750, where activations bend and decay.
 
-    That is ±4, ±40 and ±750. Evenly spaced bit patterns put one in a thousand there: 2,000 of them
-    did not see 3.6 ulp in float64 gelu between -38 and -20.
+    Only one evenly spaced bit pattern in a thousand lies there: 2,000 of them missed 3.6 ulp in
+    float64 gelu between -38 and -20.
     """
     parts = [np.linspace(-end, end, max(2, count // 3)) for end in (4.0, 40.0, 750.0)]
     return np.concatenate(parts).astype(dtype)
 
 
 def samples(dtype: DTypeLike, count: int) -> Array:
-    """Return about `count` arguments to measure errors at: `bit_patterns`, a third of them `bends`."""
+    """Return about `count` arguments to measure errors at: two thirds `bit_patterns`, one third `bends`."""
     return np.concatenate([bit_patterns(dtype, count - count // 3), bends(dtype, count // 3)])
 
 
 def around(points: ArrayLike, dtype: DTypeLike, steps: int = 16) -> Array:
-    """Return each point with its `steps` neighbours on either side, as the dtype spaces them."""
+    """Return each point and the `steps` adjacent numbers of the dtype on either side."""
     dtype = np.dtype(dtype)
     integer = np.dtype(f"i{dtype.itemsize}")
     lowest = np.iinfo(integer).min  # the pattern of −0.0
     order = np.atleast_1d(np.asarray(points)).astype(dtype).view(integer)
-    order = np.where(order < 0, lowest - order, order)  # now in the order of the numbers
+    order = np.where(order < 0, lowest - order, order)  # now ordered like the numbers
     infinity = int(np.array(np.inf, dtype).view(integer))
     near = order[:, None] + np.arange(-steps, steps + 1, dtype=integer)
     near = np.unique(np.clip(near, -infinity, infinity))
@@ -154,7 +153,7 @@ def around(points: ArrayLike, dtype: DTypeLike, steps: int = 16) -> Array:
 
 @lru_cache
 def sign_changes(name: str, *params: float) -> tuple[float, ...]:
-    """Return where the derivative of a function, at these parameters, passes through zero."""
+    """Return the points where the derivative of a function, with these parameters, crosses zero."""
     x = np.concatenate([*blocks(np.float64, 1 << 47)])
     x = np.sort(x[np.isfinite(x)])
     sign = np.sign(activations.evaluate(name, "derivative", x, *params))
@@ -171,11 +170,11 @@ def sign_changes(name: str, *params: float) -> tuple[float, ...]:
 def derivative_error(
     error: NDArray[np.float64], truth: Array, x: Array, dtype: DTypeLike, zeros: Sequence[float]
 ) -> NDArray[np.float64]:
-    """Return the errors of a derivative, those near its zeros in a fixed unit.
+    """Return the errors of a derivative, in a fixed unit near its zeros.
 
-    Where a derivative passes through zero, what is left of a cancellation has an absolute accuracy
-    only. Within ±1 of such a point, where it is below 1/16, the unit is the ulp of the numbers just
-    below 1/16: 2⁻²⁸ for float32.
+    Where a derivative crosses zero, cancellation leaves absolute accuracy only. Within ±1 of such a point,
+    where the derivative is below 1/16, the unit is the ulp of the numbers just below 1/16: 2⁻²⁸ for
+    float32.
     """
     info = np.finfo(dtype)
     size = np.abs(truth.astype(np.float64))
@@ -190,7 +189,7 @@ def derivative_error(
 def truth(name: str, pass_: str, x: Array, *params: Any) -> Array:
     """Return the true values at x.
 
-    They are float64 numbers for arguments of lower precision, mpmath numbers for float64.
+    They are float64 for arguments of lower precision, mpmath numbers for float64 arguments.
     """
     if x.dtype != np.float64:
         values = activations.evaluate(name, pass_, x, *params)
@@ -206,7 +205,7 @@ def truth(name: str, pass_: str, x: Array, *params: Any) -> Array:
 
 @dataclass(frozen=True)
 class Worst:
-    """The largest error found, and where."""
+    """The largest error found, and its location."""
 
     ulp: float
     x: float
@@ -237,21 +236,21 @@ def measure(
     name : str
         The canonical name of the function.
     pass_ : {"forward", "derivative"}
-        What the kernel computes.
+        The pass that the kernel computes.
     dtype : dtype
         float32 or float64; float64 needs mpmath and takes about 0.1 ms for each argument.
     kernel : callable
         Called as ``kernel(x, out, *params)`` with one-dimensional arrays of `dtype`.
     params : sequence
-        Numbers, or arrays that fit `x`.
+        Numbers, or arrays of the shape of `x`.
     x : array or iterable of arrays, optional
-        The arguments; an iterable, such as `blocks`, is walked array by array. By default 4 million
-        `samples` for float32 and 4,000 for float64.
+        The arguments, as one array or array by array, such as `blocks`. By default 4 million `samples`
+        for float32 and 4,000 for float64.
 
     Returns
     -------
     Worst
-        Errors of a derivative are as `derivative_error` gives them.
+        The largest error; errors of a derivative are those of `derivative_error`.
     """
     dtype = np.dtype(dtype)
     if x is None:
@@ -289,7 +288,7 @@ def _measured(
 
 def _merged(parts: Sequence[Worst]) -> Worst:
     if not parts:
-        raise ValueError("there is nothing to measure: x is empty")
+        raise ValueError("measure(): x is empty, expected at least one argument")
     worst = max(parts, key=lambda part: part.ulp)
     count = sum(part.count for part in parts)
     over = sum(part.over * part.count for part in parts) / count

@@ -7,7 +7,7 @@
     plotting.panels("gelu").savefig("gelu.png")
     plotting.compare("relu", "silu", "gelu")
 
-In a notebook a figure that is returned shows itself. matplotlib and pillow are the extra `plot`.
+A notebook displays a returned figure. matplotlib and pillow come with the extra `plot`.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ Curve = Callable[[Array], Array]
 Activation = str | Callable[..., Any]
 ImageFile = str | os.PathLike[str] | BinaryIO
 
-# A function by itself is drawn to where relu6 bends, the farthest of all with default parameters; several to
+# The range for one function, beyond relu6's kink at 6, the farthest with default parameters; and for several,
 # where they differ most.
 REACH, REACH_OF_SEVERAL = 7.0, 4.0
 SAMPLES, BINS = 1000, 40
-# More pixels than a panel shows.
+# In pixels; more than a panel shows.
 LONGEST_SIDE = 512
 
-# Okabe and Ito's colours, which everyone tells apart, without yellow, which is faint on white. With four
-# dashes, which a grey print keeps, 28 curves differ.
+# Okabe and Ito's colour-blind-safe colours, without yellow, which is faint on white. With four dash
+# patterns, visible in grey print too, they distinguish 28 curves.
 BLUE, VERMILION = "#0072B2", "#D55E00"
 COLOURS = (BLUE, VERMILION, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
@@ -57,7 +57,7 @@ STYLE = {"font.size": 10, "axes.titlesize": 10, "axes.grid": False, "figure.dpi"
 
 
 class Picture(Figure):
-    """A figure that shows itself in a notebook without pyplot, which would keep every one of them."""
+    """A figure that a notebook displays without pyplot, which would keep every figure alive."""
 
     def _repr_png_(self) -> bytes:
         data = io.BytesIO()
@@ -68,18 +68,18 @@ class Picture(Figure):
 def panels(function: Activation, *, image: ImageFile | None = None, **parameters: Any) -> Figure:
     """Draw one activation in six panels.
 
-    They are the function and its derivative; a thousand uniform samples around 0 and what it makes of
-    them; a grey image, its median at 0, and what it makes of that.
+    They show the function and its derivative; a thousand uniform samples around 0 and their activations;
+    a grey image with its median at 0 and its activation.
 
     Parameters
     ----------
     function : str or callable
         The name of an activation, or the activation itself.
     image : path or file, optional
-        Any image that Pillow reads; Matplotlib's portrait of Grace Hopper if there is none. Of its grey
-        values the median becomes 0, and half of them lie within ±1.
+        Any image that Pillow reads; by default Matplotlib's portrait of Grace Hopper. Its grey values are
+        scaled so that their median is 0 and half of them lie within ±1.
     **parameters
-        What the activation takes.
+        Parameters of the activation.
 
     Returns
     -------
@@ -107,13 +107,12 @@ def panels(function: Activation, *, image: ImageFile | None = None, **parameters
 
 
 def compare(*functions: Activation | tuple[Activation, dict[str, Any]]) -> Figure:
-    """Draw several activations into one chart, and their derivatives beside it.
+    """Draw several activations in one chart, and their derivatives in a second one next to it.
 
     Parameters
     ----------
     *functions : str, callable or tuple
-        Names of activations, or activations, or pairs of such a one and a dictionary of the
-        parameters to draw it with.
+        Activations or their names, or pairs of one and a dictionary of its parameters.
 
     Returns
     -------
@@ -133,12 +132,12 @@ def compare(*functions: Activation | tuple[Activation, dict[str, Any]]) -> Figur
             style = {
                 "color": COLOURS[index % len(COLOURS)],
                 "linestyle": DASHES[index % len(DASHES)],
-                # Where curves coincide, the ones below show on both sides.
+                # Lower curves are wider, so that coinciding ones stay visible.
                 "linewidth": 1.4 + 1.8 * (len(drawn) - 1 - index) / len(drawn),
             }
             _draw_curve(left, one.value, reach, label=one.label, **style)
             _draw_curve(right, one.slope, reach, **style)
-        # Few grow faster than x, such as exponential; they would press the others flat.
+        # Cut those that grow faster than x, such as exponential: they would flatten the others.
         _frame(left, "functions", "f(x)", reach, reach)
         _frame(right, "derivatives", "f′(x)", reach, reach)
         figure.legend(loc="outside lower center", ncols=columns, handlelength=3.5, frameon=False)
@@ -146,9 +145,9 @@ def compare(*functions: Activation | tuple[Activation, dict[str, Any]]) -> Figur
 
 
 def gallery() -> dict[str, dict[str, Any]]:
-    """Return what there is to draw: every function of single numbers, and its required parameters.
+    """Return every elementwise function and its required parameters.
 
-    They are 1, but the weight of prelu is 0.25, which PyTorch starts from.
+    These are 1, except the weight of prelu: 0.25, PyTorch's initial value.
     """
     return {
         name: {
@@ -162,7 +161,7 @@ def gallery() -> dict[str, dict[str, Any]]:
 
 
 class _Drawn:
-    """An activation with its parameters: its curves, and its name in a picture."""
+    """An activation with its parameters: its curves and its label."""
 
     def __init__(self, function: Activation, parameters: dict[str, Any]) -> None:
         activation: Any = get(function) if isinstance(function, str) else function
@@ -188,12 +187,12 @@ def _shown(value: object) -> str:
 
 
 def _legend_columns(labels: Sequence[str]) -> int:
-    # Of nine inches at 100 dots; a letter of the legend takes about 7 dots, its line and margins 95.
+    # The figure is nine inches wide at 100 dpi; a legend entry takes about 7 dots a letter, plus 95.
     return max(1, min(5, len(labels), int(880 / (95 + 7 * max(map(len, labels))))))
 
 
 def _drawable(values: Array) -> Array:
-    """Return NaN for what no axis can hold: Matplotlib's transforms overflow before 1e300."""
+    """Replace values too large to draw by NaN: Matplotlib's transforms overflow before 1e300."""
     drawable: Array = np.where(np.abs(values) < 1e100, values, np.nan)
     return drawable
 
@@ -204,8 +203,8 @@ def graph(function: Curve, low: float, high: float) -> tuple[Array, Array]:
     y = function(x)
     left, right = x[:-1], x[1:]
     with np.errstate(invalid="ignore"):
-        # Halving towards the larger rise ends at neighbouring doubles, or 1e-20 apart around 0: a
-        # continuous function is the same at both.
+        # Bisecting towards the larger rise ends at adjacent doubles, or with a gap of 1e-20 around 0,
+        # where a continuous function has equal values.
         for _ in range(60):
             middle = left + (right - left) / 2
             y_middle = function(middle)
@@ -224,7 +223,7 @@ def _draw_curve(axes: Any, function: Curve, reach: float = REACH, **style: Any) 
 
 
 def _frame(axes: Any, title: str, y: str, reach: float = REACH, tallest: float = math.inf) -> None:
-    """Frame the curves of a panel, without what is higher or lower than `tallest`."""
+    """Set the limits of a panel to its curves, at most ±`tallest`."""
     drawn = np.concatenate([line.get_ydata() for line in axes.lines])
     low, high = np.nanmin(drawn, initial=np.inf), np.nanmax(drawn, initial=-np.inf)
     low, high = max(min(low, 0.0), -tallest), min(max(high, 0.0), tallest)
@@ -272,17 +271,17 @@ def _grey(file: ImageFile | None) -> Array:
             image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
             return np.asarray(image, dtype=np.float64)
     except OSError as error:
-        if error.errno is not None:  # the system's own: missing, a directory, forbidden
+        if error.errno is not None:  # an error of the system: missing, a directory, forbidden
             raise
         raise ValueError(f"{file}: not a readable image: {error}") from error
-    # A damaged file raises nearly anything: SyntaxError, struct.error, DecompressionBombError.
+    # A damaged file may raise nearly anything: SyntaxError, struct.error, DecompressionBombError.
     except Exception as error:
         raise ValueError(f"{file}: not a readable image: {error}") from error
 
 
 def _centred(grey: Array) -> Array:
-    """Return grey values less their median, divided by the median of their magnitudes."""
-    # Divided by the largest, the dark half of a dark picture came within -0.7 of 0, where little bends.
+    """Return grey values minus their median, divided by the median of their magnitudes."""
+    # Dividing by the largest put the dark half of a dark picture above -0.7, where little bends.
     centred = grey - np.median(grey)
     magnitudes = np.abs(centred)
     spread = np.median(magnitudes) or magnitudes.max() or 1.0  # a drawing may be mostly one colour

@@ -1,8 +1,8 @@
-"""How many threads a large call may use, and what becomes of that after a fork.
+"""The number of threads that a large call may use, also after a fork.
 
 The default is the smallest of the processor affinity, the control-group quota and
-``OMP_NUM_THREADS``; ``FASTACT_NUM_THREADS`` or :func:`set_num_threads` replace it. Nothing here
-starts a thread: backends subscribe with :func:`on_change` and size their own pools.
+``OMP_NUM_THREADS``; ``FASTACT_NUM_THREADS`` or :func:`set_num_threads` override it. This module
+starts no thread: backends subscribe with :func:`on_change` and size their pools.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MAX_THREADS = 1024
 
 
 class _State:
-    """The number in force (None until it is asked for), who wants to hear of it, and a lock."""
+    """Current thread count (None until first use), change callbacks, and a lock."""
 
     def __init__(self) -> None:
         self.count: int | None = None
@@ -35,7 +35,7 @@ def get_num_threads() -> int:
     Raises
     ------
     ValueError
-        If ``FASTACT_NUM_THREADS`` is set to anything but an integer from 1 to 1024.
+        If ``FASTACT_NUM_THREADS`` is not an integer from 1 to 1024.
     """
     if _state.count is None:
         with _state.lock:
@@ -50,7 +50,7 @@ def set_num_threads(n: int) -> None:
     Parameters
     ----------
     n : int
-        From 1 to 1024. More threads than processors is allowed.
+        From 1 to 1024; may exceed the number of processors.
     """
     if isinstance(n, bool) or not hasattr(n, "__index__"):
         raise TypeError(f"set_num_threads() takes an integer, not {type(n).__name__}")
@@ -75,10 +75,9 @@ def _publish(count: int) -> None:
 
 
 def _after_fork_in_child() -> None:
-    # Another thread of the parent may have held the lock when it forked; nobody would release it
-    # here.
+    # Another thread of the parent may have held the lock at the fork; it would never be released here.
     _state.lock = threading.RLock()
-    # The threads of the parent's pools do not exist in the child, so it stays serial until it asks.
+    # The parent's pool threads do not exist in the child, which stays serial until it sets a number.
     _publish(1)
 
 
@@ -111,8 +110,7 @@ def _affinity() -> int:
 
 
 def _openmp_limit() -> int | None:
-    # OpenMP allows a list, one entry a nesting level; what is malformed is OpenMP's to complain
-    # about.
+    # OpenMP allows a list with one entry for each nesting level; a malformed value is left to OpenMP.
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return int(first) if first.isascii() and first.isdigit() and int(first) > 0 else None
 
@@ -120,20 +118,20 @@ def _openmp_limit() -> int | None:
 def cgroup_limit(
     mount: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgroup"
 ) -> int | None:
-    """Return this process's control-group quota of processors, rounded up, or None without one."""
+    """Return this process's control-group quota of processors, rounded up, or None if it has none."""
     quotas = [quota for folder in _cgroup_folders(mount, membership) for quota in _quotas(folder)]
     return min(quotas, default=None)
 
 
 def _cgroup_folders(mount: str, membership: str) -> Iterator[str]:
-    """Yield the folders whose quota binds: the process's own group and every one above it."""
+    """Yield the folders whose quotas apply: the process's group and its ancestors."""
     for line in _read(membership).splitlines():
         _, controllers, group = [*line.split(":", 2), "", ""][:3]
         if controllers and "cpu" not in controllers.split(","):
             continue
         roots = [controllers, "cpu", "cpu,cpuacct"] if controllers else [""]
-        # Inside a container the group is often named as the host sees it and only its root is
-        # mounted here; the walk up to that root finds the quota in both cases.
+        # In a container the group often has its path on the host while only its own root is mounted;
+        # walking up to the root finds the quota in both cases.
         parts = group.strip("/").split("/")
         for root in roots:
             for depth in range(len(parts), -1, -1):

@@ -1,7 +1,7 @@
-"""Arithmetic that the package itself does with NumPy: silent, and in the floating-point environment of the kernels.
+"""The package's own NumPy arithmetic: without warnings, and in the kernels' floating-point environment.
 
-A caller may round upward or flush subnormals to zero, which would change the results of NumPy's loops, too. Without
-the extension that environment is the caller's.
+The caller's environment may round upward or flush subnormals to zero, which would change the results of NumPy's
+loops too. Without the extension the caller's environment stays in force.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ except ImportError:
 
 
 class silent:
-    """A context in which NumPy warns of nothing and computes as kernels do."""
+    """A context in which NumPy does not warn and has the kernels' floating-point environment."""
 
     __slots__ = ("_environment", "_errors")
 

@@ -1,4 +1,4 @@
-"""Plain NumPy in double precision, after :mod:`fastact.reference`: slow, readable, always there."""
+"""Plain NumPy in double precision, from :mod:`fastact.reference`: slow, readable, always available."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLOCK = 4096
 
 
 def why_unavailable() -> str | None:
-    """Return None: it works wherever NumPy does."""
+    """Return None: it is always available."""
     return None
 
 
@@ -53,9 +53,9 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
 
 
 def _parameter(dtype: np.dtype[Any], value: Any) -> Any:
-    """Return a number as the compiled kernels have it: in float32 as the sum of two.
+    """Return a number as the compiled kernels see it: in float32 as the sum of a high and a low part.
 
-    Of 1e-30 and more the second holds all that matters here; of less it would be subnormal.
+    From 1e-30 on the low part holds all further digits that matter; below, it would be subnormal.
     """
     if dtype == np.float32 and not isinstance(value, np.ndarray) and abs(value) < 1e-30:
         high = np.float32(value)
@@ -88,7 +88,7 @@ def _vjp_from_output(name: str, g: Array, y: Array, *params: Any) -> tuple[Array
 
 
 def _product(g: Array, slope: Array) -> Array:
-    # Where the function is flat no gradient passes, not even an infinite one (0 * inf is NaN).
+    # Where the slope is 0 the product is 0, even for an infinite g (0 * inf is NaN).
     return np.where(slope == 0.0, 0.0, g * slope)
 
 
@@ -104,7 +104,7 @@ _PASSES: dict[str, Callable[..., tuple[Array, ...]]] = {
 def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
     """Return the row kernel of one pass of one function; it computes in float64 and rounds once.
 
-    Beyond the block it needs memory for some twenty copies of a row, in float64.
+    It needs memory for about twenty float64 copies of a block, or of a row if that is longer.
     """
     definition = rows.DEFINITIONS.get((name, pass_))
     if definition is None:
@@ -144,7 +144,7 @@ def _rows_last(block: Array) -> Array:
 
 
 def _row_blocks(outer: int, axis: int, inner: int) -> Iterator[tuple[slice, slice]]:
-    """Cut the rows into blocks of about `BLOCK` elements, and yield where they are."""
+    """Cut the rows into blocks of about `BLOCK` elements, and yield their slices."""
     rows = max(1, BLOCK // max(axis, 1))
     width = max(1, min(inner, rows))
     depth = max(1, rows // width)

@@ -1,4 +1,4 @@
-"""Which backend computes: by environment variable, for the process, or for one thread or task."""
+"""Choice of the backend: by environment variable, for the process, or for one thread or task."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Kernel = Callable[..., object]
 
 
 class Backend(Protocol):
-    """What a backend offers: a hashable module or object with these members.
+    """The backend protocol: a hashable module or object with these members.
 
     A kernel takes one-dimensional, contiguous, aligned arrays in native byte order, all of one
     dtype and size: the inputs, then the outputs to fill, then every parameter of the function, each
@@ -51,9 +51,9 @@ class Backend(Protocol):
 
     A row kernel takes contiguous, aligned arrays in native byte order, all of one dtype: the inputs,
     of shape (outer, axis, inner); inputs with one value for each row, of shape (outer, inner); the
-    outputs to fill, of either shape in the same order; a mask of what counts, of shape (outer or 1,
-    axis, inner), or None; and every parameter, a `float`. A backend without `row_kernel` computes
-    everything but rows.
+    outputs to fill, of either shape in the same order; a mask of the elements that take part, of shape
+    (outer or 1, axis, inner), or None; and every parameter, a `float`. A backend without `row_kernel`
+    computes everything but rows.
     """
 
     @property
@@ -61,7 +61,7 @@ class Backend(Protocol):
         """The name it is registered under."""
 
     def why_unavailable(self) -> str | None:
-        """Say in one line why it cannot work here, or return None if it can. Never raises."""
+        """Return in one line why it cannot work here, or None if it can. Never raises."""
 
     def kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
         """Return the kernel of one pass of one function, for float32 or float64."""
@@ -74,7 +74,7 @@ class Backend(Protocol):
 
 
 class _State:
-    """What was registered and loaded, and the choice for the whole process."""
+    """The registered and the loaded backends, and the process-wide choice."""
 
     def __init__(self) -> None:
         self.factories: dict[str, Callable[[], Backend]] = {}
@@ -114,7 +114,7 @@ def row_kernel(backend: Backend, name: str, pass_: str, dtype: np.dtype[Any]) ->
 
 
 def when_replaced(forget: Callable[[Backend], object]) -> None:
-    """Have `forget` called with every backend that another one replaces under its name."""
+    """Call `forget` with every backend that is replaced by another under its name."""
     state.forgetting.append(forget)
 
 
@@ -124,7 +124,7 @@ def is_loaded(backend: Backend) -> bool:
 
 
 def within(dtype: np.dtype[Any], value: Any) -> Any:
-    """Return a parameter as the kernels of a dtype have it: a number beyond its range is infinite."""
+    """Return a parameter as the kernels of a dtype see it: out of range is infinite."""
     if isinstance(value, np.ndarray) or abs(value) <= float(np.finfo(dtype).max):
         return value
     with np.errstate(all="ignore"):
@@ -142,7 +142,7 @@ def set_backend(name: str) -> None:
     Parameters
     ----------
     name : str
-        "auto", "cython", "numba", "numpy", or the name of a registered backend. "auto" takes the
+        "auto", "cython", "numba", "numpy", or the name of a registered backend. "auto" chooses the
         first of the three that works here.
 
     Raises
@@ -158,7 +158,7 @@ def set_backend(name: str) -> None:
 
 @contextmanager
 def use_backend(name: str) -> Iterator[None]:
-    """Choose the backend for the body of a ``with`` statement, in this thread or task alone.
+    """Choose the backend for the body of a ``with`` statement, in this thread or task only.
 
     Parameters
     ----------
@@ -173,18 +173,18 @@ def use_backend(name: str) -> Iterator[None]:
 
 
 def backends() -> dict[str, str]:
-    """Return every known backend: its name and "available", or why it is not."""
+    """Return the name of every known backend with "available", or why it is not."""
     return {name: _attempt(name)[1] or "available" for name in _known()}
 
 
 def register_backend(name: str, factory: Callable[[], Backend]) -> None:
-    """Add a backend under a name of its own.
+    """Add a backend.
 
     Parameters
     ----------
     name : str
-        What to choose it by. The built-in names are taken. Registering a name again replaces its backend, also
-        where ``set_backend`` has chosen it; the body of a ``with use_backend(...)`` keeps the one it has.
+        Its name; the built-in names are reserved. Registering a name again replaces its backend, even if
+        ``set_backend`` has chosen it; the body of a ``with use_backend(...)`` keeps the old one.
     factory : callable
         Called without arguments when the backend is first needed; returns a :class:`Backend`.
 
@@ -210,8 +210,7 @@ def register_backend(name: str, factory: Callable[[], Backend]) -> None:
 
 
 def _after_fork_in_child() -> None:
-    # Another thread of the parent may have held the lock when it forked; nobody would release it
-    # here.
+    # Another thread of the parent may have held the lock at the fork; it would never be released here.
     state.lock = threading.RLock()
 
 
@@ -228,7 +227,7 @@ def _from_environment() -> Backend:
 
 def _resolve(name: str, asked_by: str) -> Backend:
     """Return a working backend, or raise ValueError (unknown) or ImportError (does not work)."""
-    # A bad FASTACT_NUM_THREADS must surface as itself, not as a backend that could not be loaded.
+    # Report a bad FASTACT_NUM_THREADS itself, not a backend that failed to load because of it.
     threads.get_num_threads()
     if name == "auto":
         return _first_that_works()
@@ -249,8 +248,8 @@ def _first_that_works() -> Backend:
         if backend is not None:
             if name == "numpy" and not state.warned and (message := not_built()):
                 state.warned = True
-                # 1,048,576 float32: relu 48, gelu 295, softmax 424 times as long as with the extension
-                slow = "fastact computes with NumPy alone, up to some hundred times slower"
+                # 1,048,576 float32: relu 48, gelu 295, softmax 424 times the extension's time
+                slow = "fastact computes with NumPy only, up to some hundred times slower"
                 warnings.warn(f"{slow}: {message}", RuntimeWarning, stacklevel=2)
             return backend
         reasons.append(f"{name}: {reason}")
@@ -258,13 +257,13 @@ def _first_that_works() -> Backend:
 
 
 def not_built() -> str | None:
-    """Say in one line that this is a source tree that was never built, or return None.
+    """Return a line if this is a source tree that was never built, else None.
 
-    Every installation has Numba's kernels, and a tree that is built for another Python has them, too.
+    Numba's kernels are the sign of a build: every installation has them, and a tree built for another Python.
     """
     from importlib.util import find_spec
 
-    # A folder in which only __pycache__ was left is found, as a namespace package without a file.
+    # A folder left with only __pycache__ is found as a namespace package, which has no file.
     if any(
         (spec := find_spec(f"{__package__}.{part}")) and spec.origin
         for part in ("numba._kernels", "cython._native")
@@ -282,7 +281,7 @@ def _attempt(name: str) -> tuple[Backend | None, str | None]:
     try:
         backend = _load(name)
         reason = backend.why_unavailable()
-    except Exception as error:  # whatever a broken installation raises is a reason, not a crash
+    except Exception as error:  # any error of a broken installation is a reason, not a crash
         return None, f"{type(error).__name__}: {error}"
     return (backend, None) if reason is None else (None, reason)
 
@@ -299,7 +298,7 @@ def _load(name: str) -> Backend:
 
 def _known() -> list[str]:
     """Return every name, those of installed packages included, built-in ones first."""
-    from importlib.metadata import entry_points  # 15 ms, and few programs ever get here
+    from importlib.metadata import entry_points  # 15 ms that few programs need
 
     with state.lock:
         for entry_point in entry_points(group=ENTRY_POINT_GROUP):

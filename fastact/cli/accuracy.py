@@ -12,7 +12,7 @@ from .options import PASSES, align
 from .subject import Subject, dtype_option, names_argument, param_option, shown
 
 _WIDTHS = (-24, -20, 9, 9, -23, -23, -23)
-# A second a function for float32; float64 is checked one by one, in 60-digit arithmetic.
+# One second for each function in float32; float64 is checked number by number, in 60-digit arithmetic.
 _COUNTS = {"float32": 1 << 20, "float64": 2000}
 
 
@@ -44,9 +44,9 @@ def accuracy(
 ) -> None:
     """Measure the worst error of NAMES (all functions by default), and where it is.
 
-    Errors are in units in the last place of the true value, those of a derivative within 1 of its
-    zero, where it is below 1/16, in units of 2^-28 (float32) or 2^-57 (float64). Inputs are spaced evenly by bit
-    pattern, so that every magnitude counts the same, the subnormal numbers included. float64
+    Errors are in units in the last place of the true value. For a derivative within 1 of a zero, where it
+    is below 1/16, the unit is 2^-28 (float32) or 2^-57 (float64). Inputs are spaced evenly by bit
+    pattern, so that every magnitude, subnormal numbers included, has the same weight. float64
     needs the package mpmath.
     """
     subjects = [Subject(name, params) for name in names or FUNCTIONS]

@@ -38,7 +38,7 @@ from .options import (
     "--grad",
     type=click.Path(path_type=Path),
     metavar="G.npy",
-    help="The gradient by the output, of IN.npy's shape, for vjp and vjp_from_output.",
+    help="The gradient with respect to the output, in IN.npy's shape, for vjp and vjp_from_output.",
 )
 @click.option(
     "--param",
@@ -50,7 +50,7 @@ from .options import (
 @click.option(
     "--axis",
     metavar="AXIS",
-    help="For functions of rows: the axis that a row goes along, several (0,1), or none for all.",
+    help="For row functions: the axis along which rows lie, several (0,1), or none for all.",
 )
 @click.option(
     "--dtype", type=click.Choice(FLOATS), help="Compute in this dtype instead of IN.npy's."
@@ -60,8 +60,8 @@ from .options import (
 @click.option(
     "--progress/--no-progress",
     default=None,
-    help="Show a progress bar at once, or never. By default it is shown at once on a terminal, "
-    "elsewhere after two seconds.",
+    help="Show a progress bar, or never. The default shows it at once on a terminal, elsewhere "
+    "after two seconds.",
 )
 def apply(
     name: str,
@@ -79,13 +79,12 @@ def apply(
     """Evaluate the function NAME on IN.npy and write the result to OUT.npy.
 
     The files may be larger than memory: they are read and written in blocks. OUT.npy is replaced
-    in one step at the end, so that a run that is stopped or fails leaves it as it was; only one
-    that is killed outright leaves a file OUT.npy.*.partial behind. Fortran order is kept. Shape and
-    dtype are those that the Python function returns: integers become float64, big-endian files
-    native ones.
+    in one step at the end: a run that fails or is stopped leaves it unchanged, and only a killed one
+    (SIGKILL) leaves a file OUT.npy.*.partial behind. Fortran order is kept. Shape and dtype are those
+    that the Python function returns: integers become float64, big-endian files become native.
 
-    A function of rows goes along --axis. softmax, softmin, log_softmax and logsumexp do so also where a
-    row is larger than memory; for the others a row and its neighbours in the file have to fit.
+    A row function works along --axis. For softmax, softmin, log_softmax and logsumexp a row may be
+    larger than memory; for the others a row and those interleaved with it in the file must fit.
 
     \b
     forward               f(x)                        IN.npy is x
@@ -125,9 +124,9 @@ def _elements(
     dtype: str | None,
     axis: str | None,
 ) -> Callable[..., np.dtype[Any]]:
-    """Return what streams an elementwise function over the files."""
+    """Return a function that streams an elementwise function over the files."""
     if axis is not None:
-        raise click.UsageError(f"--axis is for functions of rows, which {function.name} is not")
+        raise click.UsageError(f"--axis is for row functions only, not for {function.name}")
     options = parse_params(function.name, function.parameters, params)
     return partial(stream, partial(pass_of(function, pass_), dtype=dtype, **options))
 
@@ -135,11 +134,13 @@ def _elements(
 def _rows(
     function: Function, pass_: str, params: tuple[str, ...], dtype: str | None, axis: str | None
 ) -> Callable[..., np.dtype[Any]]:
-    """Return what streams a row function over the files."""
+    """Return a function that streams a row function over the files."""
     if pass_ not in function.passes:
         raise click.UsageError(f"{function.name} has no {pass_}")
     if pass_ == "vjp" and function.passes["vjp"].arrays == ("g", "x"):
-        raise click.UsageError(f"the vjp of {function.name} is not for files; call it from Python")
+        raise click.UsageError(
+            f"the vjp of {function.name} does not work on files; call it from Python"
+        )
     known = {
         name: default
         for name, default in function.parameters.items()

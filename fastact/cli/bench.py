@@ -1,4 +1,4 @@
-"""``fastact bench``: speed and error of each backend beside plain NumPy."""
+"""``fastact bench``: speed and error of each backend and of plain NumPy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Context = AbstractContextManager[object]
 
 QUICK = ("relu", "sigmoid", "tanh", "silu", "gelu", "gelu_tanh", "softplus", "mish")
 
-# What one writes without a library, where NumPy has the functions for it.
+# The formulas written by hand, where NumPy has the functions for them.
 PLAIN: dict[str, Callable[[Array], Array]] = {
     "elu": lambda x: np.where(x > 0, x, np.expm1(x)),
     "exponential": np.exp,
@@ -46,7 +46,7 @@ PLAIN: dict[str, Callable[[Array], Array]] = {
     "tanh_shrink": lambda x: x - np.tanh(x),
 }
 
-# Its row's name; a backend is called "numpy", in small letters.
+# The name of their row; the backend is "numpy", in lower case.
 _PLAIN = "NumPy"
 _silence = partial(np.errstate, all="ignore")
 
@@ -76,9 +76,9 @@ def bench(
 ) -> None:
     """Measure NAMES (all functions by default) on every available backend.
 
-    Each backend writes into the same array and is warmed up first; they take turns, and the best
-    time counts. "NumPy" is the formula as one writes it by hand, for the forward pass. GB/s counts
-    each input and output once. Errors are over inputs spaced evenly by bit pattern.
+    All backends write into the same array, are warmed up and take turns; the best time is shown.
+    "NumPy" is the formula written by hand, for the forward pass. GB/s counts each input and output
+    once. Errors are over inputs spaced evenly by bit pattern.
     """
     subjects = [Subject(name, params) for name in names or (QUICK if quick else FUNCTIONS)]
     size = size or (1 << 18 if quick else 1 << 20)
@@ -101,9 +101,9 @@ def bench(
 
 
 class Contender:
-    """One way to compute the same thing, and the best time it took, in seconds.
+    """One implementation and its best time in seconds.
 
-    `within` makes the context that a call needs; entering it is not timed.
+    `within` makes the context of a call; entering it is not timed.
     """
 
     def __init__(self, call: Callable[[], object], within: Callable[[], Context]) -> None:
@@ -111,17 +111,17 @@ class Contender:
         self._within = within
         self._loops = 1
         self.best = math.inf
-        # The first call may compile; the next ones tell how many fill a millisecond.
+        # The first call may compile; the next ones determine how many fill a millisecond.
         self.turn()
         self.best = math.inf
-        for _ in range(4):  # one alone may meet another process in its way
+        for _ in range(4):  # a single one may be disturbed by another process
             self.turn()
         self._loops = max(1, round(1e-3 / self.best))
 
     def turn(self) -> None:
         """Take one measurement."""
         with self._within():
-            self._call()  # what the contender before left in the caches is not this one's fault
+            self._call()  # not timed: the previous contender changed the caches
             start = time.perf_counter()
             for _ in range(self._loops):
                 self._call()

@@ -1,4 +1,4 @@
-"""Files that are created or replaced whole: what a failed or stopped run leaves is the old file."""
+"""Atomic writing of files: a run that fails or is stopped leaves the old file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pathlib import Path
 __all__ = ["discard_unfinished", "replacing", "write", "write_file"]
 
 
-# Partial file -> what writes it, if it is open yet.
+# Partial file -> its open file object, or None before it is open.
 _unfinished: dict[Path, io.FileIO | None] = {}
 
 
 def discard_unfinished() -> None:
-    """Remove the partial files: what is left to do before a process ends at once."""
+    """Remove the partial files, before the process ends at a signal."""
     for partial, file in list(_unfinished.items()):
         with contextlib.suppress(OSError):
             if file is not None:
@@ -29,7 +29,7 @@ def discard_unfinished() -> None:
 
 @contextlib.contextmanager
 def _blaming(path: Path) -> Iterator[None]:
-    """Name `path` in operating-system errors, which know a temporary name or none."""
+    """Name `path` in operating-system errors instead of a temporary file or none."""
     try:
         yield
     except OSError as error:
@@ -44,7 +44,7 @@ def write(file: io.FileIO, data: memoryview, target: Path) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
-    # Not every system lets a directory be opened or synced; the rename itself has happened.
+    # Some systems cannot open or sync a directory; the rename itself is done.
     with contextlib.suppress(OSError):
         descriptor = os.open(directory, os.O_RDONLY)
         try:
@@ -55,17 +55,16 @@ def _sync_directory(directory: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(target: Path) -> Iterator[io.FileIO]:
-    """Open a new file that takes the place of `target` when the ``with`` block succeeds.
+    """Open a new file that replaces `target` when the ``with`` block succeeds.
 
-    Until then it is called ``<name>.<random>.partial``, in the same directory, and nobody may do more
-    with it than with `target`. Any exception removes it and leaves `target` as it was.
+    Until then it is called ``<name>.<random>.partial``, in the same directory, and is no more
+    accessible than `target`. Any exception removes it and leaves `target` unchanged.
 
     Parameters
     ----------
     target
-        The file to create or replace. A symbolic link is followed, also one to a file that does not
-        exist yet, as the shell's ``>`` does. Owner, group and mode of an old file are kept, as far as
-        the system lets.
+        The file to create or replace. Symbolic links are followed, dangling ones too, as by the
+        shell's ``>``. Owner, group and mode of an old file are kept as far as the system permits.
 
     Yields
     ------
@@ -75,7 +74,7 @@ def replacing(target: Path) -> Iterator[io.FileIO]:
     Raises
     ------
     PermissionError
-        When `target` may not be written, or nobody may write it: root, who may, meets this too.
+        If `target` may not be written, or its mode lets nobody write; the latter holds for root too.
     """
     old = _replaceable(target)
     final = Path(os.path.realpath(target)) if target.is_symlink() else target
@@ -105,7 +104,7 @@ def replacing(target: Path) -> Iterator[io.FileIO]:
 
 
 def _replaceable(target: Path) -> os.stat_result | None:
-    """Return what is known of the old file, or None if there is none; raise if it has to stay."""
+    """Return the status of the old file, or None if there is none; raise if it cannot be replaced."""
     try:
         old = os.stat(target)
     except FileNotFoundError:
@@ -132,12 +131,12 @@ def _hand_over(descriptor: int, partial: Path, old: os.stat_result) -> None:
         try:
             os.fchown(descriptor, -1, old.st_gid)
         except OSError:
-            # Another group would get what was meant for the old one: it gets what all others get.
+            # The group could not be kept: the new one gets only the permissions of all others.
             mode &= ~0o070 | (mode & 0o007) << 3
     os.fchmod(descriptor, mode)
 
 
 def write_file(target: Path, data: bytes) -> None:
-    """Create or replace a file by `data`, in one step."""
+    """Write `data` to a new file or replace the old one, atomically."""
     with replacing(target) as file:
         write(file, memoryview(data), target)

@@ -1,4 +1,4 @@
-"""``fastact info``: what the library runs on here, and why."""
+"""``fastact info``: the configuration in use, and why."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .._version import __version__
 from ..backends.registry import active, backends, get_backend, not_built, use_backend
 from ..threads import cgroup_limit, get_num_threads
 
-# Besides its own variables, those that change what it chooses.
+# Prefixes of fastact's variables and of others that change its choices.
 _VARIABLES = ("FASTACT_", "NUMBA_", "OMP_NUM_THREADS")
 
 
@@ -49,7 +49,7 @@ def _rows() -> Iterator[tuple[str, str]]:
 
 
 def _thread_limits() -> str:
-    """Say where the number of threads comes from."""
+    """Return where the number of threads comes from."""
     if "FASTACT_NUM_THREADS" in os.environ:
         return "from FASTACT_NUM_THREADS"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

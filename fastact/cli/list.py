@@ -1,4 +1,4 @@
-"""``fastact list``: every function there is."""
+"""``fastact list``: every function."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Run an elementwise function over ``.npy`` files larger than memory, a block at a time.
 
-Blocks are read and written with plain file calls and not through a memory map: the touched pages
-of a map count as resident until the kernel takes them back, so a 3 GB map shows up as 3 GB.
+Blocks are read and written with plain file calls, not through a memory map: touched pages of a map
+count as resident memory until the kernel reclaims them, so a 3 GB map shows as 3 GB.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from .files import replacing, write
 
 Array = npt.NDArray[Any]
 
-# 3 GB of float32 in a tmpfs took 2.5 to 3.2 s with any block from 2**14 to 2**22 elements (2
-# cores); this size keeps all threads busy, and memory below 32 MB.
+# 3 GB of float32 in a tmpfs take 2.5 to 3.2 s with any block of 2**14 to 2**22 elements (2 cores);
+# this size keeps all threads busy and memory below 32 MB.
 BLOCK = 1 << 20
-# NumPy's own limit, which it has no name for.
+# NumPy's limit, which it does not export.
 MAX_AXES = 64
 
 
 class NpySource:
-    """The elements of a ``.npy`` file, in the order in which they are stored.
+    """The elements of a ``.npy`` file, in storage order.
 
     Parameters
     ----------
     path
-        The file. It is never unpickled; Python objects in it are refused.
+        The file. It is never unpickled: Python objects are refused.
 
     Raises
     ------
     ValueError
-        When it is no ``.npy`` file, is damaged or cut short, or holds Python objects.
+        If it is not a ``.npy`` file, is damaged or truncated, or holds Python objects.
     """
 
     path: Path
@@ -62,28 +62,26 @@ class NpySource:
     def _read_header(self) -> None:
         try:
             version = np.lib.format.read_magic(self._file)
-            # 2.0 and 3.0 differ in the encoding of record field names only.
+            # Versions 2.0 and 3.0 differ only in the encoding of record field names.
             parse = (
                 np.lib.format.read_array_header_1_0
                 if version == (1, 0)
                 else np.lib.format.read_array_header_2_0
             )
-            # NumPy warns of headers from Python 2, which are fine.
+            # NumPy warns about headers written by Python 2, which are accepted.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 self.shape, fortran_order, self.dtype = parse(self._file)
         except OSError:
             raise
-        # NumPy evaluates the header as Python text: a damaged one raises nearly anything.
+        # NumPy evaluates the header as Python source: a damaged one may raise nearly anything.
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ValueError(f"{self.path}: not a readable .npy file: {reason}") from error
         if self.dtype.hasobject:
-            raise ValueError(f"{self.path}: holds pickled Python objects, which are not read")
+            raise ValueError(f"{self.path}: holds pickled Python objects, expected numbers")
         if self.dtype.subdtype is not None:
-            raise ValueError(
-                f"{self.path}: holds elements of dtype {self.dtype}, which are no numbers"
-            )
+            raise ValueError(f"{self.path}: holds elements of dtype {self.dtype}, expected numbers")
         if not _may_exist(self.shape, self.dtype):
             raise ValueError(f"{self.path}: damaged .npy file: its shape {_described(self.shape)}")
         self.size = math.prod(self.shape)
@@ -98,11 +96,11 @@ class NpySource:
         promised = self.size * self.dtype.itemsize
         if found < promised:
             raise ValueError(
-                f"{self.path}: cut short: {found} bytes of data, its header promises {promised}"
+                f"{self.path}: truncated: {found} bytes of data, expected {promised} from its header"
             )
 
     def seek(self, place: int) -> None:
-        """Go to the element at this place of the file; a pipe cannot."""
+        """Seek to the element at this position; a pipe cannot."""
         self._file.seek(self._data + place * self.dtype.itemsize)
 
     def read_into(self, block: Array) -> None:
@@ -111,7 +109,7 @@ class NpySource:
         while left:
             count = self._file.readinto(left)
             if not count:
-                raise ValueError(f"{self.path}: cut short: it ended {len(left)} bytes too early")
+                raise ValueError(f"{self.path}: truncated: {len(left)} bytes of data are missing")
             left = left[count:]
 
     def close(self) -> None:
@@ -128,7 +126,7 @@ class NpySource:
 
 
 def check_alike(sources: Sequence[NpySource]) -> None:
-    """Raise unless all have one shape and one order."""
+    """Raise ValueError unless all have the same shape and storage order."""
     *others, last = sources
     for other in others:
         if other.shape != last.shape:
@@ -139,12 +137,12 @@ def check_alike(sources: Sequence[NpySource]) -> None:
             orders = ("C", "Fortran")
             raise ValueError(
                 f"{other.path}: is in {orders[other.fortran_order]} order and {last.path} in "
-                f"{orders[last.fortran_order]} order; save both in the same one"
+                f"{orders[last.fortran_order]} order; save both in the same order"
             )
 
 
 def _may_exist(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
-    """Tell whether NumPy can have an array of this shape: an axis of length 0 makes no other one shorter."""
+    """Tell whether NumPy allows this shape: its limits hold even if one axis has length 0."""
     return (
         len(shape) <= MAX_AXES
         and all(type(length) is int and length >= 0 for length in shape)
@@ -157,16 +155,18 @@ def _described(shape: tuple[int, ...]) -> str:
         return f"has {len(shape)} axes"
     try:
         return f"is {shape}"
-    except ValueError:  # the most digits that Python turns into text
+    except ValueError:  # more digits than Python converts to text
         return "has a length of thousands of digits"
 
 
 def header(
     target: Path, dtype: np.dtype[Any], fortran_order: bool, shape: tuple[int, ...]
 ) -> bytes:
-    """Return what comes before the data in a ``.npy`` file; raise if no array can have this shape."""
+    """Return the header of a ``.npy`` file; raise ValueError if no array can have this shape."""
     if not _may_exist(shape, dtype):
-        raise ValueError(f"{target}: no array has the shape of the result, {shape} in {dtype}")
+        raise ValueError(
+            f"{target}: no array can have the result's shape {shape} and dtype {dtype}"
+        )
     text = io.BytesIO()
     np.lib.format.write_array_header_1_0(
         text,
@@ -185,12 +185,12 @@ def stream(
     target: Path,
     progress: Callable[[int], object] = lambda count: None,
 ) -> np.dtype[Any]:
-    """Evaluate block after block of `sources` and replace `target` by the result.
+    """Evaluate a function on `sources` block by block and replace `target` by the result.
 
     Parameters
     ----------
     evaluate
-        Called as ``evaluate(*blocks, out=...)`` with one-dimensional blocks; elementwise. Where it
+        Elementwise; called as ``evaluate(*blocks, out=...)`` with one-dimensional blocks. If it
         returns a pair, the output has shape ``(2, *shape)``.
     sources
         The inputs, all of one shape.
@@ -206,12 +206,12 @@ def stream(
     """
     check_alike(sources)
     shape, fortran_order, size = sources[0].shape, sources[0].fortran_order, sources[0].size
-    # What the function makes of no elements tells its dtype and the number of its results.
+    # A call with empty arrays gives the dtype and the number of results.
     probe = evaluate(*(np.empty(0, source.dtype) for source in sources))
     results = len(probe) if isinstance(probe, tuple) else 1
     dtype: np.dtype[Any] = (probe[0] if isinstance(probe, tuple) else probe).dtype
     blocks = [np.empty(min(BLOCK, size), source.dtype) for source in sources]
-    # A pair in Fortran order has its two results side by side, in C order one after the other.
+    # The two results of a pair alternate in Fortran order and follow one another in C order.
     interleaved = fortran_order and results > 1
     stored = np.empty((min(BLOCK, size), results), dtype)
     rows = stored.T if interleaved else stored.reshape(results, -1)

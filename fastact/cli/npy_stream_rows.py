@@ -1,8 +1,8 @@
 """Run a row function over ``.npy`` files larger than memory.
 
-In the order of the file an array is (outer, axis, inner). Slabs of (axis, inner) that fit a block go
-through memory whole. In larger ones softmax, softmin, log_softmax and logsumexp go over the data
-twice, a part at a time; every other function needs such a slab in memory.
+In storage order an array is (outer, axis, inner). Slabs (axis, inner) that fit a block are processed
+whole. For larger ones softmax, softmin, log_softmax and logsumexp take two passes over the data, part
+by part; all other functions need the whole slab in memory.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def stream_rows(
     target
         The output file, in the storage order of the inputs.
     axis
-        One axis, several that are neighbours in the file, or None.
+        One axis, several that are adjacent in the file, or None.
     options
         Further keyword arguments of `function`.
     progress
@@ -64,7 +64,7 @@ def stream_rows(
     source = sources[0]
     axes = checked_axes(function.__qualname__, axis, len(source.shape))
     shape = _in_file(source, axes)
-    # What the function makes of no elements tells its dtype, and whether it takes the options.
+    # A call with empty arrays gives the dtype and checks the options.
     probe = function(*(np.empty(0, one.dtype) for one in sources), axis=0, **options)
     loop: np.dtype[Any] = probe.dtype
     out_shape = reduced(source.shape, axes, False) if function.reduces else source.shape
@@ -73,14 +73,14 @@ def stream_rows(
     head = header(target, loop, source.fortran_order, out_shape)
     with replacing(target) as file:
         if not source.size:
-            # Nothing for each of the rows, which may be 10**15, or one number for each.
+            # Empty rows, of which there may be 10**15, produce nothing, or one number each.
             outer, along, inner = shape
             shape = outer * inner if function.reduces else 0, along, 1
-            _check_room(file, math.prod(out_shape) * loop.itemsize, target)
+            _check_free_space(file, math.prod(out_shape) * loop.itemsize, target)
         write(file, memoryview(head), target)
 
         def put(place: int, result: Array) -> None:
-            if not result.size:  # a memoryview of nothing cannot be cast
+            if not result.size:  # an empty memoryview cannot be cast
                 return
             file.seek(len(head) + place * loop.itemsize)
             write(file, np.ascontiguousarray(result).data.cast("B"), target)
@@ -96,8 +96,8 @@ def stream_rows(
     return loop
 
 
-def _check_room(file: io.FileIO, size: int, target: Path) -> None:
-    """Raise at once where `size` bytes do not fit on the disk, instead of filling it first."""
+def _check_free_space(file: io.FileIO, size: int, target: Path) -> None:
+    """Raise OSError if `size` bytes do not fit on the disk, before anything is written."""
     if hasattr(os, "fstatvfs"):
         disk = os.fstatvfs(file.fileno())
         if size > disk.f_bavail * disk.f_frsize and disk.f_blocks:
@@ -105,7 +105,7 @@ def _check_room(file: io.FileIO, size: int, target: Path) -> None:
 
 
 def _in_file(source: NpySource, axes: Axes) -> tuple[int, int, int]:
-    """Return (outer, axis, inner) in the order in which the file has the elements."""
+    """Return (outer, axis, inner) in storage order."""
     order = range(len(source.shape))
     if source.fortran_order:
         order = order[::-1]
@@ -115,7 +115,7 @@ def _in_file(source: NpySource, axes: Axes) -> tuple[int, int, int]:
         return 1, 1, source.size
     first, last = places[0], places[-1] + 1
     if last - first != len(places):
-        raise ValueError(f"{source.path}: axes {axes} are not neighbours in the file")
+        raise ValueError(f"{source.path}: axes {axes} are not adjacent in the file")
     parts = lengths[:first], lengths[first:last], lengths[last:]
     outer, along, inner = (math.prod(length for length, _ in part) for part in parts)
     return outer, along, inner
@@ -128,7 +128,7 @@ def _slabs(
     put: Callable[[int, Array], None],
     progress: Callable[[int], object],
 ) -> None:
-    """Take as many slabs at a time as fit a block, and one at least."""
+    """Process as many slabs at a time as fit a block, at least one."""
     outer, axis, inner = shape
     depth = max(1, BLOCK // max(1, axis * inner))
     buffers = [np.empty((min(depth, outer), axis, inner), one.dtype) for one in sources]
@@ -151,7 +151,7 @@ def _slab_in_parts(
     put: Callable[[int, Array], None],
     progress: Callable[[int], object],
 ) -> None:
-    """Go over one slab twice: for the statistic of its rows, then for the results."""
+    """Process one slab in two passes: the statistics of its rows, then the results."""
     name, _, temperature, loop = details
     _, axis, inner = shape
     first = outer * axis * inner
@@ -177,7 +177,7 @@ def _slab_in_parts(
 def _parts(
     source: NpySource, first: int, axis: int, inner: int, columns: slice
 ) -> Iterator[tuple[int, Array]]:
-    """Yield the lines of a slab in blocks, one by one where they are not whole."""
+    """Yield the lines of a slab in blocks, or each line in parts if it is longer than a block."""
     width = columns.stop - columns.start
     depth = BLOCK // width if width == inner else 1
     buffer = np.empty((min(depth, axis), width), source.dtype)

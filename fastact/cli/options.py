@@ -1,4 +1,4 @@
-"""What the subcommands share: options, parameters given as text, a table of text."""
+"""Shared by the subcommands: function look-up, parsing of parameters, text tables, progress bar."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pass_option = click.option(
 
 
 def find_elementwise(name: str) -> Elementwise:
-    """Return the function of that name, which may be computed block by block."""
+    """Return the elementwise function of that name; raise UsageError for any other."""
     function: Elementwise = get(name)
     if function.family != "elementwise":
         raise click.UsageError(
@@ -33,24 +33,24 @@ def find_elementwise(name: str) -> Elementwise:
 
 
 def find_streamable(name: str) -> Function:
-    """Return the function of that name, which may be computed over a file."""
+    """Return the elementwise or row function of that name; raise UsageError for any other."""
     function: Function = get(name)
     return function if function.family == "rows" else find_elementwise(name)
 
 
 def parse_axis(text: str) -> int | tuple[int, ...] | None:
-    """Read an axis: a number, several with commas between them, or none."""
+    """Parse an axis: a number, several separated by commas, or none."""
     if text.lower() == "none":
         return None
     try:
         axes = tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise click.UsageError(f"--axis {text}: write 0, -1, 0,1 or none") from None
+        raise click.UsageError(f"--axis {text}: expected a form like 0, -1, 0,1 or none") from None
     return axes if len(axes) > 1 else axes[0]
 
 
 def parse_params(name: str, known: Mapping[str, Any], texts: Iterable[str]) -> dict[str, Any]:
-    """Read ``name=value`` texts as keyword arguments.
+    """Parse ``name=value`` texts into keyword arguments.
 
     Parameters
     ----------
@@ -59,13 +59,13 @@ def parse_params(name: str, known: Mapping[str, Any], texts: Iterable[str]) -> d
     known
         Its parameters and their defaults.
     texts
-        What the command line gave.
+        The texts from the command line.
     """
     values = {}
     for text in texts:
         parameter, equals, value = (part.strip() for part in text.partition("="))
         if not equals:
-            raise click.UsageError(f"--param {text}: write it as NAME=VALUE")
+            raise click.UsageError(f"--param {text}: expected NAME=VALUE")
         if parameter not in known:
             takes = f"it takes {', '.join(known)}" if known else "it takes none"
             raise click.UsageError(f"{name} has no parameter {parameter!r}; {takes}")
@@ -74,7 +74,7 @@ def parse_params(name: str, known: Mapping[str, Any], texts: Iterable[str]) -> d
 
 
 def _parse_value(parameter: str, text: str, default: Any) -> Any:
-    # The default tells what else is accepted; the function itself checks a choice among words.
+    # The type of the default says what else is accepted; the function checks choices itself.
     if isinstance(default, (str, bool)) and text.lower() in ("true", "false"):
         return text.lower() == "true"
     if isinstance(default, str):
@@ -88,13 +88,13 @@ def _parse_value(parameter: str, text: str, default: Any) -> Any:
 
 
 def pass_of(function: Function, pass_: str) -> Callable[..., Any]:
-    """Return what computes one pass of a function."""
+    """Return the callable of one pass of a function."""
     computes: Callable[..., Any] = function if pass_ == "forward" else getattr(function, pass_)
     return computes
 
 
 def align(texts: Sequence[str], widths: Sequence[int]) -> str:
-    """Lay out one row of a table; a negative width aligns to the left."""
+    """Return one row of a table; a negative width aligns to the left."""
     return "  ".join(
         text.ljust(-width) if width < 0 else text.rjust(width)
         for text, width in zip(texts, widths, strict=True)
@@ -105,7 +105,7 @@ def align(texts: Sequence[str], widths: Sequence[int]) -> str:
 def progress_bar(
     name: str, total: int, wanted: bool | None = None
 ) -> Iterator[Callable[[int], object]]:
-    """Show a bar on stderr, at once, never, or when it is worth it; yields what moves it on."""
+    """Show a bar on stderr if wanted, by default for long runs; yield the function that advances it."""
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     terminal = sys.stderr.isatty()
@@ -116,7 +116,7 @@ def progress_bar(
         unit_scale=total >= 1000,
         leave=False,
         disable=wanted is False,
-        # A log gets a line only from runs that are worth watching, and then not ten a second.
+        # In a log, only runs of more than two seconds are shown, and not ten lines a second.
         delay=0 if terminal or wanted else 2,
         mininterval=0.1 if terminal else 1,
     )

@@ -14,7 +14,7 @@ from .files import write_file
 from .options import progress_bar
 from .subject import Subject, names_argument, param_option
 
-# Matplotlib has more, of which one needs a TeX and others are pixels without a header.
+# Of Matplotlib's further formats one needs TeX and others are raw pixels.
 FORMATS = (".png", ".svg", ".pdf", ".jpg", ".webp")
 
 
@@ -25,14 +25,14 @@ FORMATS = (".png", ".svg", ".pdf", ".jpg", ".webp")
     "--image",
     type=click.Path(path_type=Path),
     metavar="PHOTO",
-    help="The image to activate. [default: a portrait that Matplotlib brings]",
+    help="The image to activate. [default: a portrait that comes with Matplotlib]",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help=f"Where to; it ends in {', '.join(FORMATS)}. With --all a folder. "
+    help=f"Output file, ending in {', '.join(FORMATS)}; with --all a folder. "
     "[default: NAME.png, comparison.png for several, gallery for all]",
 )
 @param_option
@@ -45,14 +45,14 @@ def plot(
 ) -> None:
     """Draw NAMES: one function in six panels, several in one chart.
 
-    The six are the function and its derivative; a thousand uniform samples around 0 and what it
-    makes of them; a grey image, its median at 0, and what it makes of that. A file is replaced in
-    one step. This needs matplotlib and pillow: pip install "fastact[plot]".
+    The six show the function and its derivative; a thousand uniform samples around 0 and their
+    activations; a grey image with its median at 0 and its activation. A file is replaced in one
+    step. This needs matplotlib and pillow: pip install "fastact[plot]".
     """
     if every:
         if names or params:
             raise click.UsageError(
-                "--all draws every function as it is; leave out NAMES and --param"
+                "--all draws every function with its defaults: leave out NAMES and --param"
             )
         return _draw_all(output or Path("gallery"), image)
     if not names:
@@ -62,7 +62,7 @@ def plot(
     subjects = [Subject(name, params) for name in names]
     target = output or Path(f"{subjects[0].function.name if len(names) == 1 else 'comparison'}.png")
     if target.suffix.lower() not in FORMATS:
-        raise click.UsageError(f"{target}: let it end in one of {', '.join(FORMATS)}")
+        raise click.UsageError(f"{target}: expected a name ending in one of {', '.join(FORMATS)}")
     _refuse_image_as_output(image, target)
     from .. import plotting  # Matplotlib takes half a second
 
@@ -83,7 +83,7 @@ def _refuse_image_as_output(image: Path | None, target: Path) -> None:
 
 
 def _save(figure: Any, target: Path) -> None:
-    """Replace `target` by a figure, in the format that its ending names."""
+    """Write a figure to `target`, in the format of its ending."""
     data = io.BytesIO()
     figure.savefig(data, format=target.suffix[1:].lower())
     write_file(target, data.getvalue())

@@ -1,4 +1,4 @@
-"""What the program owes its process: an end at a signal, and streams that may be closed or full."""
+"""Signals and standard streams: clean exit at a signal; streams may be closed or full."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _cleanups: list[Callable[[], object]] = []
 
 
 def end_at_signals() -> None:
-    """Let Ctrl-C, SIGTERM and SIGHUP end the process: after the cleanups, with one line.
+    """Make Ctrl-C, SIGTERM and SIGHUP run the cleanups, print one line and end the process.
 
-    Nothing is raised: an exception would be a traceback where it comes during an import, and is lost in
-    a finalizer and where a compiled module is imported, numpy.random for one.
+    No exception is raised: it would print a traceback during an import, and would be lost in a finalizer
+    or during the import of a compiled module such as numpy.random.
     """
     for number in SIGNALS:
-        # What nohup or a background job ignores stays ignored.
+        # Signals ignored by nohup or a background job stay ignored.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    # A second signal comes here, too, and does what is left to do.
+    # A second signal enters here too and runs the cleanups again.
     for cleanup in reversed(_cleanups):
         with contextlib.suppress(Exception):
             cleanup()
-    # sys.stderr may be in the middle of a line, and refuses a second one from within.
+    # sys.stderr may be in the middle of a write and is not reentrant.
     with contextlib.suppress(OSError):
         os.write(2, f"fastact: stopped by {signal.Signals(number).name}\n".encode())
     os._exit(128 + number)
@@ -42,7 +42,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def cleaned_up_by(cleanup: Callable[[], object]) -> Iterator[None]:
-    """Call `cleanup` at a signal that comes within the ``with`` block; it may be called twice."""
+    """Call `cleanup` if a signal arrives within the ``with`` block; it may be called twice."""
     _cleanups.append(cleanup)
     try:
         yield
@@ -51,12 +51,12 @@ def cleaned_up_by(cleanup: Callable[[], object]) -> Iterator[None]:
 
 
 def settle_streams() -> None:
-    """Open the null device for each standard stream that is closed, and let no error of stderr through.
+    """Open the null device for each closed standard stream, and suppress errors of stderr.
 
-    Python leaves None where a stream is closed, and the next file to be opened would get its number,
-    with all that is written to it.
+    Python sets a closed stream to None; the next opened file would get its descriptor and everything
+    written to it.
     """
-    # In this order: the lowest free number is the one that is taken.
+    # In this order: open() takes the lowest free descriptor.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_RDWR)
@@ -65,12 +65,12 @@ def settle_streams() -> None:
 
 
 def drop_what_is_unwritten() -> None:
-    """Empty stdout: Python tries again at its end what could not be written, and complains."""
+    """Discard what stdout could not write: Python would retry at exit and print an error."""
     Unimportant(sys.stdout).flush()
 
 
 class Unimportant:
-    """A stream that nothing depends on: from its first error on, what is written to it is lost."""
+    """A stream that discards everything after its first error."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -79,12 +79,12 @@ class Unimportant:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> None:
-        """Write, if it is possible."""
+        """Write if possible."""
         with self._losing():
             self._stream.write(text)
 
     def flush(self) -> None:
-        """Flush, if it is possible."""
+        """Flush if possible."""
         with self._losing():
             self._stream.flush()
 

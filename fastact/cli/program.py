@@ -1,4 +1,4 @@
-"""The ``fastact`` program behind its command line: its subcommands, and errors as one line."""
+"""The ``fastact`` program: its subcommands, and errors reported in one line."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from .list import list_functions
 from .plot import plot
 from .process import cleaned_up_by, say
 
-# What the library raises on wrong input, from a wrong name to a full disk. Anything else is a
-# defect of the program, for which a traceback is the right answer.
+# Errors of the user's input or system, from a wrong name to a full disk. Any other is a bug and
+# shows its traceback.
 EXPECTED = (ValueError, TypeError, LookupError, ImportError, OSError, MemoryError)
 
 
 def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    # str() of a KeyError puts its message into quotes.
+    # str() of a KeyError quotes its message.
     message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     return " ".join(message.split()) or type(error).__name__
 
@@ -56,7 +56,7 @@ class Program(click.Group):
             sys.exit(say(" ".join(error.format_message().split()), error.exit_code))
         except EXPECTED as error:
             sys.exit(say(_one_line(error), 1))
-        # An Exit that was raised inside comes back as its status.
+        # click returns the status of an Exit raised inside.
         sys.exit(result if isinstance(result, int) else 0)
 
 

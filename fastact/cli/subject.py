@@ -1,4 +1,4 @@
-"""What ``fastact bench`` and ``fastact accuracy`` measure: one function with its parameters."""
+"""The subject of ``fastact bench`` and ``fastact accuracy``: one function with its parameters."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ param_option = click.option(
 
 
 def shown(value: float, dtype: str) -> str:
-    """Return a number with the digits that its dtype has."""
+    """Return a number as text with its dtype's digits."""
     return str(np.dtype(dtype).type(value))
 
 
@@ -58,15 +58,15 @@ class Subject:
         self.label = f"{function.name}({given})" if given else function.name
 
     def call(self, pass_: str, *data: Array, out: Any) -> Callable[[], object]:
-        """Return a pass prepared for its data, as a user would call it."""
+        """Return a call of a pass with its data bound, as a user would make it."""
         compute, options = pass_of(self.function, pass_), self.options
         return lambda: compute(*data, out=out, **options)
 
     def worst(self, pass_: str, dtype: str, count: int) -> Worst | None:
-        """Measure a pass in the active backend, or return None where the truth is not defined.
+        """Measure a pass in the active backend, or return None for the product from the output.
 
-        The vector-Jacobian product is measured with a gradient of 1. What a product from the output
-        should be depends on how that output was rounded.
+        The vector-Jacobian product is measured with a gradient of 1. The true product from the output is
+        not defined: it depends on how the output was rounded.
         """
         compute, options = pass_of(self.function, pass_), self.options
         if pass_ == "vjp_from_output":

@@ -85,14 +85,14 @@ def test_dtypes_and_shapes(dtype: str, shape: tuple[int, ...]) -> None:
     [
         (["softmax", "x.npy", "y.npy", "--axis=3"], 1, "axis 3 is out of bounds"),
         (["softmax", "x.npy", "y.npy", "--axis=0,0"], 1, "repeated axis"),
-        (["softmax", "x.npy", "y.npy", "--axis=0,2"], 1, "axes (0, 2) are not neighbours"),
-        (["softmax", "x.npy", "y.npy", "--axis=one"], 2, "write 0, -1, 0,1 or none"),
+        (["softmax", "x.npy", "y.npy", "--axis=0,2"], 1, "axes (0, 2) are not adjacent"),
+        (["softmax", "x.npy", "y.npy", "--axis=one"], 2, "expected a form like 0, -1, 0,1 or none"),
         (["softmax", "x.npy", "y.npy", "--param=axis=1"], 2, "no parameter 'axis'"),
-        (["softmax", "x.npy", "y.npy", "--param=temperature=-1"], 1, "not positive"),
+        (["softmax", "x.npy", "y.npy", "--param=temperature=-1"], 1, "expected a positive"),
         (["softmax", "x.npy", "y.npy", "--pass=derivative"], 2, "softmax has no derivative"),
         (["hardmax", "x.npy", "y.npy", "--pass=vjp", "--grad=x.npy"], 2, "hardmax has no vjp"),
         (["logsumexp", "x.npy", "y.npy", "--pass=vjp", "--grad=x.npy"], 2, "call it from Python"),
-        (["relu", "x.npy", "y.npy", "--axis=0"], 2, "--axis is for functions of rows"),
+        (["relu", "x.npy", "y.npy", "--axis=0"], 2, "--axis is for row functions only"),
         (["softmax", "text.npy", "y.npy"], 1, "<U1"),
     ],
 )
