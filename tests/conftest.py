@@ -81,6 +81,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "subject" in metafunc.fixturenames:
         every = [*BACKENDS, *(f"cython-{isa}" for isa in ISAS), "strict"]
         names = metafunc.config.getoption("--backend") or every
+        if unknown := {*names} - {*every, *fa.backends()}:
+            raise pytest.UsageError(
+                f"no backend {', '.join(unknown)}: choose of {', '.join(fa.backends())}"
+            )
         metafunc.parametrize("subject", names, indirect=True)
 
 
@@ -169,7 +173,8 @@ def run_python(
 ) -> subprocess.CompletedProcess[str]:
     """Run a program in a process of its own, warnings being errors."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FASTACT_")}
-    environment |= {"PYTHONPATH": str(IMPORTED), **variables}
+    path = os.pathsep.join(filter(None, (str(IMPORTED), os.environ.get("PYTHONPATH"))))
+    environment |= {"PYTHONPATH": path, **variables}
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", source, *arguments],
         capture_output=True,

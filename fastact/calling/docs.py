@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from .dtypes import FLOATS
 
-__all__ = ["OnInstance", "Text", "document", "signature_of"]
+__all__ = ["FLOAT_NAMES", "OnInstance", "Text", "document", "signature_of"]
 
-_FLOATS = ", ".join(str(dtype) for dtype in FLOATS[:-1]) + f" or {FLOATS[-1]}"
+FLOAT_NAMES = ", ".join(str(dtype) for dtype in FLOATS[:-1]) + f" or {FLOATS[-1]}"
 
 #: Argument -> its type and description, unless a function overrides it.
 _ARGUMENTS = {
@@ -20,7 +20,7 @@ _ARGUMENTS = {
     "axis": "int, default {default}\n    The axis.",
     "out": "array or tuple of arrays, optional\n    Where to write the result; may be one of the inputs.",
     "where": "array_like of bool, optional\n    Elements where it is False are not written.",
-    "dtype": f"dtype, optional\n    {_FLOATS}: the dtype to compute in and return.",
+    "dtype": f"dtype, optional\n    {FLOAT_NAMES}: the dtype to compute in and return.",
     "rng": "int or numpy.random.Generator, optional\n    Seed or generator; None draws unpredictably.",
 }
 #: Exception -> when it is raised, unless a function overrides it.
@@ -29,7 +29,7 @@ _RAISES = {
     "ValueError": "If shapes do not match, or `out` is read-only or has the wrong shape. Nothing is written.",
 }
 #: The dtype of a result, for the section Returns.
-DTYPE = f"{_FLOATS} as {{array}} is, float64 for\n    integers and booleans."
+DTYPE = f"{FLOAT_NAMES} as {{array}} is, float64 for\n    integers and booleans."
 
 
 class Text(NamedTuple):

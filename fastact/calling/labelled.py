@@ -87,7 +87,7 @@ def restored(labels: Labels | None, result: Array, *details: Any, **more: Any) -
 def plain(label: str, values: Sequence[Any]) -> tuple[Sequence[Any], Labels | None]:
     """Return the operands without labels and masks, and the `Labels` if there are any.
 
-    pandas operands are aligned with the last pandas operand.
+    Operands of pandas and xarray are aligned with the last of them.
 
     Raises
     ------
@@ -99,12 +99,16 @@ def plain(label: str, values: Sequence[Any]) -> tuple[Sequence[Any], Labels | No
             break
     else:
         return values, None
-    leader = next((value for value in reversed(values) if _is_frame(value)), None)
+    leader = next((value for value in reversed(values) if _has_labels(value)), None)
     unwrapped = [_unwrapped(label, value, leader) for value in values]
     labels = Labels([missing for _, missing, _ in unwrapped], [origin for *_, origin in unwrapped])
     return [value for value, *_ in unwrapped], labels if any(
         o is not None for *_, o in unwrapped
     ) else None
+
+
+def _has_labels(value: Any) -> bool:
+    return is_labelled(value) and not isinstance(value, np.ma.MaskedArray)
 
 
 def is_labelled(value: Any) -> bool:
@@ -198,6 +202,10 @@ def _unwrapped(label: str, value: Any, leader: Any) -> tuple[Any, Array | None, 
     if is_labelled(value):
         if getattr(value, "chunks", None):
             raise TypeError(f"{label}() does not take chunked xarray objects: load() them first")
+        if type(value) is type(leader) and {*value.dims} == {*leader.dims}:
+            value = value.transpose(*leader.dims)
+            if value.shape == leader.shape:  # as arithmetic of the two would
+                value = value.reindex_like(leader)
         return value.values, None, value
     kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
     dask = comes_from(value, "dask")
@@ -209,7 +217,10 @@ def _from_pandas(value: Any, leader: Any) -> tuple[Any, Array | None, Any]:
     pandas = sys.modules["pandas"]
     if not _is_frame(value):  # an Index or an extension array has no labels
         return (*_column(pandas.Series(value)), None)
-    if value is not leader and type(value) is type(leader) and value.shape == leader.shape:
+    if value.ndim == 1 and getattr(leader, "ndim", 0) == 2 and _is_frame(leader):
+        if {*value.index} == {*leader.index}:  # one value for each row
+            value = value.reindex(leader.index)
+    elif value is not leader and type(value) is type(leader) and value.shape == leader.shape:
         same = all(a.equals(b) for a, b in zip(value.axes, leader.axes, strict=True))
         value = value if same else value.reindex_like(leader)
     if value.ndim == 1:

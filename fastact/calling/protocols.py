@@ -72,6 +72,7 @@ def delegate(
 
     `dtype` is the result's, for dask, which would otherwise infer it by a call on uninitialised memory.
     """
+    inputs = [_filled(operand) for operand in inputs]
     if dtype is not None:
         options = {**options, "dtype": dtype}
     answer = _ask(candidates, function, inputs, outs, options)
@@ -86,6 +87,14 @@ def delegate(
         kinds = ", ".join(repr(type(operand).__name__) for operand in candidates)
         raise TypeError(f"{function.__qualname__}() is not implemented by operands of type {kinds}")
     return answer
+
+
+def _filled(operand: Any) -> Any:
+    """Return a masked array with NaN in place of what is masked: other libraries would drop the mask."""
+    if not isinstance(operand, np.ma.MaskedArray) or operand.mask is np.ma.nomask:
+        return operand
+    kind = operand.dtype if operand.dtype.kind == "f" else np.dtype(np.float64)
+    return np.ma.filled(operand.astype(kind), np.nan)
 
 
 def _ask(

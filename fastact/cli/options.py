@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
+from ..calling import dtypes
 from ..functions.base import Function
 from ..functions.catalogue import get
 from ..functions.elementwise import Elementwise
 from .process import cleaned_up_by
 
 PASSES = ("forward", "derivative", "vjp", "value_and_derivative", "vjp_from_output")
-FLOATS = ("float16", "float32", "float64")
+FLOATS = tuple(str(dtype) for dtype in dtypes.FLOATS)
 
 pass_option = click.option(
     "--pass", "pass_", type=click.Choice(PASSES), default="forward", show_default=True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from ..calling.arguments import unknown_argument
 from ..calling.docs import OnInstance, Text, document, signature_of
+from ..calling.dtypes import FLOATS
 
 __all__ = ["Function", "Pass", "named"]
 
@@ -52,7 +53,9 @@ class Pass:
         self.pass_ = pass_
         self.nin = len(self.arrays)
         self.nargs = self.nin + self.nout
-        self.types = [f"{char * self.nin}->{char * self.nout}" for char in "efd"]
+        self.types = [
+            f"{char * self.nin}->{char * self.nout}" for char in (dtype.char for dtype in FLOATS)
+        ]
         self.ntypes = len(self.types)
 
     def _signature(self) -> inspect.Signature:
@@ -63,7 +66,11 @@ class Pass:
 
     def _refuse(self, unknown: Mapping[str, object]) -> NoReturn:
         """Raise TypeError for keywords that the pass does not take."""
-        shown = {name: str(one) for name, one in self._signature().parameters.items()}
+        shown = {
+            name: str(one)
+            for name, one in self._signature().parameters.items()
+            if one.kind is not inspect.Parameter.POSITIONAL_ONLY
+        }
         raise unknown_argument(self.__qualname__, next(iter(unknown)), shown)
 
     def __repr__(self) -> str:

@@ -63,15 +63,15 @@ class _Elementwise(Task):
             # 1/2 is valid as a probability and as a logit: the loss is finite, and its weight is 0.
             self.x = labelled.masked_out(self.x, self.missing, 0.5)
             self.target = labelled.masked_out(self.target, self.missing, 0.5)
-            first, *rest = self.weights
-            weight = np.where(self.missing, 0.0, first).astype(self.loop)
             self.weights = [
-                weight,
-                *(
-                    labelled.masked_out(w, self.missing, 0.5) if isinstance(w, np.ndarray) else w
-                    for w in rest
-                ),
+                np.where(self.missing, 0.0, value).astype(self.loop)
+                if name == "weight"
+                else self._filled(value)
+                for name, value in zip(weights, self.weights, strict=True)
             ]
+
+    def _filled(self, weight: Any) -> Any:
+        return labelled.masked_out(weight, self.missing, 0.5) if np.ndim(weight) else weight
 
     def _matching(self, label: str, name: str, value: Any) -> Any:
         """Return a weight as a float or broadcast to the shape; infinite if it is out of range for `loop`."""

@@ -49,6 +49,14 @@ class _GatePass(ElementwisePass):
     def call(self, *args: Any, out: Any = None, **options: Any) -> Any:
         """Compute, like a call of the object; ``inspect.signature`` shows the arguments."""
         if len(args) != self.nin - 1:
+            packed = {name: None for name in ("axis", "order") if name in options}
+            if packed:
+                raise TypeError(
+                    f"{self.__qualname__}(): {' and '.join(packed)} is for gate and value in one array"
+                )
+            unknown = {*options} - {"where", "dtype"}
+            if unknown:
+                self._refuse(dict.fromkeys(unknown))
             return super().call(*args, out=out, **options)
         label = self.__qualname__
         axis, order = options.pop("axis", -1), options.pop("order", None)
@@ -145,12 +153,10 @@ class GateVjp(_GatePass):
     ) -> Any:
         label, (grad,) = self.__qualname__, g
         dtype = options.pop("dtype", None)
+        if options.pop("where", True) is not True:
+            raise TypeError(f"{label}(): where is for gate and value in two arrays")
         if options:
-            raise arguments.unknown_argument(
-                label,
-                next(iter(options)),
-                {name: name for name in ("axis", "order", "out", "dtype")},
-            )
+            self._refuse(options)
         if dtype is None and (plain := _plain(self, x, halves)) is not None:
             rows, gate, value = plain
             target = np.empty(x.shape, x.dtype) if out is None else out

@@ -34,7 +34,7 @@ _ARGUMENTS = {
     "    of losses.",
     "out": "array, optional\n    Where to write the gradient; may be {x}.",
 }
-_VALUE = "scalar or ndarray\n    float16, float32 or float64, to which {x} and a floating-point target promote."
+_VALUE = f"scalar or ndarray\n    {docs.FLOAT_NAMES}, to which {{x}} and a floating-point target promote."
 _MISSING = (
     "A masked or missing (NA) element takes no part and is not counted in the mean. Lazily computed arrays\n"
     "are refused."

@@ -263,3 +263,27 @@ def test_out_is_returned_as_it_is() -> None:
     out = np.empty(X.shape)
     assert fa.binary_cross_entropy_with_logits.value_and_grad(MASKED, X > 0, out=out)[1] is out
     assert (out[GONE] == 0).all()
+
+
+def test_xarray_operands_of_a_loss_are_aligned() -> None:
+    xarray = pytest.importorskip("xarray")
+    x = xarray.DataArray([1.0, 2.0, 3.0], {"b": [1, 2, 3]}, "b")
+    target = xarray.DataArray([1.0, 0.0, 0.0], {"b": [3, 2, 1]}, "b")
+    loss = fa.binary_cross_entropy_with_logits
+    assert loss(x, target) == loss(x.values, target.values[::-1])
+    square = xarray.DataArray(X[:4], dims=("a", "b"))
+    assert loss(square, (square > 0).T) == loss(X[:4], X[:4] > 0)
+
+
+def test_classes_are_aligned_with_the_rows_of_a_frame() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, list("abcdef"))
+    target = pandas.Series(CLASSES, list("abcdef"))
+    assert fa.cross_entropy(frame, target[::-1]) == fa.cross_entropy(frame, target)
+
+
+def test_a_mask_beside_a_frame_is_not_dropped() -> None:
+    pandas = pytest.importorskip("pandas")
+    masked, frame = np.ma.masked_array(X, GONE), pandas.DataFrame(X)
+    for result in (fa.glu(masked, frame), fa.gelu.vjp(masked, frame), fa.gelu.vjp(frame, masked)):
+        np.testing.assert_array_equal(np.isnan(result), GONE)
