@@ -3,8 +3,8 @@
     python bench/accuracy.py             every function, about a minute
     python bench/accuracy.py --readme    and write the README's table
 
-The calls are those that compare.py times. A peer's derivative is its vector-Jacobian product with
-a gradient of 1.
+It uses the calls of compare.py. A peer's derivative is its vector-Jacobian product with a gradient
+of 1.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ OWN = "fastact"
 
 
 def kernel_of(name: str, function: str, pass_: str) -> Callable[..., None] | None:
-    """Return how fastact or a peer computes it, as `fastact.accuracy.measure` calls a kernel."""
+    """Return fastact's or a peer's function as a kernel for `fastact.accuracy.measure`."""
     if name == OWN:
         compute, options = FUNCTIONS[function].passes[pass_], required(FUNCTIONS[function])
         return lambda x, out, *_: compute(x, out=out, **options)
@@ -55,7 +55,7 @@ def kernel_of(name: str, function: str, pass_: str) -> Callable[..., None] | Non
 
 
 def finite(x: np.ndarray) -> np.ndarray:
-    """Leave out NaN and infinity: what a derivative makes of them is a library's convention."""
+    """Leave out NaN and infinity, where derivatives differ by convention."""
     return x[np.isfinite(x)]
 
 

@@ -1,4 +1,4 @@
-"""One computation that is compared, and its name."""
+"""One compared computation and its name."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from peers import Key
 
-#: What an axis is called in the name of a case -> the axis.
+#: Axis in the name of a case -> axis.
 AXES = {"": -1, "last": -1, "first": 0}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A pass of a function on numbers of a dtype, in an array of a shape and along one of its axes.
+    """A pass of a function for a dtype, a shape and an axis.
 
-    Its name is function-pass-dtype-shape-axis, such as softmax-vjp-float32-256x4096-last. Where the
-    axis means nothing it is left out: gelu-forward-float32-262144.
+    Its name is function-pass-dtype-shape-axis, such as softmax-vjp-float32-256x4096-last, without the
+    axis for elementwise functions: gelu-forward-float32-262144.
     """
 
     function: str

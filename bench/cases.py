@@ -1,4 +1,4 @@
-"""What is compared, and by whom."""
+"""The compared cases and the contenders."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def select(
     dtypes: Iterable[str] = DTYPES,
     sizes: Iterable[int] = SIZES,
 ) -> list[Case]:
-    """Return the cases there are, those with the same data next to each other.
+    """Return the selected cases, grouped by their data.
 
-    A product from the output is compared where PyTorch's kernel takes the output.
+    The vjp is taken from the output for functions whose PyTorch kernel takes the output.
     """
     functions = list(functions)
     return [
@@ -48,7 +48,7 @@ def select(
 
 
 class Backend:
-    """A backend of fastact in the shape of a peer, called as a user calls it."""
+    """A backend of fastact with a peer's interface, called like a user does."""
 
     COMPOSED: frozenset[Key] = frozenset()
     VERSION = __version__
@@ -78,11 +78,11 @@ class Backend:
     target = native
 
     def set_num_threads(self, count: int) -> None:
-        """The count that all others are set to is fastact's."""
+        """Do nothing: the others are set to fastact's count."""
 
 
 def _function(name: str, pass_: str) -> tuple[Any, bool]:
-    """Return what computes a pass, and whether that is the function itself."""
+    """Return the callable of a pass, and whether it is the function itself."""
     forward, function = pass_ == "forward", fa.get(name)
     return function if forward else getattr(function, pass_), forward
 
@@ -105,7 +105,7 @@ _PREPARE = {"rows": _prepare_rows, "gates": _prepare_gate, "losses": _prepare_lo
 
 
 class ParallelCopy:
-    """What no function can be faster than: NumPy's copy, on every processor."""
+    """NumPy's copy on every processor, the lower bound of the time of any function."""
 
     COMPOSED: frozenset[Key] = frozenset()
     VERSION = np.__version__
@@ -133,17 +133,17 @@ class ParallelCopy:
     target = native
 
     def set_num_threads(self, count: int) -> None:
-        """It takes the count of fastact."""
+        """Do nothing: it uses fastact's count."""
 
 
 COPY = "copy"
-#: Everyone who takes part: the backends of fastact, then the peers.
+#: All contenders: the backends of fastact, then the peers.
 TITLES = {name: f"fastact, {name}" for name in BUILT_IN} | peers.TITLES | {COPY: "parallel copy"}
 
 
 @cache
 def contender(name: str) -> Any:
-    """Return a backend, a peer or the copy; all have the members that package `peers` describes."""
+    """Return a backend, a peer or the copy, all with the interface described in `peers`."""
     if name == COPY:
         return ParallelCopy()
     return Backend(name) if name in BUILT_IN else peers.load(name)
@@ -151,7 +151,7 @@ def contender(name: str) -> Any:
 
 @cache
 def why_missing(name: str) -> str | None:
-    """Say in one line why a contender cannot take part here, or return None if it can."""
+    """Return in one line why a contender cannot take part here, or None if it can."""
     if name == COPY:
         return None
     if name in BUILT_IN:
@@ -161,13 +161,13 @@ def why_missing(name: str) -> str | None:
 
 
 def prepare(name: str, cases: Iterable[Case]) -> Iterator[tuple[Case, Call]]:
-    """Yield what a contender has among cases on the same data, prepared and with its data ready."""
+    """Yield the cases that a contender supports, all on the same data, each with its prepared call."""
     chosen = [case for case in cases if case.key in contender(name).CALLS]
     if not chosen:
         return
     library = contender(name)
     library.set_num_threads(get_num_threads())
-    # What several cases share is converted once. It is kept, or its id would be given away.
+    # Arrays shared by several cases are converted once, and kept so that their ids are not reused.
     converted: dict[tuple[int, bool], tuple[np.ndarray, Any]] = {}
 
     def convert(array: Any, written: bool = False) -> Any:

@@ -1,4 +1,4 @@
-"""The chart: how many times as fast as PyTorch each function is."""
+"""The chart of each function's speed relative to PyTorch's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from speed_tables import case_of, usual_size
 
 from fastact.functions.elementwise import FUNCTIONS
 
-# Blue and vermilion of Okabe and Ito, which everyone tells apart, and a shape for each.
+# Okabe and Ito's colour-blind-safe blue and vermilion, with a marker for each.
 STYLES = {"forward": ("#0072B2", "o"), "backward": ("#D55E00", "D")}
 
 

@@ -1,15 +1,15 @@
-"""Time fastact and its peers in turns, in one process, and write what they took as JSON.
+"""Time fastact and its peers in turns, in one process, and write the times as JSON.
 
     python bench/compare.py             every elementwise function, pass, dtype and size
     python bench/compare.py --quick     a few functions
-    python bench/compare.py --families  functions of rows, gates and losses, on shapes of their own
+    python bench/compare.py --families  row functions, gates and losses, on fixed shapes
     python bench/report.py              tables and a chart of the results
 
 Cases on the same data are measured together. In every round each library has one turn, in which it
-does all of them; then comes a pause, since the threads of PyTorch's OpenMP go on spinning after
-their work and would take a processor from the next. The order rotates from round to round, and the
-best sample of all rounds counts. Before the first round everything has run twice, so that compiling,
-loading and starting threads is not counted.
+computes all of them, followed by a pause: PyTorch's OpenMP threads keep spinning after their work and
+would take a processor from the next library. The order rotates from round to round, and the best
+sample of all rounds is reported. Before the first round every call runs twice, so that compilation,
+loading and thread start are not timed.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from fastact.functions.elementwise import FUNCTIONS
 
 DEFAULT = Path(__file__).with_name("results") / "speed.json"
 FAMILIES = DEFAULT.with_name("families.json")
-# Where the smallest case of the largest libraries still runs on one thread, nobody spins.
+# Below this size the libraries run on one thread, and none spins.
 PAUSE_FROM = 1 << 14
-# Seconds. The clock takes 1/1000 of it; a longer one is often interrupted, and then OpenMP's threads
-# wait 8 ms for each other.
+# Seconds. Reading the clock takes 1/1000 of it; longer samples are often interrupted, and then OpenMP's
+# threads wait 8 ms for each other.
 SAMPLE = 1e-4
-# Processors that others may use meanwhile. With both taken, PyTorch measured 50 times its time.
+# Processors that other processes may use. With both in use, PyTorch took 50 times its time.
 BUSY = 0.3
 
 
@@ -61,7 +61,7 @@ class Stopwatch:
         self._samples = max(1, round(turn / (self._loops * once)))
 
     def turn(self) -> None:
-        """Take the best of samples that last as long as a turn does, or of one longer call."""
+        """Record the best sample of one turn, or a single call that takes longer."""
         self.times.append(min(self._timer.repeat(self._samples, self._loops)) / self._loops)
 
     def result(self) -> tuple[float, float]:
@@ -72,7 +72,7 @@ class Stopwatch:
 def measure(
     group: list[Case], names: list[str], rounds: int, turn: float, pause: float
 ) -> dict[str, dict[str, tuple[float, float]]]:
-    """Return the times of each contender for each case; all cases are on the same data."""
+    """Return the times of each contender for each of the cases, all on the same data."""
     watches: dict[str, list[Stopwatch]] = {}
     for name in names:
         with contender(name).context():
@@ -101,8 +101,8 @@ def measure(
     "--families",
     "shaped",
     is_flag=True,
-    help="Functions of rows, gates and losses instead of the elementwise ones. They have shapes of "
-    "their own; --size does not count.",
+    help="Row functions, gates and losses instead of elementwise functions, on fixed shapes; "
+    "--size is ignored.",
 )
 @click.option(
     "--function",
@@ -130,7 +130,7 @@ def measure(
     "names",
     multiple=True,
     type=click.Choice(list(TITLES)),
-    help="Who takes part. [default: the compiled backends and every peer that is installed]",
+    help="The contenders. [default: the compiled backends and every installed peer]",
 )
 @click.option("--rounds", type=click.IntRange(1), default=7, show_default=True)
 @click.option(
@@ -164,12 +164,14 @@ def compare(
         click.echo(f"without {reason}", err=True)
     chosen = [name for name in asked if name not in missing]
     if not chosen:
-        raise click.UsageError("nobody is left to compare")
+        raise click.UsageError("no contender is available")
     dtypes = dtypes or (DTYPES[:1] if quick else DTYPES)
     started = time.perf_counter()
     described = machine.describe()
     if (described["load"] or 0) > BUSY:
-        click.echo(f"this machine is busy (load {described['load']}): do not trust it", err=True)
+        click.echo(
+            f"this machine is busy (load {described['load']}): results are unreliable", err=True
+        )
     results = {}
     if shaped:
         selected = families.select(functions or families.FAMILY, passes, dtypes)
@@ -198,7 +200,7 @@ def compare(
 
 
 def same_data(case: Case) -> str:
-    """Return what cases have in common that are measured together."""
+    """Return the key by which cases are measured together."""
     if case.function in families.FAMILY:
         return f"{case.dtype} {case.shape} {case.axis}"
     return f"{case.pass_} {case.dtype} {case.size}"

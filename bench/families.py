@@ -1,4 +1,4 @@
-"""The functions of rows, the gates and the losses: on which shapes each is compared."""
+"""Row functions, gates and losses, and the shapes on which they are compared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from peers import Key
 
 
 class Layout(NamedTuple):
-    """The shape of the array that a function is given, and the axis it works along."""
+    """The shape of the input and the axis of the function."""
 
     shape: tuple[int, ...]
     axis: str = "last"
@@ -25,7 +25,7 @@ USUAL = (
     Layout((4096, 256), "first"),
     Layout((131072, 8), "first"),
 )
-#: A million of the shortest rows, and one row that no cache holds.
+#: A million rows of two, and one row larger than any cache.
 EXTREME = (Layout((1_000_000, 2)), Layout((1, 1 << 23)))
 #: Gate and value side by side.
 PACKED = (Layout((512, 8192)), Layout((8192, 1024)))
@@ -51,7 +51,7 @@ FAMILIES: dict[str, dict[Key, tuple[Layout, ...]]] = {
 LAYOUTS = {key: layouts for family in FAMILIES.values() for key, layouts in family.items()}
 #: Function -> family.
 FAMILY = {function: name for name, keys in FAMILIES.items() for function, _ in keys}
-#: What makes one number of each row.
+#: Functions that reduce each row to one number.
 REDUCTIONS = frozenset({"logsumexp"})
 
 
@@ -60,7 +60,7 @@ def select(
     passes: Iterable[str] = ("forward", "vjp", "value_and_grad"),
     dtypes: Iterable[str] = ("float32", "float64"),
 ) -> list[Case]:
-    """Return the cases there are, those with the same data next to each other."""
+    """Return the selected cases, grouped by their data."""
     functions, passes = set(functions), set(passes)
     return [
         Case(*key, dtype, *layout)

@@ -11,10 +11,10 @@ from speed_tables import conditions, number
 
 PASSES = {"forward": "", "vjp": ", backward", "value_and_grad": ", value and gradient"}
 LEGEND = (
-    "How many times as long PyTorch takes as fastact, in italics where it has no single kernel; then "
-    "the fastest other library, where that is not PyTorch. Shapes are those of the array that is "
-    "given, which is gone through along its last axis or along its first. Backward is the product of "
-    "the gradient with the derivative, against PyTorch's backward kernels."
+    "PyTorch's time divided by fastact's, in italics where PyTorch has no single kernel; then that of "
+    "the fastest other library, if it is faster than PyTorch. Shapes are those of the input; the axis is "
+    "the last one, or the first where noted. Backward is the vector-Jacobian product, against PyTorch's "
+    "backward kernels."
 )
 HEADS = {"rows": "Rows:", "gates": "Gates, packed:", "losses": "Losses, means:"}
 
@@ -24,7 +24,7 @@ def has_families(speed: Speed) -> bool:
 
 
 def summary(speed: Speed) -> str:
-    """Return what the README says of these families."""
+    """Return the README's section on these families."""
     parts = [conditions(speed), LEGEND]
     for family, head in HEADS.items():
         if any(case.key in FAMILIES[family] for case in speed.times):

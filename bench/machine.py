@@ -1,4 +1,4 @@
-"""Where a measurement was made, and how it is written down."""
+"""Description of the machine, and the JSON format of results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastact.backends.registry import active
 
 
 def describe() -> dict[str, Any]:
-    """Describe the machine, how busy it is, and what fastact runs on."""
+    """Describe the machine, its load, and fastact's configuration."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
         "processor": _processor(),
@@ -40,7 +40,7 @@ def _processor() -> str:
 
 
 def dumps(document: dict[str, Any]) -> str:
-    """Write a document with one result on each line, so that two of them can be compared."""
+    """Return a document as JSON with one result a line, for readable diffs."""
     lines = [
         f"  {json.dumps(key)}: {_block(value) if key == 'results' else json.dumps(value)}"
         for key, value in document.items()

@@ -1,4 +1,4 @@
-"""The arrays that a case is computed from, and what its result must look like."""
+"""The operands of a case, and the shape of its result."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def required(function: Elementwise) -> dict[str, float]:
 
 
 def buffer(size: int, dtype: str) -> np.ndarray:
-    """Return an array that starts at a multiple of 64 bytes, as PyTorch and JAX allocate theirs.
+    """Return an array aligned to 64 bytes, like those of PyTorch and JAX.
 
-    Small ones own their memory, as arrays do that a program works with: to find out whether two
-    views overlap costs fastact 0.2 us.
+    Small ones own their memory, like most arrays of a program: testing two views for overlap costs
+    fastact 0.2 us.
     """
     if size > 1 << 16:
         raw = np.zeros(size * np.dtype(dtype).itemsize + 64, np.uint8)
@@ -37,7 +37,7 @@ def buffer(size: int, dtype: str) -> np.ndarray:
         array = np.zeros(size, dtype)
         if array.ctypes.data % 64 == 0:
             break
-        rejected.append(array)  # or it would be handed out again
+        rejected.append(array)  # kept, or it would be allocated again
     return array
 
 
@@ -49,7 +49,7 @@ def filled(values: np.ndarray, dtype: str) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def data(dtype: str, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return x, the gradient and a place for the result. x is normal with a deviation of 3."""
+    """Return x, normal with a standard deviation of 3, the gradient and an array for the result."""
     rng = np.random.default_rng(0)
     x, g = (filled(scale * rng.standard_normal(size), dtype) for scale in (3, 1))
     return x, g, buffer(size, dtype)
@@ -62,7 +62,7 @@ def output(function: str, dtype: str, size: int) -> np.ndarray:
 
 
 def result_shape(case: Case) -> tuple[int, ...]:
-    """Return the shape of the result, or of the gradient where a loss comes with it."""
+    """Return the shape of the result; for a loss with its gradient, of the gradient."""
     axis = AXES[case.axis] % len(case.shape)
     before, length, after = case.shape[:axis], case.shape[axis], case.shape[axis + 1 :]
     if case.function in REDUCTIONS:
@@ -77,12 +77,12 @@ def result_shape(case: Case) -> tuple[int, ...]:
 
 
 def result_of(returned: Any) -> np.ndarray:
-    """Return the array of what a call returned: of a loss with its gradient, the gradient."""
+    """Return the array that a call returned; for a loss with its gradient, the gradient."""
     return np.asarray(returned[-1] if isinstance(returned, tuple) else returned)
 
 
 def operands(case: Case) -> Arrays:
-    """Return everything a case may be computed from, and a place for its result."""
+    """Return all operands of a case, and an array for its result."""
     x, g, out = data(case.dtype, case.size)
     family = FAMILY.get(case.function)
     if family is None:

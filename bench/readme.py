@@ -1,4 +1,4 @@
-"""Markdown tables, and the marked blocks of README.md that they are written into."""
+"""Markdown tables, and writing them into the marked blocks of README.md."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int 
 
 
 def escaped(text: str) -> str:
-    """Return text that a cell of a table shows as it is."""
+    """Escape text for a cell of a table."""
     return text.replace("|", "\\|").replace("*", "\\*")
 
 
 def replace_block(text: str, name: str, content: str, command: str) -> str:
-    """Return a document with what stands between two markers replaced.
+    """Return a document with the text between two markers replaced.
 
     The markers are ``<!-- name:begin -->`` and ``<!-- name:end -->``; the command that writes the
     block is noted inside.
@@ -30,7 +30,7 @@ def replace_block(text: str, name: str, content: str, command: str) -> str:
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     if len(pattern.findall(text)) != 1:
-        raise ValueError(f"there must be one {begin} with a {end} after it")
+        raise ValueError(f"expected one {begin} followed by {end}")
     block = f"{begin}\n<!-- Written by `{command}`. -->\n\n{content.strip()}\n\n{end}"
     return pattern.sub(lambda _: block, text)
 

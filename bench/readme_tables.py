@@ -13,13 +13,13 @@ import fastact as fa
 
 
 def functions() -> str:
-    """Return what there is: names, parameters, passes and sources."""
+    """Return the table of functions: names, parameters, definitions and sources."""
     head = ("function", "also known as", "parameters", "what it is", "source")
     return (
         table(head, map(_row, map(fa.get, fa.names())), numbers_from=len(head))
-        + "\n\nEach activation has `derivative`, `vjp` and `value_and_derivative`. `vjp_from_output` is there for "
+        + "\n\nEach activation has `derivative`, `vjp` and `value_and_derivative`; `vjp_from_output` exists for "
         + ", ".join(f"`{name}`" for name in fa.names() if "vjp_from_output" in fa.get(name).passes)
-        + ". The losses have `value_and_grad` and `vjp`, all others but `hardmax` `vjp`."
+        + ". Losses have `value_and_grad` and `vjp`; all other functions except `hardmax` have `vjp`."
     )
 
 
@@ -34,7 +34,7 @@ def _row(function: Any) -> tuple[str, ...]:
 
 
 def _definition(function: Any) -> str:
-    """Return the first sentence of what is documented."""
+    """Return the first sentence of the documentation."""
     _, summary, *_ = function.__doc__.split("\n\n")
     first: str = summary.split(". ")[0]
     return first
@@ -51,8 +51,8 @@ def accuracy(document: dict[str, Any]) -> str:
     versions = ", ".join(f"{_title(name)} {v}" for name, v in document["versions"].items())
     counts = " and ".join(f"{count:,} ({dtype})" for dtype, count in document["counts"].items())
     parts = [
-        "The largest error in units in the last place, and in brackets how many of the inputs are "
-        f"more than 2 off; f′ is the derivative. Inputs are finite, two thirds of them evenly "
+        "The largest error in units in the last place (ulp), and in brackets the share of inputs with "
+        f"more than 2 ulp; f′ is the derivative. Inputs are finite, two thirds of them evenly "
         f"spaced by bit pattern, one third over ±4, ±40 and ±750: "
         f"{counts}. "
         f"{versions}."

@@ -1,11 +1,11 @@
 """Turn measurements into tables, a chart and the blocks of README.md.
 
     python bench/report.py                     print the tables of all results, draw the chart
-    python bench/report.py RESULT.json         those of one, with what is drawn beside the JSON
-    python bench/report.py --readme            and write the README's tables
-    python bench/report.py --functions         print the table of functions alone
+    python bench/report.py RESULT.json         those of one result, with the chart next to the JSON
+    python bench/report.py --readme            the same, and write the README's tables
+    python bench/report.py --functions         print only the table of functions
 
-RESULT.json is what compare.py wrote, or what pytest wrote by --benchmark-json.
+RESULT.json was written by compare.py, or by pytest's --benchmark-json.
 """
 
 from __future__ import annotations
@@ -27,20 +27,19 @@ COMMAND = "python bench/report.py --readme"
 ACCURACY = compare.DEFAULT.with_name("accuracy.json")
 
 LEGEND = (
-    "Numbers above 1 say how many times as long the other library takes as fastact; where it has "
-    "no single kernel for a function they are in italics. Backward is the product of the gradient "
-    "with the derivative, against PyTorch's backward kernels."
+    "Ratios are the other library's time divided by fastact's, in italics where it has no single kernel "
+    "for a function. Backward is the vector-Jacobian product, against PyTorch's backward kernels."
 )
 
 
 def summary(speed: Speed) -> str:
-    """Return what the README says of speed."""
+    """Return the README's section on speed."""
     size = speed_tables.usual_size(speed)
     return "\n\n".join(
         [
             speed_tables.conditions(speed),
             LEGEND,
-            "All functions, geometric mean and (the least), by number of elements:",
+            "All functions, geometric mean and (minimum), by number of elements:",
             speed_tables.by_size(speed),
             f"Each function at {size:,} elements, in ns per element:",
             speed_tables.by_function(speed),
@@ -49,7 +48,7 @@ def summary(speed: Speed) -> str:
 
 
 def full(speed: Speed) -> str:
-    """Return everything: the summary, the shares of a copy's speed, and all misses."""
+    """Return the full report: the summary, all misses, and the shares of a copy's speed."""
     misses = sorted(speed.misses(), key=lambda miss: miss.ratio / miss.must)
     listed = "\n".join(f"- {miss}" for miss in misses) or "None."
     if family_tables.has_families(speed):
@@ -90,7 +89,9 @@ def report(
     measured = [path for path in (compare.DEFAULT, compare.FAMILIES) if path.exists()]
     results = [result] if result else measured
     if not results:
-        raise click.UsageError(f"{compare.DEFAULT} is not there; run python bench/compare.py first")
+        raise click.UsageError(
+            f"{compare.DEFAULT} does not exist; run python bench/compare.py first"
+        )
     for path in results:
         speed = Speed.load(path)
         text = full(speed)
@@ -107,7 +108,7 @@ def report(
 
 
 def write_readme(speed: Speed, picture: Path | None, path: Path) -> None:
-    """Write the blocks of speed and of functions, and that of accuracy if it was measured."""
+    """Write the blocks speed and functions, and accuracy if it was measured."""
     content = summary(speed)
     if picture is not None:
         link = Path(os.path.relpath(picture, path.parent)).as_posix()

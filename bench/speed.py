@@ -1,4 +1,4 @@
-"""What the measured times say: ratios, their means, and what misses its mark."""
+"""Evaluation of measured times: ratios and missed targets."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from peers.formulas import only_moves
 
 from fastact.backends.registry import BUILT_IN
 
-#: Slower than a peer by this is not a miss where a function only moves memory.
+#: The least ratio to a peer for memory-bound functions.
 MOVING = 0.95
-#: The share of a parallel copy's speed that a function must have; its name, or "moves".
+#: The least share of a parallel copy's speed, by function; "moves" is for memory-bound functions.
 SHARES = {"moves": 0.9, "sigmoid": 0.6}
 #: Numba against the compiled extension, from this size on.
 NUMBA, NUMBA_FROM = 0.8, 4096
@@ -29,7 +29,7 @@ ONE_ELEMENT = 1 / 1.2
 
 @dataclass(frozen=True)
 class Miss:
-    """A comparison that came out below what it must."""
+    """A comparison below its target."""
 
     what: str
     ratio: float
@@ -45,7 +45,7 @@ class Speed:
     Attributes
     ----------
     own : str
-        The backend of fastact that the claims are about.
+        The backend of fastact that is compared with the peers.
     """
 
     def __init__(self, document: dict[str, Any]) -> None:
@@ -59,7 +59,7 @@ class Speed:
 
     @classmethod
     def load(cls, path: Path) -> Speed:
-        """Read what compare.py wrote, or pytest-benchmark's --benchmark-json."""
+        """Read the JSON of compare.py, or of pytest-benchmark's --benchmark-json."""
         return cls(json.loads(path.read_text(encoding="utf-8")))
 
     def ratio(self, case: Case, name: str) -> float | None:
@@ -73,12 +73,12 @@ class Speed:
         return min(times, key=lambda name: times[name], default=None)
 
     def against(self, case: Case, peer: str | None = None) -> float | None:
-        """Return the ratio to one peer, or to the fastest."""
+        """Return the ratio to one peer, or to the fastest peer."""
         name = peer or self.fastest_peer(case)
         return None if name is None else self.ratio(case, name)
 
     def is_composed(self, case: Case, peer: str = "torch") -> bool:
-        """Tell whether a peer needs several kernels for it."""
+        """Tell whether a peer needs several kernels for the case."""
         return "-".join(case.key) in self.document.get("composed", {}).get(peer, ())
 
     @cached_property
@@ -86,7 +86,7 @@ class Speed:
         return max(case.size for case in self.times)
 
     def copy_time(self, dtype: str) -> float | None:
-        """Return the time of the fastest parallel copy at the largest size, whosever it is."""
+        """Return the time of the fastest contender's parallel copy at the largest size."""
         times = self.times.get(Case("identity", "forward", dtype, (self.largest,)), {})
         return min(times.values()) if COPY in times else None
 
@@ -106,13 +106,13 @@ class Speed:
         ]
 
     def misses(self) -> list[Miss]:
-        """Return every comparison that misses what it must reach."""
+        """Return every comparison below its target."""
         found = [*self._against_peers(), *self._shares(), *self._numba(), *self._one_element()]
         return [miss for miss in found if miss.ratio < miss.must]
 
     def _against_peers(self) -> Iterator[Miss]:
         for case in self.times:
-            # A product is held against PyTorch's backward kernel, a function against everyone.
+            # A vjp is compared with PyTorch's backward kernel, a forward pass with the fastest peer.
             peer = self.fastest_peer(case) if case.pass_ == "forward" else "torch"
             ratio = self.against(case, peer)
             if peer is None or ratio is None:
@@ -124,7 +124,7 @@ class Speed:
 
     def _shares(self) -> Iterator[Miss]:
         if self.largest < max(SIZES):
-            return  # what is in the cache is copied faster than any memory
+            return  # copies within the cache say nothing about memory
         for case in self.cases(["forward"], dtype="float32", size=self.largest):
             must = SHARES.get("moves" if only_moves(*case.key) else case.function)
             share = self.share(case.function)

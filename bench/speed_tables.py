@@ -11,18 +11,18 @@ from speed import Speed, dtypes_in, geometric_mean
 
 from fastact.functions.elementwise import FUNCTIONS
 
-#: What the columns call a pass; a product is shown from the output where that was measured.
+#: Column -> its passes; the vjp from the output is preferred if it was measured.
 DIRECTIONS = {"forward": ("forward",), "backward": ("vjp_from_output", "vjp")}
 
 
 def usual_size(speed: Speed) -> int:
-    """Return the size that functions are compared at: large, and still in the cache."""
+    """Return the size at which functions are compared: large, but within the cache."""
     sizes = sorted({case.size for case in speed.times})
     return max((size for size in sizes if size <= 1 << 18), default=sizes[0])
 
 
 def case_of(speed: Speed, function: str, direction: str, dtype: str, size: int) -> Case | None:
-    """Return the case that stands for a function's direction, if it was measured."""
+    """Return the case of a function's direction, if it was measured."""
     found = (Case(function, pass_, dtype, (size,)) for pass_ in DIRECTIONS[direction])
     return next((case for case in found if case in speed.times), None)
 
@@ -39,13 +39,13 @@ def number(value: float | None) -> str:
 
 
 def spread(ratios: Iterable[float | None]) -> str:
-    """Return the geometric mean of ratios and, in brackets, the least of them."""
+    """Return the geometric mean of ratios and, in brackets, the smallest."""
     known = [ratio for ratio in ratios if ratio is not None]
     return f"{number(geometric_mean(known))} ({number(min(known))})" if known else "–"
 
 
 def by_size(speed: Speed) -> str:
-    """Return how many times as long the others take, at every size."""
+    """Return the ratios of the peers' times to fastact's, by size."""
     sizes = sorted({case.size for case in speed.times})
     rows = []
     opponents: dict[str, str | None] = {"PyTorch": "torch", "the fastest peer": None}
@@ -103,7 +103,7 @@ def shares(speed: Speed) -> str:
 
 
 def conditions(speed: Speed) -> str:
-    """Return in a sentence where and how it was measured."""
+    """Return a sentence on the conditions of the measurement."""
     document = speed.document
     if "benchmarks" in document:
         return f"Measured by pytest-benchmark on {document['machine_info']['cpu']['brand_raw']}."

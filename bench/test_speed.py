@@ -5,9 +5,9 @@
     pytest bench -k "cython or torch" --benchmark-group-by=param:function
     pytest bench --benchmark-json=result.json && python bench/report.py result.json
 
-A benchmark is called function-pass-dtype-size-contender; the size of functions of rows, gates and losses
-is a shape with an axis, as in softmax-forward-float32-256x4096-last-cython. What is timed are the prepared calls of
-compare.py, but one contender at a time: claims are made from its runs, which take turns.
+A benchmark is called function-pass-dtype-size-contender; the size of row functions, gates and losses is a shape
+with an axis, as in softmax-forward-float32-256x4096-last-cython. It times the prepared calls of compare.py one
+contender at a time; published numbers come from compare.py, whose contenders take turns.
 """
 
 from __future__ import annotations
@@ -73,4 +73,4 @@ def test_speed(
     assert result.shape == result_shape(case)
     assert result.dtype == dtype
     if case.size >= 1 << 14:
-        time.sleep(0.05)  # the threads of an OpenMP go on spinning
+        time.sleep(0.05)  # OpenMP threads keep spinning

@@ -1,12 +1,12 @@
-"""From which size on two threads beat one, for each cost class: what the table in csrc/elementwise/call.c rests on.
+"""The size from which two threads beat one, for each cost class: the source of the table in csrc/elementwise/call.c.
 
-The extension has to be built to start threads early, into a folder of its own::
+Build the extension with an early start of threads, into a separate folder::
 
     CFLAGS=-DFASTACT_PARALLEL_FROM=1024 python -m pip install --no-deps --target build/early .
     PYTHONPATH=build/early python bench/thread_thresholds.py
 
-"hot" calls follow one another, so that the worker is still spinning; before a "cold" call it has been
-asleep for a while. Times are microseconds, serial against parallel.
+"hot" calls follow one another, so that the worker thread still spins; before a "cold" call it sleeps.
+Times are microseconds, serial against parallel.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sphinx's settings: `sphinx-build -W docs docs/_build` draws the pictures, writes the pages and builds them."""
+"""Sphinx configuration: `sphinx-build -W docs docs/_build` draws the pictures, writes the pages and builds them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ autodoc_member_order = "bysource"
 
 
 def _mathml(self: Any, node: nodes.Element) -> None:
-    """Write a formula as MathML, which browsers set without a script and without a network."""
+    """Write a formula as MathML, which browsers render without scripts or network."""
     display = "block" if isinstance(node, nodes.math_block) else "inline"
     formula = convert(node.astext(), display=display)
     self.body.append(f'<div class="formula">{formula}</div>' if display == "block" else formula)
@@ -41,7 +41,7 @@ def _mathml(self: Any, node: nodes.Element) -> None:
 
 
 def _link_within(app: Sphinx, name: str, text: list[str]) -> None:
-    """Let a page link to the copies of the figures; in the repository it links to bench/results."""
+    """Redirect links to bench/results, as in the repository, to the copies of the results."""
     text[0] = text[0].replace("](../bench/results/", "](measured/")
 
 

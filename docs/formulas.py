@@ -1,6 +1,6 @@
-"""What is printed of a definition: the function's `formula` and the derivative that SymPy finds, as LaTeX.
+"""LaTeX of a definition: the function's `formula`, and its derivative by SymPy.
 
-A formula is Python over x, the parameters and these words:
+A formula is a Python expression of x, the parameters and these names:
 
     where(condition, a, b)  clip(v, low, high)  abs  sqrt  exp  log  tanh  pi
     sigma  softplus  Phi    the logistic function, log(1 + eˣ), the normal cdf
@@ -27,7 +27,7 @@ class softplus(sympy.Function):
 
 
 class phi(sympy.Function):
-    """The normal density, which derivatives bring in."""
+    """The normal density, which occurs in derivatives."""
 
 
 class Phi(sympy.Function):
@@ -35,7 +35,7 @@ class Phi(sympy.Function):
         return phi(self.args[0])
 
 
-#: What these are, for readers of a formula that has them.
+#: Name in formulas -> its definition.
 MEANINGS = {
     sigma: r"\sigma(z) = 1/(1 + e^{-z})",
     softplus: r"\operatorname{softplus}(z) = \log(1 + e^z)",
@@ -50,7 +50,7 @@ def where(condition: Any, a: Any, b: Any) -> Any:
 
 
 def clip(v: Any, low: Any, high: Any) -> Any:
-    # The bounds belong to the flat sides, where the derivative is 0.
+    # The bounds belong to the constant pieces, so that the derivative there is 0.
     return where(v <= low, low, where(v >= high, high, v))
 
 
@@ -60,7 +60,7 @@ WORDS = {word.__name__: word for word in (where, clip, sigma, softplus, Phi)} | 
 
 
 def definition(function: Any) -> Any:
-    """Return the formula as a SymPy expression, in the order in which it is written."""
+    """Return the formula as a SymPy expression, its terms in the written order."""
     symbols = {name: sympy.Symbol(name, real=True) for name in function.parameters}
     with sympy.evaluate(False):
         return sympy.sympify(
@@ -86,18 +86,18 @@ def derivative(function: Any) -> Any:
 def _slope(formula: Any) -> Any:
     slope = sympy.diff(formula.doit(), X)
     slope = slope.subs(sympy.sign(X), sympy.Abs(X) / X)
-    # Factors are shorter for some, but not where they divide by a decimal constant.
+    # Factoring shortens some, but not those that it divides by a decimal constant.
     return slope if slope.has(sympy.Float) else min(slope, sympy.factor(slope), key=sympy.count_ops)
 
 
 def meanings(*expressions: Any) -> list[str]:
-    """Return what the words in these expressions mean, as LaTeX."""
+    """Return the definitions of the names in these expressions, as LaTeX."""
     used = {type(call) for one in expressions for call in one.atoms(sympy.Function)}
     return [meaning for word, meaning in MEANINGS.items() if word in used]
 
 
 def latex(expression: Any, function: Any) -> str:
-    """Return LaTeX in which parameters keep their names, but for Greek letters."""
+    """Return LaTeX in which parameters keep their names, except Greek letters."""
     names = {
         sympy.Symbol(name, real=True): r"\mathrm{" + name.replace("_", r"\_") + "}"
         for name in function.parameters

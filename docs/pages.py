@@ -1,6 +1,6 @@
-"""A page for each function, from what is declared, measured and computed; and their pictures.
+"""A page for each function, from its declaration, measurements and computed values; and pictures.
 
-A function of the table gets all of it. Any other public function gets its docstring, and a picture if it has a
+An elementwise function gets all sections; any other public function its docstring, and a picture if it has a
 derivative.
 """
 
@@ -30,13 +30,13 @@ from fastact import plotting
 ROOT = Path(__file__).parents[1]
 ACCURACY = json.loads((ROOT / "bench" / "results" / "accuracy.json").read_text(encoding="utf-8"))
 FARTHEST = (np.nan, -np.inf, -np.finfo(float).max, np.finfo(float).max, np.inf)
-# Where kinks are looked for, and what the small pictures show.
+# The range in which kinks are searched, and the range of the small pictures.
 NEAR, REACH = 8.0, 4.0
 GALLERY = "../gallery"
 
 
 def write(folder: Path) -> None:
-    """Write what Sphinx reads besides the files that are kept: functions/, gallery/, measured/."""
+    """Write the generated input of Sphinx: functions/, gallery/, measured/."""
     for name in ("functions", "gallery", "measured"):
         (folder / name).mkdir(exist_ok=True)
     drawn = plotting.gallery()
@@ -61,13 +61,13 @@ def _time(path: Path) -> float:
 
 
 def _keep(path: Path, text: str) -> None:
-    """Write a file unless it is there already, so that Sphinx reads only what is new."""
+    """Write a file unless it has this content, so that Sphinx reads only changed files."""
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
 
 
 def index(drawn: dict[str, Any]) -> str:
-    """Return the gallery: a small picture of each function, and links to those that have none."""
+    """Return the gallery: a small picture of each function, and links to functions without one."""
     pictures = [f"[![]({GALLERY}/{name}.svg) {name}]({name}.md)" for name in drawn]
     others = ", ".join(f"[{name}]({name}.md)" for name in fa.names() if name not in drawn)
     return "\n\n".join(
@@ -75,7 +75,7 @@ def index(drawn: dict[str, Any]) -> str:
             "# Functions",
             f"In blue the function, in vermilion its derivative, from {-REACH:g} to {REACH:g}.",
             f"````{{container}} thumbnails\n{chr(10).join(text + chr(10) for text in pictures)}````",
-            *([f"Of more than one number at a time: {others}."] if others else []),
+            *([f"Not elementwise: {others}."] if others else []),
             "```{toctree}\n:hidden:\n\n" + "\n".join(fa.names()) + "\n```\n",
         ]
     )
@@ -114,12 +114,12 @@ def page(name: str) -> str:
 
 
 def _is_elementwise(function: Any) -> bool:
-    """Tell whether the function is of the table of activations, about which most is known."""
+    """Tell whether the function is an elementwise activation, which gets all sections."""
     return bool(function.family == "elementwise")
 
 
 def _head(function: Any) -> str:
-    """Return the names, the signature and, where nothing better is known, the docstring."""
+    """Return the names, the signature and, for functions that are not elementwise, the docstring."""
     aliases = ", ".join(f"``{alias}``" for alias in function.aliases)
     lines = [f".. py:function:: fastact.{function.name}{inspect.signature(function)}", ""]
     if not _is_elementwise(function):
@@ -137,7 +137,7 @@ def _head(function: Any) -> str:
 
 
 def _required(function: Any) -> str:
-    """Return the arguments that a call cannot do without."""
+    """Return the required arguments of a call."""
     parameters = inspect.signature(function).parameters.values()
     return ", ".join(p.name for p in parameters if p.default is inspect.Parameter.empty)
 
@@ -157,7 +157,7 @@ def _text(doc: str) -> str:
 
 
 def _docstring(function: Any) -> str:
-    """Return a docstring in NumPy's style, without the signature and the source that have their places."""
+    """Return a docstring in NumPy's style, without the signature and the source, which are shown elsewhere."""
     text = inspect.cleandoc(function.__doc__ or "").replace("|", "\\|")
     first, _, rest = text.partition("\n\n")
     text = rest if first.startswith(f"{function.__name__}(") else text
@@ -204,7 +204,7 @@ def _kinks(function: Any, options: dict[str, Any]) -> list[float]:
     for compute in (function, function.derivative):
         x, y = plotting.graph(partial(compute, **options), -NEAR, NEAR)
         for gap in np.flatnonzero(np.isnan(y)):
-            # Where the jump is found may be a few units in the last place beside the kink.
+            # The jump may be found a few units in the last place away from the kink.
             found.add(float(f"{x[gap]:.12g}"))
     return sorted(found - {0.0})
 
@@ -234,7 +234,7 @@ def _accuracy(name: str) -> str:
         *(f"{TITLES.get(library, library)} {version}" for library, version in libraries.items()),
     )
     return (
-        "## Worst error\n\nIn units in the last place, and in brackets how many inputs are more than 2 off; "
+        "## Worst error\n\nIn units in the last place (ulp), and in brackets the share of inputs with more than 2 ulp; "
         f"`fastact accuracy {name}` measures it here.\n\n{table(head, rows)}"
     )
 

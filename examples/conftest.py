@@ -1,4 +1,4 @@
-"""What the tests of the programs share: every available backend, and where the pictures go."""
+"""Fixtures for the tests of the programs: available backends, the pictures' folder, reported lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pictures import save
 
 ASKED = os.environ.get("FASTACT_BACKEND", "auto")
 AVAILABLE = [name for name, state in fa.backends().items() if state == "available"]
-# What a run showed, printed at the end: shares of seeds and errors, whether they passed or not.
+# Lines printed at the end of the run, passed or failed: shares of seeds and errors.
 SEEN: dict[str, str] = {}
 
 
@@ -30,14 +30,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(params=AVAILABLE if ASKED == "auto" else [ASKED])
 def backend(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Run the test on each backend that is there, or on the one that FASTACT_BACKEND names."""
+    """Run the test on each available backend, or on the one named by FASTACT_BACKEND."""
     with fa.use_backend(request.param):
         yield request.param
 
 
 @pytest.fixture
 def check_picture(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Any, Any], None]:
-    """Draw what a program learned; a warning of Matplotlib's fails the test."""
+    """Draw a program's picture; a warning from Matplotlib fails the test."""
 
     def check(program: Any, learned: Any) -> None:
         folder = request.config.getoption("--pictures") or tmp_path

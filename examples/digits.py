@@ -1,7 +1,7 @@
-"""Handwritten digits: a network of one hidden layer reads them, with any activation of the table.
+"""Handwritten digits: classification by a network with one hidden layer, with any activation.
 
-1,797 pictures of 8 by 8 pixels, four fifths to learn from and one fifth to be tested on. The cost is
-`fa.cross_entropy` of the ten logits. The bars compare every activation, in accuracy and in time.
+1,797 pictures of 8 by 8 pixels, four fifths for training and one fifth for testing. The cost is
+`fa.cross_entropy` of the ten logits. The bars compare accuracy and time of every activation.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from pictures import BLUE, ORANGE, main, progress
 
 CHOSEN = "silu"
 HIDDEN, RATE, BATCH, EPOCHS = 64, 0.005, 64, 20
-# In the comparison each activation gets fewer epochs, and what has no default a value.
+# The comparison trains for fewer epochs, with a value for each required parameter.
 SHORT = 10
 REQUIRED = {"softcap": {"cap": 5.0}}
 
 
 @dataclass
 class Trained:
-    accuracy: float  # on the pictures that it has not seen
-    cost: list[float]  # by epoch, on those that it has
+    accuracy: float  # on the test pictures
+    cost: list[float]  # by epoch, on the training pictures
     seconds: list[float]  # by epoch
 
 
@@ -42,7 +42,7 @@ class Learned:
 
 @cache
 def samples() -> tuple[Any, Any, Any, Any]:
-    """Return pixels and digits to learn from, and pixels and digits to be tested on."""
+    """Return pixels and digits for training, and pixels and digits for testing."""
     data, target = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(data))
     learned, tested = np.split(order, [len(data) * 4 // 5])

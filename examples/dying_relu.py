@@ -1,10 +1,9 @@
 """Units of a ReLU network die: zero for every input, so their gradient is zero and they stay dead.
 
-Two layers of sixteen fit a sine, with Adam at a rate too high for comfort. A step that throws a
-unit's bias far below its inputs is the last that its gradient asks for; what is left of Adam's
-momentum, or a change in the layer before, may carry it back. With a slope below zero, learned
-(prelu) or not (leaky_relu, elu, gelu), every unit keeps learning; and of maxout's two weighted sums
-there is always one that is the larger.
+Two layers of sixteen fit a sine, with Adam at a high learning rate. After a step that moves a unit's bias
+far below its inputs, its gradient is zero; only Adam's remaining momentum, or a change in the layer
+before, may revive it. With a slope below zero, learned (prelu) or not (leaky_relu, elu, gelu), every
+unit keeps learning; and one of maxout's two weighted sums is always the maximum.
 """
 
 from __future__ import annotations

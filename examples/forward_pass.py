@@ -1,8 +1,8 @@
-"""A network of three layers forward by hand, and softmax, which must not take exp of its inputs.
+"""The forward pass of a three-layer network by hand, and softmax, which must not take exp of its inputs.
 
 The sigmoid network 2-3-2-2 turns [1, 0.5] into [0.31682708, 0.69627909]. Its last layer would be a
-softmax if its outputs were classes: exp(x) over the sum of them. exp(1000) is inf, and inf/inf NaN;
-`fa.softmax` takes the largest input off all of them first, which changes nothing but that.
+softmax if its outputs were classes: exp(x) over their sum. exp(1000) is inf, and inf/inf is NaN;
+`fa.softmax` first subtracts the largest input from all of them, which leaves the quotient unchanged.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ LARGEST = np.linspace(0, 1000, 201)
 
 @dataclass
 class Pass:
-    signals: list[Any]  # the input, and what comes out of each layer
+    signals: list[Any]  # the input, and the output of each layer
     softmax: list[Any]  # of each of PAGES
     naive: Any  # the first probability of [largest, largest - 1], by LARGEST
     stable: Any
-    apart: float  # how far the two are apart on random rows, where the naive one works
+    difference: float  # the largest between the two on random rows, where the naive one works
 
 
 def naive_softmax(x: Any) -> Any:
@@ -46,7 +46,7 @@ def naive_softmax(x: Any) -> Any:
 
 
 def forward(x: Any) -> list[Any]:
-    """Return the input and what comes out of each layer."""
+    """Return the input and the output of each layer."""
     first = fa.sigmoid(x @ W1 + B1)
     second = fa.sigmoid(first @ W2 + B2)
     return [x, first, second, fa.identity(second @ W3 + B3)]
@@ -55,13 +55,13 @@ def forward(x: Any) -> list[Any]:
 def learn(seeds: Iterable[int] = range(10)) -> Pass:
     rows = np.stack([LARGEST, LARGEST - 1], axis=-1)
     random = [rng.normal(0, 10, (20, 7)) for rng in generators(seeds)]
-    apart = max(np.abs(fa.softmax(x) - naive_softmax(x)).max() for x in random)
+    difference = max(np.abs(fa.softmax(x) - naive_softmax(x)).max() for x in random)
     return Pass(
         forward(INPUT),
         [fa.softmax(x) for x in PAGES],
         naive_softmax(rows)[:, 0],
         fa.softmax(rows)[:, 0],
-        float(apart),
+        float(difference),
     )
 
 
@@ -94,7 +94,7 @@ def draw(done: Pass) -> Figure:
 
 
 def draw_network(axes: Any, signals: list[Any]) -> None:
-    """Draw the units with their outputs, and the weights by thickness."""
+    """Draw the units with their outputs, and the weights as lines of different width."""
     rows = [np.arange(len(signal)) - (len(signal) - 1) / 2 for signal in signals]
     for layer, weights in enumerate((W1, W2, W3)):
         for (i, j), weight in np.ndenumerate(weights):

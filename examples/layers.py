@@ -1,9 +1,9 @@
-"""What the networks are made of: dense layers, activations, and two ways down the gradient.
+"""Building blocks of the networks: dense layers, activations, gradient descent and Adam.
 
-Several networks learn side by side: each parameter has a first axis with one entry for each of the
-random generators that it was drawn from, so ten seeds cost about as much as one. A layer keeps what
-it was given on the way forward, and on the way back turns the gradient of its output into that of
-its input, leaving the gradients of its own parameters in `gradients`.
+Several networks are trained at once: the first axis of each parameter has one entry for each random
+generator that it was drawn from, so ten seeds cost about as much as one. In the forward pass a layer
+stores its input; in the backward pass it returns the gradient of its input and stores those of its
+parameters in `gradients`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import fastact as fa
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
-# Every activation that works element by element; the others have no derivative, only a vjp.
+# Every elementwise activation; the others have no derivative, only a vjp.
 ELEMENTWISE = [name for name in fa.names() if "derivative" in fa.get(name).passes]
 
 
@@ -65,7 +65,7 @@ class Dense:
 
 
 class Activation:
-    """A function of fastact, and its vector-Jacobian product on the way back."""
+    """A function of fastact, and its vector-Jacobian product in the backward pass."""
 
     def __init__(self, function: Any, **parameters: Any) -> None:
         self.function = function
@@ -99,7 +99,7 @@ class PRelu:
 
 
 class Network:
-    """Layers, one after the other."""
+    """Layers in sequence."""
 
     def __init__(self, layers: Iterable[Layer]) -> None:
         self.layers = list(layers)
@@ -135,9 +135,9 @@ def perceptron_layers(
     scale: float | None = None,
     bias_scale: float = 0.0,
 ) -> list[Layer]:
-    """Return dense layers of these sizes with the function between them, none behind the last.
+    """Return dense layers of these sizes with the function between them, but not after the last.
 
-    Without a scale the weights have that of He et al. 2015, √(2/inputs).
+    The default scale of the weights is that of He et al. 2015, √(2/inputs).
     """
     layers: list[Layer] = []
     for inputs, outputs in pairwise(sizes):
@@ -147,7 +147,7 @@ def perceptron_layers(
 
 
 class GradientDescent:
-    """Plain: p ← p - rate·g."""
+    """Plain gradient descent: p ← p - rate·g."""
 
     def __init__(self, network: Network, rate: float) -> None:
         self.pairs = list(zip(network.parameters, network.gradients, strict=True))

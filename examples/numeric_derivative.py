@@ -1,8 +1,8 @@
-"""Every derivative against a difference of function values, and why a smaller step is not better.
+"""Every derivative against a finite difference, and why a smaller step is not better.
 
-A fourth-order difference is off by a multiple of step⁴, and by the rounding noise of the values
-divided by the step. At 1e-3 both are small. At 1e-15 the noise is everything: the values differ in
-their last digit or two, and the quotient is mostly what rounding made of it.
+The error of a fourth-order difference is a multiple of step⁴, plus the rounding noise of the values
+divided by the step. At 1e-3 both are small. At 1e-15 the noise dominates: the values differ only in
+their last digit or two, and the quotient is mostly rounding error.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STEP = 1e-3
 TINY_STEP = 1e-15
 STEPS = np.logspace(-16, 0, 65)
 LESSON = "silu"
-# Halfway between the hundredths: every kink of the table lies on a multiple of ½, and no difference reaches over one.
+# Halfway between hundredths: all kinks are at multiples of ½, so no difference spans one.
 X = np.arange(-800, 800) / 100 + 0.005
 REQUIRED = {"softcap": {"cap": 1.5}, "prelu": {"weight": 0.25}}
 
@@ -30,8 +30,8 @@ REQUIRED = {"softcap": {"cap": 1.5}, "prelu": {"weight": 0.25}}
 class Comparison:
     analytic: Any  # by function: f' at X
     numeric: Any  # by function: the difference at X
-    rough: Any  # the lesson's difference with the tiny step
-    worst: Any  # the lesson's largest error for each of STEPS
+    rough: Any  # the difference of LESSON with the tiny step
+    worst: Any  # the largest error of LESSON for each of STEPS
 
 
 def difference(function: Any, x: Any, step: float, **parameters: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A perceptron learns OR and AND, and cannot learn XOR: no straight line divides its corners.
+"""A perceptron learns OR and AND, and cannot learn XOR: no straight line separates its corners.
 
 The output is `step` of a weighted sum. Its derivative is 0, so there is no gradient to descend:
 Rosenblatt's rule adds the error times the input to the weights, corner by corner.
@@ -28,7 +28,7 @@ MOST_EPOCHS = 1000
 
 @dataclass
 class Perceptron:
-    """Perceptrons side by side, one for each seed."""
+    """Perceptrons trained at once, one for each seed."""
 
     weight: Any  # (seeds, 2)
     bias: Any  # (seeds,)
@@ -39,7 +39,7 @@ class Perceptron:
 
 
 def learn_gate(targets: Any, seeds: Iterable[int]) -> Perceptron:
-    """Learn until every perceptron is right, or the epochs are over."""
+    """Train until every perceptron is right or the epochs are over."""
     start = np.stack([rng.normal(size=3) for rng in generators(seeds)])
     perceptron = Perceptron(start[:, :2].copy(), start[:, 2].copy(), None)
     history = []

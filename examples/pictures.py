@@ -1,4 +1,4 @@
-"""One look for every picture, the decision planes, and what running a program does."""
+"""The common style of the pictures, the decision planes, and the programs' command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 import fastact as fa
 
-# Okabe and Ito's colours, which the colour-blind can tell apart; yellow is left out on white.
+# Okabe and Ito's colour-blind-safe colours, without yellow, which is faint on white.
 BLACK, ORANGE, SKY, GREEN, BLUE, RED, PINK = COLOURS = (
     "#000000",
     "#e69f00",
@@ -47,20 +47,20 @@ matplotlib.rcParams.update(
 )
 
 PICTURES = Path(__file__).parent / "pictures"
-# The plane of two inputs, a little wider than the unit square that has the four corners.
+# The plane of two inputs, a little larger than the unit square with the four corners.
 SIDE = np.linspace(-0.5, 1.5, 101)
 PLANE = np.stack(np.meshgrid(SIDE, SIDE), axis=-1).reshape(-1, 2)
 
 
 def progress(steps: Iterable[Any], what: str) -> Iterable[Any]:
-    """Show how far a long run is, where somebody looks on."""
+    """Show a progress bar for a long run, on a terminal only."""
     return tqdm(steps, what, disable=None, leave=False)
 
 
 def draw_plane(
     figure: Figure, grid: tuple[int, int], column: int, values: Any, title: str, targets: Any
 ) -> None:
-    """Draw one output over the plane of inputs, from above and in perspective, in a column."""
+    """Draw one output over the plane of inputs, from above and in perspective, in one column."""
     rows, columns = grid
     heights = np.asarray(values).reshape(len(SIDE), len(SIDE))
     axes = figure.add_subplot(rows, columns, column + 1)
@@ -69,7 +69,7 @@ def draw_plane(
     for wanted, colour, marker in ((0, BLUE, "o"), (1, ORANGE, "s")):
         x, y = CORNERS[np.ravel(targets) == wanted].T
         axes.scatter(
-            x, y, s=70, c=colour, marker=marker, edgecolors=BLACK, label=f"{wanted} is wanted"
+            x, y, s=70, c=colour, marker=marker, edgecolors=BLACK, label=f"target {wanted}"
         )
     axes.set(title=title, xlabel="first input", aspect="equal", xticks=[0, 1], yticks=[0, 1])
     axes.grid(False)
@@ -77,7 +77,7 @@ def draw_plane(
         axes.set_ylabel("second input")
         figure.legend(loc="outside upper right", ncols=2)
     space = figure.add_subplot(rows, columns, columns + column + 1, projection="3d")
-    # Each cell has the colour of its middle height: a wall is of one colour, not striped.
+    # Each cell has the colour of its middle height, so that walls are not striped.
     cells = np.lib.stride_tricks.sliding_window_view(heights, (2, 2))
     middle = (cells.max((2, 3)) + cells.min((2, 3))) / 2
     space.plot_surface(*np.meshgrid(SIDE, SIDE), heights, facecolors=SHADES(middle), **SURFACE)
@@ -91,7 +91,7 @@ CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 
 
 def save(figure: Figure, name: str, folder: Path) -> Path:
-    """Write the picture and say where."""
+    """Write the picture and print its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.png"
     figure.savefig(path)
@@ -101,7 +101,7 @@ def save(figure: Figure, name: str, folder: Path) -> Path:
 def main(
     learn: Callable[[], Any], report: Callable[[Any], str], draw: Callable[[Any], Figure]
 ) -> None:
-    """Run a program: learn, say what came out, write its picture."""
+    """Run a program: train, print the results, write the picture."""
     program = sys.modules["__main__"]
     parser = argparse.ArgumentParser(
         description=program.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

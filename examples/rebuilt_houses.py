@@ -1,8 +1,8 @@
-"""Was the house rebuilt? One sigmoid unit, and one behind a hidden ReLU unit, both by hand.
+"""Was the house rebuilt? One sigmoid unit, and one after a hidden ReLU unit, both by hand.
 
 Eight houses, with their number of rooms and whether they were built for their owner. Forward and
-backward are written out for single units, with the numbers of a textbook to check against. Two pairs
-of houses are alike but for the answer: nobody can get more than six of the eight right.
+backward pass are written out for single units, with a textbook's numbers to check against. Two pairs
+of houses have equal inputs but different answers: at most six of the eight can be right.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RATE, STEPS = 0.2, 2000
 
 @dataclass(frozen=True)
 class Model:
-    """Units that look at the houses, a column for each; with `outer` others look at relu of them."""
+    """One unit for each column; with `outer`, a second layer of units takes their relu."""
 
     weight: Any  # (2, units)
     bias: Any  # (units,)
@@ -53,8 +53,8 @@ class Model:
         return fa.binary_cross_entropy_with_logits(z, rebuilt, reduction="none").mean(0)
 
     def gradient(self) -> tuple[Any, Any, Any]:
-        """Return what the cost changes by for each parameter, in their order."""
-        # For each logit: the slopes of sigmoid and logarithm cancel, and p - t is left.
+        """Return the gradient of the cost with respect to each parameter, in their order."""
+        # For each logit the derivatives of sigmoid and logarithm cancel to p - t.
         g = (self.output() - REBUILT) / len(REBUILT)
         outer = None
         if self.outer is not None:
@@ -64,7 +64,7 @@ class Model:
         return HOUSES.T @ g, g.sum(0), outer
 
     def step(self) -> Model:
-        """Return the model one step down the gradient."""
+        """Return the model after one step of gradient descent."""
         weight, bias, outer = self.gradient()
         moved = None if self.outer is None else self.outer - RATE * outer
         return Model(self.weight - RATE * weight, self.bias - RATE * bias, moved)
@@ -95,7 +95,7 @@ def train(model: Model) -> Training:
 
 
 def learn(seeds: Iterable[int] = range(10)) -> dict[str, Training]:
-    """Train both kinds: in the first column from the textbook's numbers, then from random ones."""
+    """Train both models: the first column starts from the textbook's numbers, the others from random ones."""
     random = np.stack([rng.normal(size=5) for rng in generators(seeds)], axis=1)
     trainings = {}
     for name, book in TEXTBOOK.items():

@@ -1,8 +1,8 @@
-"""ReLU units fit a parabola with straight pieces: six side by side, or three layers of two.
+"""ReLU units fit a parabola with straight pieces: six in one layer, or three layers of two.
 
-Both networks have 19 parameters. Side by side, each unit adds a kink of its own; in layers they can
-fold the line again and again, but are harder to train: where both units of a layer are off, nothing
-gets through, and the fit is a constant.
+Both networks have 19 parameters. In one layer each unit adds one kink; further layers can fold the line
+repeatedly, but are harder to train: where both units of a layer are 0, no signal passes, and the fit
+is constant.
 """
 
 from __future__ import annotations

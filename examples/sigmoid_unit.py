@@ -1,7 +1,7 @@
-"""One sigmoid unit learns OR and AND by descending a gradient; XOR needs a hidden layer.
+"""One sigmoid unit learns OR and AND by gradient descent; XOR needs a hidden layer.
 
-The mean squared error goes back through `sigmoid.vjp`. A single unit has a smooth slope instead of
-the perceptron's cliff, but its border is a straight line all the same. Two hidden units bend it.
+The gradient of the mean squared error is propagated by `sigmoid.vjp`. A single unit is smooth, unlike
+the perceptron, but its decision boundary is still a straight line. Two hidden units bend it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Learned:
 
 
 def learn_gate(targets: Any, hidden: int, seeds: Iterable[int]) -> Learned:
-    """Learn a gate by a unit for each seed, behind so many hidden ones."""
+    """Train one unit for each seed on a gate, after `hidden` hidden units."""
     sizes = [2, hidden, 1] if hidden else [2, 1]
     layers = perceptron_layers(generators(seeds), sizes, fa.sigmoid, scale=0.5, bias_scale=0.3)
     network = Network([*layers, Activation(fa.sigmoid)])

@@ -1,4 +1,4 @@
-"""The programs show what they say, on every backend and from several seeds."""
+"""The programs' claims hold on every backend and from several seeds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Saw = Callable[[str], None]
 
 
 def right(accuracy: Any) -> float:
-    """The share of the seeds that are right everywhere."""
+    """Return the share of the seeds that are right everywhere."""
     return float((np.asarray(accuracy) == 1.0).mean())
 
 
@@ -85,7 +85,7 @@ def test_dying_relu(backend: str, check_picture: Check, saw: Saw) -> None:
     assert all(dead.max() == 0.0 for dead in ends.values())
     median = {name: np.median(run.cost[-1]) for name, run in runs.items()}
     assert all(median[name] < median["relu"] for name in ends)
-    # The slopes that prelu learned are no longer what they began as, and not all alike.
+    # prelu's slopes have changed from their initial value, and not all are equal.
     slopes = runs["prelu"].network.layers[1].slope
     assert np.ptp(slopes, axis=-1).min() > 0.05
     check_picture(dying_relu, runs)
@@ -100,8 +100,8 @@ def test_forward_pass(backend: str, check_picture: Check, saw: Saw) -> None:
     np.testing.assert_allclose(third[1], 5.148200222412013e-131, rtol=1e-14)
     assert np.isnan(done.naive[-1])
     np.testing.assert_allclose(done.stable, fa.sigmoid(1.0), rtol=1e-12)
-    saw(f"naive and stable apart by {done.apart:.1e}")
-    assert done.apart < 1e-15
+    saw(f"naive and stable differ by {done.difference:.1e}")
+    assert done.difference < 1e-15
     check_picture(forward_pass, done)
 
 
@@ -134,7 +134,7 @@ def test_rebuilt_houses(backend: str, check_picture: Check, saw: Saw) -> None:
 
 @pytest.mark.parametrize("name", ["weight", "bias", "outer"])
 def test_gradient_of_the_houses(backend: str, name: str) -> None:
-    """What was derived by hand is what the cost does."""
+    """The gradients derived by hand match differences of the cost."""
     behind = rebuilt_houses.TEXTBOOK["hidden relu"]
     value, step = getattr(behind, name), 1e-5
     gradient = dict(zip(("weight", "bias", "outer"), behind.gradient(), strict=True))[name]
@@ -172,7 +172,7 @@ def test_digits(backend: str, check_picture: Check, saw: Saw) -> None:
     assert worst >= 0.96
     assert longest < 30
     assert list(learned.compared) == ELEMENTWISE
-    # Behind a step the first layer has no gradient; all others learn.
+    # Before a step the first layer gets no gradient; with all others it learns.
     accuracy = {name: one.accuracy for name, one in learned.compared.items()}
     assert accuracy.pop("step") < min(accuracy.values())
     assert min(accuracy.values()) > 0.94

@@ -1,8 +1,8 @@
-"""Ten layers on XOR: behind sigmoids the gradient vanishes, behind relu, leaky_relu and tanh it does not.
+"""Ten layers on XOR: with sigmoids the gradient vanishes, with relu, leaky_relu and tanh it does not.
 
-σ′ is ¼ at most, so nine sigmoids in a row leave at most 4⁻⁹ of the gradient for the first layer, and
-the output stays where it is. The cost comes from the logits: log(1 - p) of a probability that has
-been rounded to 1 is -inf, and 0 · inf is NaN.
+σ′ is at most ¼, so nine sigmoids in sequence leave at most 4⁻⁹ of the gradient for the first layer, and
+the output hardly changes. The cost is computed from the logits: log(1 - p) of a probability rounded
+to 1 is -inf, and 0 · inf is NaN.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOGITS = np.linspace(-60, 60, 481)
 
 @dataclass
 class Run:
-    """What was noted every hundred steps; the last axis but for the norms is the seeds."""
+    """Records of every hundred steps; the last axis is the seeds."""
 
     cost: Any  # (records, seeds)
     accuracy: Any  # (records, seeds)
@@ -43,14 +43,14 @@ def cost_from_logits(z: Any, t: Any) -> Any:
 
 
 def naive_cost(z: Any, t: Any) -> Any:
-    """The same from the probability, as it is written in books."""
+    """The same from the probability, as in textbooks."""
     p = fa.sigmoid(z)
     with np.errstate(divide="ignore", invalid="ignore"):
         return -(t * np.log(p) + (1 - t) * np.log(1 - p))
 
 
 def learn_by(function: Any, seeds: Iterable[int], steps: int = STEPS) -> Run:
-    """Train a network for each seed with this function behind each hidden layer."""
+    """Train a network for each seed with this function after each hidden layer."""
     network = Network(perceptron_layers(generators(seeds), SIZES, function, bias_scale=0.3))
     weights = [layer.gradients[0] for layer in network.layers if isinstance(layer, Dense)]
     optimiser = GradientDescent(network, RATE)
@@ -71,7 +71,7 @@ def learn(seeds: Iterable[int] = range(10), steps: int = STEPS) -> dict[str, Run
 
 
 def share(run: Run) -> float:
-    """The share of the seeds that have learned XOR."""
+    """Return the share of the seeds that have learned XOR."""
     return float((run.accuracy[-1] == 1.0).mean())
 
 
@@ -111,14 +111,14 @@ def draw(runs: dict[str, Run]) -> Figure:
 
 
 def draw_cost(axes: Any) -> None:
-    """Draw the cost of a corner that wants 1 by its logit, and where the naive formula ends."""
+    """Draw the cost of a corner with target 1 by its logit, and where the naive formula fails."""
     naive = naive_cost(LOGITS, 1.0)
     end = LOGITS[np.isnan(naive)].min()
     axes.plot(LOGITS, cost_from_logits(LOGITS, 1.0), color=BLUE, linewidth=5, label="from logits")
     axes.plot(LOGITS, naive, color=ORANGE, label="from probabilities")
     axes.axvspan(end, LOGITS[-1], color=GREY, alpha=0.2, linewidth=0)
     axes.annotate(f"NaN from {end:.0f} on", (end + 1, 30), color=BLACK)
-    axes.set(title="The cost where 1 is wanted, in two ways", xlabel="logit", ylabel="cost")
+    axes.set(title="The cost for the target 1, in two ways", xlabel="logit", ylabel="cost")
     axes.legend()
 
 

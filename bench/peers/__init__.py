@@ -1,18 +1,18 @@
-"""The libraries that fastact is compared with, and how each computes the same things.
+"""The libraries that fastact is compared with, and their implementations of the same functions.
 
-Every peer is a module of this package that holds
+Every peer is a module of this package with
 
-    VERSION         what is installed
-    CALLS           (function, pass) -> what prepares the computation: a maker
-    COMPOSED        those of CALLS that take several of the library's kernels, since it has no single one
-    native(array)   a NumPy array as the library wants it, sharing memory where that can be
+    VERSION         the installed version
+    CALLS           (function, pass) -> maker, which prepares the computation
+    COMPOSED        the keys of CALLS that take several of the library's kernels, for lack of a single one
+    native(array)   a NumPy array in the library's type, sharing memory if possible
     target(array)   the same for an array that results are written into
-    context()       what the calls run inside
+    context()       the context in which calls run
     set_num_threads(count)
 
-A maker takes `Arrays` and returns a callable without arguments that computes into `out` where the
-library can and returns the result, finished. These callables are what is timed, what is checked
-against the definitions and what the accuracy table measures.
+A maker takes `Arrays` and returns a callable without arguments that computes into `out` if the
+library supports that, and returns the finished result. The same callables are timed, checked against
+the definitions and measured for the accuracy table.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 Call = Callable[[], Any]
 Key = tuple[str, str]
 
-#: The peers and what they are called in tables. `plain` is the formula written out in NumPy.
+#: Peer -> its name in tables. `plain` is the formula written by hand in NumPy.
 TITLES = {
     "plain": "NumPy",
     "scipy": "SciPy",
@@ -39,18 +39,18 @@ _NEEDS = {name: name for name in TITLES} | {"plain": "numpy"}
 
 
 class Arrays(NamedTuple):
-    """The operands of one comparison, as one library wants them; None where it has none.
+    """The operands of one comparison, in one library's types; None for those a case does not have.
 
     Attributes
     ----------
     x, g, y
         The input, the gradient of the result, and the output.
     out
-        Where the result goes; of a loss, its gradient.
+        The array for the result; for a loss, for its gradient.
     axis : int
-        What rows lie along, or gate and value one behind the other.
+        The axis of rows, or along which gate and value are packed.
     target
-        Of a loss: the class of each row, or 0 and 1 for each element.
+        For a loss: the class of each row, or 0 or 1 for each element.
     """
 
     x: Any
@@ -66,7 +66,7 @@ Maker = Callable[[Arrays], Call]
 
 @cache
 def why_missing(name: str) -> str | None:
-    """Say in one line why a peer cannot be compared here, or return None if it can."""
+    """Return in one line why a peer cannot be compared here, or None if it can."""
     try:
         import_module(_NEEDS[name])
     except ImportError as error:
@@ -85,5 +85,5 @@ def available() -> list[str]:
 
 @cache
 def calls() -> dict[tuple[str, str, str], Maker]:
-    """Return every maker there is: (peer, function, pass) -> maker."""
+    """Return all makers: (peer, function, pass) -> maker."""
     return {(name, *key): maker for name in available() for key, maker in load(name).CALLS.items()}

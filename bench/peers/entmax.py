@@ -1,4 +1,4 @@
-"""The package entmax: sparsemax and 1.5-entmax of PyTorch's tensors, by sorting what may count."""
+"""The package entmax: sparsemax and 1.5-entmax of PyTorch tensors, by partial sorting."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ __all__ = ["CALLS", "COMPOSED", "VERSION", "context", "native", "set_num_threads
 VERSION = version("entmax")
 COMPOSED: frozenset[Key] = frozenset()
 
-# It sorts the K largest of each row and, where these are not enough, more of them. Without a K it
-# sorts all, which takes 3 to 30 times as long on what is compared here.
+# It sorts the K largest of each row, and more where these do not suffice. Without a K it sorts all,
+# which takes 3 to 30 times as long on the data compared here.
 K = 32
 
 

@@ -1,7 +1,7 @@
-"""The textbook formula of each function, for the peers that have no function of their own for it.
+"""The textbook formula of each function, for peers that lack the function.
 
-They are Python expressions over x, the gradient g and the output y. NumPy and JAX evaluate them as
-they stand; for numexpr, which knows neither `:=` nor maximum for float32, they are rewritten.
+They are Python expressions of x, the gradient g and the output y. NumPy and JAX evaluate them
+unchanged; for numexpr, which lacks `:=` and a float32 maximum, they are rewritten.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ VJP = {
     ),
 }
 
-#: From the output, as PyTorch's kernels take it; the other functions are compared from the input.
+#: From the output, like PyTorch's kernels; the other functions are compared from the input.
 VJP_FROM_OUTPUT = {"exponential": "g*y", "sigmoid": "g*y*(1 - y)", "tanh": "g*(1 - y*y)"}
 
 #: (function, pass) -> expression.
@@ -98,7 +98,7 @@ FORMULAS: dict[tuple[str, str], str] = {
 
 
 def only_moves(name: str, pass_: str) -> bool:
-    """Tell whether it takes as long as moving the data: comparisons, sums and products alone."""
+    """Tell whether it is memory-bound: comparisons, sums and products only."""
     text = FORMULAS.get((name, pass_))
     if text is None:
         return False
@@ -110,7 +110,7 @@ def only_moves(name: str, pass_: str) -> bool:
 
 
 def compiled(text: str, namespace: Mapping[str, Any]) -> Callable[[Any, Any, Any], Any]:
-    """Return an expression as a function of x, g and y over one library's functions."""
+    """Compile an expression to a function of x, g and y that uses one library's functions."""
     code: CodeType = compile(f"lambda x, g, y: {text}", f"<{text}>", "eval")
     function: Callable[[Any, Any, Any], Any] = eval(code, dict(namespace))
     return function

@@ -13,7 +13,7 @@ from . import Arrays, Call, Key, Maker
 
 
 def _prepared(function: Callable[..., Any], inputs: str, with_axis: bool = True) -> Maker:
-    """Compile a function of some operands, which may overwrite the result of the call before."""
+    """Compile a function of some operands, which may overwrite the previous result."""
     names = inputs.split()
 
     def make(a: Arrays) -> Call:

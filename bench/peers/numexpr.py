@@ -1,4 +1,4 @@
-"""numexpr: each formula compiled once, its constants in the precision of the arrays."""
+"""numexpr: each formula compiled once, with constants in the dtype of the arrays."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def set_num_threads(count: int) -> None:
 
 
 class Rewrite(ast.NodeTransformer):
-    """What numexpr understands: named parts written out, maximum and minimum as where.
+    """Rewrite a formula for numexpr: inline named parts, maximum and minimum as where.
 
-    A float constant makes numexpr compute in double; as a variable of the arrays' type it does not.
+    Float constants become variables of the arrays' dtype; as constants they would make numexpr compute in
+    double.
     """
 
     def __init__(self) -> None:
@@ -67,7 +68,7 @@ def _maker(text: str) -> Maker:
     def make(a: Arrays) -> Call:
         type_ = _TYPES[_KINDS[a.x.dtype.char]]
         signature = [(name, type_) for name in (*names, *rewrite.constants)]
-        # Calling what `evaluate` would look up: half its time for one element.
+        # Call directly what `evaluate` looks up: half its time for one element.
         function = numexpr.NumExpr(source, signature)
         constants = [np.array(value, a.x.dtype) for value in rewrite.constants.values()]
         data = [getattr(a, name) for name in names]

@@ -1,4 +1,4 @@
-"""NumPy: the formula as one writes it by hand; a single ufunc, or clip, writes into `out`."""
+"""NumPy: the formula written by hand; a single ufunc, or clip, writes into `out`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows, gates and losses in NumPy, as one writes them by hand."""
+"""Rows, gates and losses in NumPy, written by hand."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _logsumexp(a: Arrays) -> Array:
 
 
 def _ranks(a: Arrays) -> tuple[Array, Array]:
-    """Return each row in falling order, and 1, 2, 3... of its type along the axis."""
+    """Return each row in descending order, and its ranks 1, 2, 3... in the same dtype."""
     x: Array = np.flip(np.sort(a.x, a.axis), a.axis)
     shape = [1] * x.ndim
     shape[a.axis] = -1
@@ -40,7 +40,7 @@ def _ranks(a: Arrays) -> tuple[Array, Array]:
 
 
 def _at(values: Array, support: Array, axis: int) -> Array:
-    """Return of each row the value at its last place of the support."""
+    """Return each row's value at the last index of its support."""
     last = support.sum(axis, keepdims=True) - 1
     return np.take_along_axis(values, last, axis)
 

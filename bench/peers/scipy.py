@@ -1,4 +1,4 @@
-"""SciPy: what scipy.special has of it; a single ufunc writes into `out`."""
+"""SciPy: formulas with scipy.special's functions; a single ufunc writes into `out`."""
 
 from __future__ import annotations
 

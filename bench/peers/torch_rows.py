@@ -1,8 +1,8 @@
-"""Rows, gates and losses in PyTorch: its kernels into a given result, and its backward kernels.
+"""Rows, gates and losses in PyTorch: its kernels with a given `out`, and its backward kernels.
 
-swiglu and geglu, which it has no kernel for, are composed of those it has. So is cross entropy with
-its gradient: log_softmax, nll_loss and the backward kernels of both, which is what autograd runs,
-without autograd's work around them. The gradient of binary cross entropy is (σ(x) - t)/n.
+swiglu and geglu, which have no kernel, are composed of other kernels. So is cross entropy with its
+gradient: log_softmax, nll_loss and their backward kernels, as autograd runs them, without autograd's
+overhead. The gradient of binary cross entropy is (σ(x) - t)/n.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _gated_backward(function: Callable[..., Any], name: str) -> Maker:
         of_gate, of_value = a.out.chunk(2, a.axis)
 
         def call() -> torch.Tensor:
-            # g times the value waits where the gradient of the value will be.
+            # g times the value is stored temporarily in the array for the gradient of the value.
             kernel(torch.mul(a.g, value, out=of_value), gate, grad_input=of_gate)
             function(gate, out=of_value).mul_(a.g)
             out: torch.Tensor = a.out

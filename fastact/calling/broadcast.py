@@ -180,7 +180,7 @@ def _run_flat(kernel: Kernel, views: Operands) -> None:
 
 
 def _has_rows(views: Operands, dtype: DType) -> bool:
-    """Tell whether all operands consist of contiguous rows, each long enough for a call of its own."""
+    """Tell whether all operands consist of contiguous rows, each long enough for a separate call."""
     shape = _shape(views)
     return (
         len(shape) > 1

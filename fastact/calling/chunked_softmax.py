@@ -58,8 +58,8 @@ def statistic(
     compute(_KERNELS["_exp_sum"].kernel(array.dtype), array.dtype, axes, operands)
     lost = (pair["maximum"] == -np.inf) & np.isnan(pair["others"])
     if lost.any():  # of only NaN and -inf a kernel's maximum need not be NaN
-        spoilt = np.isnan(array) if mask is None else np.isnan(array) & mask
-        pair["maximum"][spoilt.any(axis=axes, keepdims=True)] = np.nan
+        has_nan = np.isnan(array) if mask is None else np.isnan(array) & mask
+        pair["maximum"][has_nan.any(axis=axes, keepdims=True)] = np.nan
     return pair
 
 

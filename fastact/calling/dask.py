@@ -71,13 +71,13 @@ def _mask(label: str, where: Any, x: Any) -> Any:
     if mask.dtype != np.bool_:
         raise TypeError(f"{label}(): where has dtype {mask.dtype}, expected bool")
     if mask.ndim > x.ndim or any(
-        length not in (1, wanted)
-        for length, wanted in zip(mask.shape[::-1], x.shape[::-1], strict=False)
+        length not in (1, expected)
+        for length, expected in zip(mask.shape[::-1], x.shape[::-1], strict=False)
     ):
         raise ValueError(f"{label}(): where of shape {mask.shape} does not broadcast to {x.shape}")
-    own = x.chunks[x.ndim - mask.ndim :]
+    x_chunks = x.chunks[x.ndim - mask.ndim :]
     chunks = tuple(
-        (1,) if length == 1 else wanted for length, wanted in zip(mask.shape, own, strict=True)
+        (1,) if length == 1 else along for length, along in zip(mask.shape, x_chunks, strict=True)
     )
     mask = da.asarray(mask).rechunk(chunks)
     return mask[(None,) * (x.ndim - mask.ndim)]

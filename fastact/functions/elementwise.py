@@ -86,7 +86,7 @@ class ElementwisePass(Pass, Caller):
 
     @property
     def parts(self) -> tuple[Any, ...]:
-        """The passes that compute each output alone."""
+        """The passes that compute each output separately."""
         if self.nout == 1:
             return (self,)
         passes = FUNCTIONS[self.declaration.name].passes
@@ -219,7 +219,7 @@ class BoundPass(Pass):
 
     @property
     def parts(self) -> tuple[BoundPass, ...]:
-        """The passes that compute each output alone."""
+        """The passes that compute each output separately."""
         function, *bound = self._made_of
         return tuple(BoundPass(part, *bound) for part in function.parts)
 

@@ -39,9 +39,9 @@ def _hardmax(x: Array, out: Array, mask: Array | None) -> None:
         one[~mask.any(axis=1, keepdims=True)] = 0.0
     out[...] = 0.0
     np.put_along_axis(out, best, one, axis=1)
-    spoilt = np.isnan(top)
-    if spoilt.any():
-        np.copyto(out, np.nan, where=spoilt if mask is None else spoilt & mask)
+    has_nan = np.isnan(top)
+    if has_nan.any():
+        np.copyto(out, np.nan, where=has_nan if mask is None else has_nan & mask)
 
 
 def _blocks(outer: int, axis: int, inner: int) -> Iterator[tuple[slice, slice, slice]]:
