@@ -52,8 +52,16 @@ class Backend(Protocol):
     A row kernel takes contiguous, aligned arrays in native byte order, all of one dtype: the inputs,
     of shape (outer, axis, inner); inputs with one value for each row, of shape (outer, inner); the
     outputs to fill, of either shape in the same order; a mask of the elements that take part, of shape
-    (outer or 1, axis, inner), or None; and every parameter, a `float`. A backend without `row_kernel`
-    computes everything but rows.
+    (outer or 1, axis, inner), or None; and every parameter, a `float`.
+
+    Optional are, each with a slower path where it is missing: of a backend `row_kernel`, without which
+    it computes everything but rows; of a kernel `rows`, which takes the same operands in two
+    dimensions, with contiguous rows at any distance; and `summed`, which takes them without the
+    first output and returns the sum of its elements in float64.
+
+    Besides the public functions, the names are those of the declarations: losses that are computed
+    element by element, and the row functions ``_exp_sum``, ``_softmax_from``, ``_log_softmax_from``
+    and ``_cross_entropy``, of which cross entropy and softmax in chunks are made.
     """
 
     @property
