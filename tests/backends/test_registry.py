@@ -42,6 +42,17 @@ class Fake:
 pytestmark = pytest.mark.usefixtures("own_backends")
 
 
+def test_a_replaced_backend_is_forgotten() -> None:
+    x = np.ones(3)
+    fa.register_backend("again", lambda: Fake("again", 1.0))
+    fa.set_backend("again")
+    assert fa.relu(x).tolist() == [1.0] * 3
+    fa.register_backend("again", lambda: Fake("again", 2.0))
+    assert fa.relu(x).tolist() == [2.0] * 3
+    kept = [backend.name for backend in fa.relu.kernels]
+    assert kept.count("again") == 1
+
+
 def test_backends_tells_what_is_available_or_why_not() -> None:
     found = fa.backends()
     assert list(found)[:3] == ["cython", "numba", "numpy"]

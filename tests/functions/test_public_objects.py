@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 import fastact as fa
@@ -66,3 +68,52 @@ def test_documentation(name: str) -> None:
                 public,
                 parameter,
             )
+
+
+GIVEN = {"pieces": 2, "weight": 0.25, "target": np.array([0.0, 1.0]), "value": np.ones(2)}
+
+
+@each_function
+def test_only_public_attributes_are_listed(name: str) -> None:
+    function = fa.get(name)
+    told = {"name", "aliases", "family", "parameters", "passes", "formula", "source"}
+    ufunc = {"nin", "nout", "nargs", "types", "ntypes", "signature"}
+    listed = {attribute for attribute in dir(function) if attribute[:2] != "__"}
+    assert listed == told | ufunc | ({*function.passes} - {"forward"})
+    for attribute in listed:
+        getattr(function, attribute)
+
+
+@each_function
+def test_wrong_calls_name_the_function(name: str) -> None:
+    for public, call in calls(name):
+        with pytest.raises(TypeError, match=rf"^{re.escape(public)}\(\) (takes|missing) "):
+            call()
+        parameters = inspect.signature(call).parameters.values()
+        required = [p.name for p in parameters if p.default is p.empty or p.name == "value"]
+        arrays = [GIVEN.get(parameter, np.full(2, 0.5)) for parameter in required]
+        with pytest.raises(TypeError, match=rf"^{re.escape(public)}\(\) has no parameter 'wrong'"):
+            call(*arrays, wrong=1)
+
+
+def test_arguments_that_have_another_name_elsewhere() -> None:
+    x = np.ones((2, 3))
+    with pytest.raises(TypeError, match=r"softmax\(\) has no parameter 'dim': .*mean 'axis'\?"):
+        fa.softmax(x, dim=1)
+    with pytest.raises(
+        TypeError, match=r"logsumexp\(\) has no parameter 'keepdim': .*'keepdims'\?"
+    ):
+        fa.logsumexp(x, keepdim=True)
+    with pytest.raises(
+        TypeError, match=r"cross_entropy\(\) has no parameter 'dim': .*mean 'axis'\?"
+    ):
+        fa.cross_entropy(x, [0, 1], dim=1)
+    with pytest.raises(TypeError, match=r"softmax\(\): axis=1.0: expected an integer"):
+        fa.softmax(x, axis=1.0)
+
+
+def test_names_that_are_written_otherwise() -> None:
+    assert fa.get("ReLU") is fa.relu
+    assert fa.get("LeakyReLU") is fa.get("leaky-relu") is fa.leaky_relu
+    assert fa.get(None) is fa.identity
+    assert fa.get(np.tanh) is np.tanh
