@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ __all__ = [
     "check_out",
     "check_where",
     "choose",
+    "integer",
     "lazy_dtype",
     "normalize_out",
     "real_array",
@@ -160,6 +162,14 @@ def parameter_value(label: str, name: str, value: Any) -> Any:
         shown = type(value).__name__ if array is None or not array.ndim else f"{array.dtype} array"
         raise TypeError(f"{label}() takes a number or an array of numbers for {name}, not {shown}")
     return array if array.ndim else float(array)
+
+
+def integer(label: str, name: str, value: Any) -> int:
+    """Return an argument as an int, or raise an error that names it."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{label}(): {name}={value!r}: expected an integer") from None
 
 
 def real_array(label: str, value: Any) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any, Never
 
 import numpy as np
@@ -248,8 +247,10 @@ def _halves(array: Any, axis: int) -> tuple[Any, Any]:
 
 def _grouped(label: str, x: Array, pieces: int, axis: int) -> tuple[int, ...]:
     """Return the shape of a result with one element for each group along the axis."""
-    pieces, length = operator.index(pieces), x.shape[axis]
-    if pieces < 1 or length % pieces:
+    pieces, length = arguments.integer(label, "pieces", pieces), x.shape[axis]
+    if pieces < 1:
+        raise ValueError(f"{label}(): pieces={pieces}: expected a positive integer")
+    if length % pieces:
         raise ValueError(
             f"{label}(): axis {axis} has {length} elements, expected a multiple of pieces={pieces}"
         )

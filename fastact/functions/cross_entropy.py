@@ -67,7 +67,9 @@ class _Task(Task):
             )
         others = [arguments.real_array(label, one) for one in gradients]
         self.loop = loss_dtype(label, given, (*others, self.x, self.target))
-        self.ignored, self.smoothing = int(ignored), float(smoothing)
+        self.ignored = arguments.integer(label, "ignore_index", ignored)
+        smoothing = arguments.parameter_value(label, "label_smoothing", smoothing)
+        self.smoothing = float(smoothing)
         self.by_index = self.target.dtype.kind in "iu"
         self.shape, self.classes = self.x.shape, int(self.x.shape[self.axis])
         if not 0.0 <= self.smoothing <= 1.0:

@@ -66,6 +66,8 @@ class _GatePass(ElementwisePass):
         *g, x = args
         if not protocols.takes_over(x):
             x = np.asanyarray(x)
+            if x.dtype.kind not in "biuf":
+                arguments.real_array(label, x)  # which raises
         return self._packed(g, x, _halves(label, x, axis, first), out, options)
 
     def _packed(

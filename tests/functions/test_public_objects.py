@@ -117,3 +117,23 @@ def test_names_that_are_written_otherwise() -> None:
     assert fa.get("LeakyReLU") is fa.get("leaky-relu") is fa.leaky_relu
     assert fa.get(None) is fa.identity
     assert fa.get(np.tanh) is np.tanh
+
+
+WRONG = [
+    (lambda: fa.maxout(np.ones(4), 2.0), TypeError, "pieces=2.0: expected an integer"),
+    (lambda: fa.maxout(np.ones(4), 0), ValueError, "pieces=0: expected a positive integer"),
+    (lambda: fa.cross_entropy(np.eye(2), [0, 1], ignore_index=1.5), TypeError, "ignore_index=1.5"),
+    (lambda: fa.cross_entropy(np.eye(2), [0, 1], label_smoothing="a"), TypeError, "label_smoothing"),
+    (lambda: fa.cross_entropy(np.eye(2), [0, 1], weight=[1, 2, 3]), ValueError, "one value per class"),
+    (lambda: fa.glu("abc"), TypeError, "real numbers"),
+    (lambda: fa.glu(np.ones(4), dim=0), TypeError, "mean 'axis'"),
+    (lambda: fa.glu(np.ones(4), np.ones(4), order="gate_first"), TypeError, "one array"),
+    (lambda: fa.glu.vjp(np.ones(2), np.ones(4), where=np.ones(2, bool)), TypeError, "two arrays"),
+    (lambda: fa.binary_cross_entropy([1.5], [1]), ValueError, r"\[0, 1\]"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "error", "message"), WRONG)
+def test_one_clear_line(call: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()
