@@ -27,7 +27,7 @@ WORDS = {
     "phi": lambda x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
     "softplus": lambda x: np.logaddexp(0, x),
 }
-FORMULAS = [name for name in fa.names() if hasattr(fa.get(name), "formula")]
+FORMULAS = [name for name in fa.names() if fa.get(name).formula]
 LIBRARIES = {"PyTorch": "torch", "JAX": "jax", "Keras": "keras", "MLX": "mlx"}
 
 
