@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -52,7 +52,6 @@ class ParameterList:
     def __init__(self, declaration: Declaration, pass_: str = "forward") -> None:
         self.params = declaration.params
         self.choices = declaration.choices
-        self._check_domain = partial(declaration.check_domain, pass_=pass_)
         self.names = (*self.params, *self.choices)
         self.defaults: dict[str, object] = {
             name: None if parameter.optional else parameter.default
@@ -63,8 +62,11 @@ class ParameterList:
         values = [parameter.default for parameter in self.params.values()]
         self.complete = None if None in values else tuple(v for v in values if v is not None)
         self._default_binding: tuple[str | None, dict[str, Any]] | None = None
+        # The defaults lie in the domain: to check that of all functions would take 2 ms of the import.
+        self._check_domain: Callable[..., None] = lambda *_: None
         if self.complete is not None:
             self._default_binding = self.bind(declaration.name, (), {})
+        self._check_domain = partial(declaration.check_domain, pass_=pass_)
 
     def bind(
         self, label: str, positional: Sequence[Any], named: Mapping[str, Any]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any
 
 from .dtypes import FLOATS
 
@@ -32,19 +33,29 @@ _RAISES = {
 DTYPE = f"{FLOAT_NAMES} as {{array}} is, float64 for\n    integers and booleans."
 
 
-class Text(NamedTuple):
+class Text:
     """The docstring of one pass, without its signature.
 
     `arguments` and `raises` override the common descriptions; `arguments` may document one that the signature does
     not name. An exception with an empty text is left out.
     """
 
-    summary: str
-    returns: str
-    arguments: Mapping[str, str] = {}
-    raises: Mapping[str, str] = {}
-    notes: Sequence[str] = ()
-    closing: Sequence[str] = ()
+    def __init__(
+        self,
+        summary: str,
+        returns: str,
+        arguments: Mapping[str, str] = MappingProxyType({}),
+        raises: Mapping[str, str] = MappingProxyType({}),
+        notes: Sequence[str] = (),
+        closing: Sequence[str] = (),
+    ) -> None:
+        self.summary, self.returns = summary, returns
+        self.arguments, self.raises = arguments, raises
+        self.notes, self.closing = notes, closing
+
+    def replaced(self, **changes: Any) -> Text:
+        """Return a copy with other attributes."""
+        return Text(**{**self.__dict__, **changes})
 
 
 class OnInstance:

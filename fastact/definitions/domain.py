@@ -18,7 +18,7 @@ _COMPARISONS = {
     "==": operator.eq,
 }
 _SCOPE = {"abs": abs, "inf": inf, "__builtins__": {}}
-_COMPARISON = re.compile("|".join(_COMPARISONS))
+_COMPARISON = "|".join(_COMPARISONS)
 
 
 class Condition:
@@ -45,8 +45,10 @@ class Condition:
         """Each alternative as its comparisons: operator, and code for the left and the right side."""
         result = []
         for text in self.text.split(" or "):
-            sides = [compile(side.strip(), self.text, "eval") for side in _COMPARISON.split(text)]
-            signs = [_COMPARISONS[sign] for sign in _COMPARISON.findall(text)]
+            sides = [
+                compile(side.strip(), self.text, "eval") for side in re.split(_COMPARISON, text)
+            ]
+            signs = [_COMPARISONS[sign] for sign in re.findall(_COMPARISON, text)]
             result.append(list(zip(signs, sides, sides[1:], strict=False)))
         return result
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from functools import cached_property
 from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
@@ -53,10 +54,12 @@ class Pass:
         self.pass_ = pass_
         self.nin = len(self.arrays)
         self.nargs = self.nin + self.nout
-        self.types = [
-            f"{char * self.nin}->{char * self.nout}" for char in (dtype.char for dtype in FLOATS)
-        ]
-        self.ntypes = len(self.types)
+        self.ntypes = len(FLOATS)
+
+    @property
+    def types(self) -> list[str]:
+        """The loop types, as a ufunc shows them."""
+        return [f"{dtype.char * self.nin}->{dtype.char * self.nout}" for dtype in FLOATS]
 
     def _signature(self) -> inspect.Signature:
         return signature_of(type(self).__call__)
@@ -138,7 +141,6 @@ class Function(Pass):
     family: ClassVar[str]
     name: str
     aliases: tuple[str, ...]
-    parameters: Mapping[str, object]
     formula: str | None
     source: str
     passes: Mapping[str, Any]
@@ -154,19 +156,22 @@ class Function(Pass):
         passes: Mapping[str, Any],
         aliases: tuple[str, ...] = (),
         formula: str | None = None,
-        others: tuple[str, ...] = (),
     ) -> None:
-        """Set the public attributes; arguments of the signature in `others` are not parameters."""
+        """Set the public attributes."""
         self.name = self.__name__
         self.aliases, self.source, self.formula = aliases, source, formula
-        others = (*self.arrays, *others, "out", "where", "dtype")
-        shown = self._signature().parameters
-        self.parameters = MappingProxyType(
-            {name: one.default for name, one in shown.items() if name not in others}
-        )
         self.passes = MappingProxyType({"forward": self, **passes})
         for name, one in passes.items():
             setattr(self, name, one)
+
+    @cached_property
+    def parameters(self) -> Mapping[str, object]:
+        """Parameter -> default, of the signature; read when it is asked for, 3 ms after the import."""
+        others = (*self.arrays, "out", "where", "dtype")
+        shown = self._signature().parameters
+        return MappingProxyType(
+            {name: one.default for name, one in shown.items() if name not in others}
+        )
 
     def _closing(self) -> list[str]:
         """Return the last lines of the documentation."""

@@ -94,7 +94,7 @@ class _Maxout(_MaxoutPass, Function):
         )
 
     def _text(self) -> docs.Text:
-        return super()._text()._replace(closing=self._closing())
+        return super()._text().replaced(closing=self._closing())
 
 
 class _MaxoutVjp(_MaxoutPass):
@@ -188,7 +188,7 @@ class _CRelu(_CReluPass, Function):
         return labels.restored(target, missing, resized=axis)
 
     def _text(self) -> docs.Text:
-        return super()._text()._replace(closing=self._closing())
+        return super()._text().replaced(closing=self._closing())
 
 
 class _CReluVjp(_CReluPass):

@@ -53,8 +53,8 @@ class ElementwisePass(Pass, Caller):
         fast_call(cls)  # the vectorcall slot is not inherited
 
     def __init__(self, declaration: Declaration, pass_: str) -> None:
-        self.arrays, outputs = declaration.signatures[pass_]
-        self.nout = len(outputs)
+        one = declaration.passes[pass_]
+        self.arrays, self.nout = one.inputs, len(one.outputs)
         self._name(declaration.name, pass_)
         self.declaration = declaration
         self.parameter_list = arguments.ParameterList(declaration, pass_)
@@ -267,7 +267,7 @@ class Elementwise(ElementwisePass, Function):
         self._introduce(declaration.source, others, declaration.aliases, declaration.formula)
 
     def _text(self) -> docs.Text:
-        return super()._text()._replace(closing=self._closing())
+        return super()._text().replaced(closing=self._closing())
 
 
 #: Canonical name -> activation, in the order of the table.

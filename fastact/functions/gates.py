@@ -230,7 +230,7 @@ class Gate(_GatePass, Function):
         return super().call(*(x[half] for half in halves), out=out, **options)
 
     def _text(self) -> docs.Text:
-        return super()._text()._replace(closing=self._closing())
+        return super()._text().replaced(closing=self._closing())
 
 
 def _halves(label: str, x: Any, axis: int, gate_first: bool) -> Halves:

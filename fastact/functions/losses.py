@@ -148,7 +148,7 @@ class _LossPass(Pass):
             if name in ("g", "out") and name in self._signature().parameters
         }
         texts = {name: text.replace("{x}", x) for name, text in texts.items()}
-        return found._replace(
+        return found.replaced(
             summary=summary, returns=returns, arguments={**found.arguments, **texts}, closing=()
         )
 

@@ -147,7 +147,7 @@ class _PReluVjp(_SlopePass):
             "    Of the shape of `weight`: the sum of g * x where x < 0, accumulated in float64."
         )
         found = super()._text()
-        return found._replace(arguments={**found.arguments, **texts}, returns=returns)
+        return found.replaced(arguments={**found.arguments, **texts}, returns=returns)
 
 
 class _SlopeFunction(_SlopePass, Function):
@@ -178,7 +178,7 @@ class _SlopeFunction(_SlopePass, Function):
         self._introduce(source, passes, formula=formula)
 
     def _text(self) -> docs.Text:
-        return super()._text()._replace(closing=self._closing())
+        return super()._text().replaced(closing=self._closing())
 
 
 def _weights(x: Any, weight: Any, axis: int = 1) -> Any:

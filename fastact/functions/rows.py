@@ -281,7 +281,7 @@ class RowFunction(RowPass, Function):
         self._introduce(source, {"vjp": vjp} if vjp else {}, aliases)
 
     def _text(self) -> docs.Text:
-        return super()._text()._replace(closing=self._closing())
+        return super()._text().replaced(closing=self._closing())
 
 
 class Rowwise(RowFunction):
