@@ -12,7 +12,7 @@ import numpy as np
 from ..definitions.declare import Declaration
 from .dtypes import Array, DType, loop_dtype
 from .memory import check_distinct
-from .protocols import takes_over
+from .protocols import takes_over, type_name
 
 __all__ = [
     "ParameterList",
@@ -177,9 +177,8 @@ def integer(label: str, name: str, value: Any) -> int:
 def real_array(label: str, value: Any) -> Array:
     """Return array-like data as an array; raise TypeError if its dtype is not real."""
     if type(value) is not np.ndarray and takes_over(value):
-        kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
         raise TypeError(
-            f"{label}() does not take arrays of type {kind}: convert it to a NumPy array"
+            f"{label}() does not take arrays of type {type_name(value)}: convert it to a NumPy array"
         )
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":

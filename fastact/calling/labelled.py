@@ -7,7 +7,7 @@ xarray are imported only for operands that are their objects.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,9 @@ import numpy as np
 from . import protocols
 from .axes import checked_axes
 from .dtypes import Array
-from .protocols import comes_from, takes_over
+from .protocols import comes_from, takes_over, type_name
 
-__all__ = ["Labels", "is_labelled", "masked_out", "plain", "restored", "rows_of"]
+__all__ = ["Labels", "is_labelled", "masked_out", "plain", "restored", "rows_of", "union"]
 
 # Types of operands that are neither masked nor labelled.
 _UNLABELLED = frozenset((np.ndarray, float, int, bool, list, tuple, type(None)))
@@ -38,12 +38,7 @@ class Labels:
 
     def combined(self, shape: tuple[int, ...]) -> Array | None:
         """Return which elements of the shape are missing in any operand, or None if none is."""
-        found: Array | None = None
-        for one in self.missing:
-            if one is not None:
-                mask = np.broadcast_to(one, shape)
-                found = mask if found is None else found | mask
-        return found
+        return union(self.missing, shape)
 
     def restored(
         self,
@@ -75,6 +70,16 @@ class Labels:
         if comes_from(origin, "xarray"):
             return _relabelled(origin, result, missing, dropped, resized)
         return _framed(origin, result, missing, dropped, resized)
+
+
+def union(masks: Iterable[Array | None], shape: tuple[int, ...]) -> Array | None:
+    """Return which elements of the shape any mask has, or None if there is no mask."""
+    found: Array | None = None
+    for one in masks:
+        if one is not None:
+            mask = np.broadcast_to(one, shape)
+            found = mask if found is None else found | mask
+    return found
 
 
 def restored(labels: Labels | None, result: Array, *details: Any, **more: Any) -> Any:
@@ -207,10 +212,9 @@ def _unwrapped(label: str, value: Any, leader: Any) -> tuple[Any, Array | None, 
             if value.shape == leader.shape:  # as arithmetic of the two would
                 value = value.reindex_like(leader)
         return value.values, None, value
-    kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
     dask = comes_from(value, "dask")
     advice = "compute() it first" if dask else "convert it to a NumPy array first"
-    raise TypeError(f"{label}() does not take arrays of type {kind}: {advice}")
+    raise TypeError(f"{label}() does not take arrays of type {type_name(value)}: {advice}")
 
 
 def _from_pandas(value: Any, leader: Any) -> tuple[Any, Array | None, Any]:

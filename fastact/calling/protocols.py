@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["comes_from", "delegate", "overrides", "row_library", "takes_over", "wrap"]
+__all__ = ["comes_from", "delegate", "overrides", "row_library", "takes_over", "type_name", "wrap"]
 
 # xarray comes first: its objects may hold dask arrays.
 _ROW_LIBRARIES = ("xarray", "pandas", "dask")
@@ -20,9 +20,19 @@ def takes_over(operand: object) -> bool:
     return method is not _DEFAULT
 
 
+def library_of(value: object) -> str:
+    """Return the library that the value's type comes from."""
+    return type(value).__module__.partition(".")[0]
+
+
 def comes_from(value: object, library: str) -> bool:
     """Tell whether the value's type comes from this library."""
-    return type(value).__module__.partition(".")[0] == library
+    return library_of(value) == library
+
+
+def type_name(value: object) -> str:
+    """Return the value's type for an error message, such as ``dask.Array``."""
+    return f"{library_of(value)}.{type(value).__name__}"
 
 
 def row_library(label: str, operands: Iterable[object], where: object) -> str | None:
@@ -36,13 +46,13 @@ def row_library(label: str, operands: Iterable[object], where: object) -> str | 
     TypeError
         If an operand is an array of any other library.
     """
-    found = {type(one).__module__.partition(".")[0]: one for one in operands if takes_over(one)}
+    found = {library_of(one): one for one in operands if takes_over(one)}
     if comes_from(where, "dask"):
         found["dask"] = where
     for library, one in found.items():
         if library not in _ROW_LIBRARIES:
             raise TypeError(
-                f"{label}() does not take arrays of type {library}.{type(one).__name__}: "
+                f"{label}() does not take arrays of type {type_name(one)}: "
                 "convert them to NumPy arrays first"
             )
     return next((library for library in _ROW_LIBRARIES if library in found), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
@@ -12,7 +12,7 @@ from ..calling.arguments import unknown_argument
 from ..calling.docs import OnInstance, Text, document, signature_of
 from ..calling.dtypes import FLOATS
 
-__all__ = ["Function", "Pass", "named"]
+__all__ = ["Function", "Pass", "named", "renamed"]
 
 _Class = TypeVar("_Class", bound=type)
 _INTRODUCED = ("aliases", "formula", "name", "parameters", "passes", "source")
@@ -67,8 +67,8 @@ class Pass:
     def _text(self) -> Text:
         raise NotImplementedError
 
-    def _refuse(self, unknown: Mapping[str, object]) -> NoReturn:
-        """Raise TypeError for keywords that the pass does not take."""
+    def _refuse(self, unknown: Iterable[str]) -> NoReturn:
+        """Raise TypeError for keywords that the pass does not take, naming the first."""
         shown = {
             name: str(one)
             for name, one in self._signature().parameters.items()
@@ -166,7 +166,7 @@ class Function(Pass):
 
     @cached_property
     def parameters(self) -> Mapping[str, object]:
-        """Parameter -> default, of the signature; read when it is asked for, 3 ms after the import."""
+        """Parameter -> default, from the signature on first access: for all functions that takes 3 ms."""
         others = (*self.arrays, "out", "where", "dtype")
         shown = self._signature().parameters
         return MappingProxyType(
@@ -183,16 +183,25 @@ class Function(Pass):
         return sorted({*super().__dir__(), *known})
 
 
+def renamed(function: FunctionType, qualname: str) -> FunctionType:
+    """Return a copy of a function under another name: Python's error messages on arguments use it."""
+    copy = FunctionType(
+        function.__code__,
+        function.__globals__,
+        qualname,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copy.__kwdefaults__, copy.__doc__ = function.__kwdefaults__, function.__doc__
+    copy.__annotations__, copy.__qualname__ = function.__annotations__, qualname
+    return copy
+
+
 def named(cls: _Class, qualname: str) -> _Class:
     """Return the class with `__call__` renamed: Python's error messages say softmax(), not Rowwise.__call__()."""
     call: Any = cls.__call__
-    renamed = FunctionType(
-        call.__code__, call.__globals__, qualname, call.__defaults__, call.__closure__
-    )
-    renamed.__kwdefaults__, renamed.__doc__ = call.__kwdefaults__, call.__doc__
-    renamed.__annotations__, renamed.__qualname__ = call.__annotations__, qualname
     members = {
-        "__call__": renamed,
+        "__call__": renamed(call, qualname),
         "__module__": cls.__module__,
         "__doc__": cls.__dict__.get("__doc__"),
     }

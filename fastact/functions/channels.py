@@ -10,7 +10,6 @@ from ..backends.environment import silent
 from ..calling import arguments, axes, docs, labelled, protocols
 from ..calling.broadcast import regions
 from ..calling.dtypes import Array, DType, loop_dtype
-from ..calling.labelled import Labels
 from ..calling.memory import without_overlap
 from ..definitions.channels import CHANNELS as DECLARED
 from .base import Function, Pass, named
@@ -134,7 +133,7 @@ class _MaxoutVjp(_MaxoutPass):
             x = labelled.masked_out(x, x_gone, -np.inf)
             if g_gone is not None:
                 g_gone = np.repeat(np.broadcast_to(g_gone, shape), int(pieces), axis)
-            missing = Labels([g_gone, x_gone], []).combined(x.shape)
+            missing = labelled.union((g_gone, x_gone), x.shape)
         if target.size:
             with silent():
                 _give_to_first(g, _pieces(x, pieces, axis), _pieces(target, pieces, axis), loop)
@@ -225,7 +224,7 @@ class _CReluVjp(_CReluPass):
             return gradient
         g_gone, x_gone = labels.missing
         halves = (None, None) if g_gone is None else _halves(g_gone, axis)
-        missing = Labels([*halves, x_gone], []).combined(np.shape(gradient))
+        missing = labelled.union((*halves, x_gone), np.shape(gradient))
         return labels.restored(np.asarray(gradient), missing)
 
     def _cut(self, g: Any, x: Any, axis: int) -> tuple[Any, Any]:

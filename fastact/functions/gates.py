@@ -54,9 +54,8 @@ class _GatePass(ElementwisePass):
                 raise TypeError(
                     f"{self.__qualname__}(): {' and '.join(packed)} is for gate and value in one array"
                 )
-            unknown = {*options} - {"where", "dtype"}
-            if unknown:
-                self._refuse(dict.fromkeys(unknown))
+            if not options.keys() <= {"where", "dtype"}:
+                self._refuse(name for name in options if name not in ("where", "dtype"))
             return super().call(*args, out=out, **options)
         label = self.__qualname__
         axis, order = options.pop("axis", -1), options.pop("order", None)

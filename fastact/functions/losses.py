@@ -15,7 +15,7 @@ from ..backends.environment import Environment, silent
 from ..calling import arguments, docs, labelled
 from ..calling.dtypes import Array, DType, loop_dtype
 from ..calling.labelled import Labels
-from .base import Function, Pass
+from .base import Function, Pass, renamed
 
 __all__ = ["Loss", "Task", "check_reduction", "loss_dtype"]
 
@@ -126,7 +126,7 @@ class _LossPass(Pass):
 
     def _task(self, args: tuple[Any, ...], options: dict[str, Any], *g: Any) -> Task:
         if not options.keys() <= self._loss.known:
-            self._refuse({name: None for name in options if name not in self._loss.known})
+            self._refuse(name for name in options if name not in self._loss.known)
         return self._prepare(*args, g=g, **options)
 
     def _text(self) -> docs.Text:
@@ -165,9 +165,7 @@ class _ValueAndGrad(_LossPass):
         task.keep_from(target)
         count = task.count()
         loss = np.empty(task.loss_shape, task.loop) if task.reduction == "none" else None
-        total = task.value_and_grad(
-            loss, target, _inverse(count) if task.reduction == "mean" else 1.0
-        )
+        total = task.value_and_grad(loss, target, _scale(task, count))
         return task.reduced(loss, total, count), _gradient(task, target, out)
 
 
@@ -183,7 +181,7 @@ class _Vjp(_LossPass):
         grad = _check_g(self.__qualname__, g, task)
         target = arguments.target_for(self.__qualname__, out, task.shape, task.loop)
         task.keep_from(target)
-        task.vjp(grad, target, _inverse(task.count()) if task.reduction == "mean" else 1.0)
+        task.vjp(grad, target, _scale(task, task.count()))
         return _gradient(task, target, out)
 
 
@@ -193,7 +191,10 @@ def _gradient(task: Task, target: Array, out: Any) -> Any:
     return task.labels.restored(target, task.missing)
 
 
-def _inverse(count: float) -> float:
+def _scale(task: Task, count: float) -> float:
+    """Return the factor of each loss in the reduced one."""
+    if task.reduction != "mean":
+        return 1.0
     return 1.0 / count if count else math.inf
 
 
@@ -247,23 +248,14 @@ class Loss(Function):
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Compute the loss; ``inspect.signature`` shows the arguments."""
         if not options.keys() <= self.known:
-            self._refuse({name: None for name in options if name not in self.known})
+            self._refuse(name for name in options if name not in self.known)
         task = self._prepare(*args, **options)
         loss = np.empty(task.loss_shape, task.loop) if task.reduction == "none" else None
         return task.reduced(loss, task.value(loss), task.count())
 
     def _prepared_as(self, label: str) -> Callable[..., Task]:
         """Return `prepare` renamed to the label, under which Python reports missing arguments."""
-        function = self._function
-        made = FunctionType(
-            function.__code__,
-            function.__globals__,
-            label,
-            function.__defaults__,
-            function.__closure__,
-        )
-        made.__kwdefaults__, made.__qualname__ = function.__kwdefaults__, label
-        return partial(made, label)
+        return partial(renamed(self._function, label), label)
 
     def _signature(self) -> inspect.Signature:
         _, *shown = inspect.signature(self._function).parameters.values()

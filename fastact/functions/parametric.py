@@ -15,7 +15,7 @@ from ..calling import arguments, docs, labelled
 from ..calling.axes import checked_axis
 from ..calling.dtypes import loop_dtype
 from ..calling.memory import check_distinct
-from .base import Function, Pass
+from .base import Function, Pass, renamed
 from .elementwise import FUNCTIONS
 from .weight_gradient import weight_gradient
 
@@ -58,11 +58,7 @@ class _SlopePass(Pass):
         self.nout = max(self._target.nout, type(self).nout)
         self._name(name, pass_)
         assert isinstance(slope, FunctionType)
-        # Python reports missing and excess arguments under this name.
-        self._slope = FunctionType(
-            slope.__code__, slope.__globals__, slope.__name__, slope.__defaults__, slope.__closure__
-        )
-        self._slope.__qualname__ = self.__qualname__
+        self._slope = renamed(slope, self.__qualname__)
         self._summary = summary
 
     def __call__(
@@ -76,9 +72,8 @@ class _SlopePass(Pass):
 
     def _check_names(self, parameters: dict[str, Any]) -> None:
         known = self._signature().parameters
-        unknown = {name: value for name, value in parameters.items() if name not in known}
-        if unknown:
-            self._refuse(unknown)
+        if not parameters.keys() <= known.keys():
+            self._refuse(name for name in parameters if name not in known)
 
     def _signature(self) -> inspect.Signature:
         kind = inspect.Parameter
