@@ -269,15 +269,17 @@ def test_any_layouts_broadcast(
     shape = tuple(data.draw(st.lists(st.integers(1, 5), max_size=4)))
     g, x = data.draw(layouts(shape)), data.draw(layouts(shape))
     parameters: dict[str, Any] = {}
-    for parameter in function.parameter_list.params:
-        values = data.draw(layouts(shape) | st.just(1.5))
-        parameters[parameter] = values if isinstance(values, float) else np.abs(values) + 1
+    for place, parameter in enumerate(function.parameter_list.params):
+        # In every domain: from 1 to 5, 5 to 9, ..., as some want the later parameter to be no less.
+        least = 1 + 4 * place
+        values = data.draw(layouts(shape) | st.just(least + 0.5))
+        parameters[parameter] = values if type(values) is float else np.abs(values) + least
     whole = np.broadcast_shapes(g.shape, x.shape, *(np.shape(p) for p in parameters.values()))
     loop = np.result_type(*(np.float64 if a.dtype.kind == "i" else a.dtype for a in (g, x)))
     single = np.float32 if loop == np.float16 else loop
     flat = [_flat(a.astype(loop), whole, single) for a in (g, x)]
     values = {
-        n: p if isinstance(p, float) else _flat(p.astype(loop), whole, single)
+        n: p if type(p) is float else _flat(p.astype(loop), whole, single)
         for n, p in parameters.items()
     }
     expected = function.vjp(*flat, **values).astype(loop).reshape(whole)
