@@ -27,6 +27,7 @@ typedef struct {
     const void *param_array[FASTACT_MAX_PARAMS]; /* NULL: the parameter is the scalar below */
     double param[FASTACT_MAX_PARAMS];
     int non_temporal; /* set by fastact_run: non-temporal stores, and `begin` is aligned to FASTACT_ALIGNMENT */
+    int wide;         /* set by fastact_run_sum: the first output is stored in the type that is computed in */
     ptrdiff_t line;   /* 0: all operands are contiguous; else elements of a contiguous line, and the distances in
                          bytes from line to line: */
     ptrdiff_t in_stride[FASTACT_MAX_INPUTS], out_stride[FASTACT_MAX_OUTPUTS];
@@ -42,7 +43,8 @@ typedef double (*fastact_sum)(const void *elements, ptrdiff_t count);
 typedef struct {
     const char *name;
     const char *pass;
-    const char *dtype; /* "f32" or "f64" */
+    const char *dtype; /* "f64", "f32", or, computed as f32, "f16" or "bf16" */
+    ptrdiff_t itemsize;
     int n_in, n_out, n_params;
     enum fastact_cost cost;
     fastact_loop loop;
@@ -144,9 +146,14 @@ typedef struct {
     fastact_run_of_rows run[FASTACT_MAX_ROWS];
 } fastact_runs;
 
+/* Contiguous elements of one type to another. */
+typedef void (*fastact_conversion)(const void *from, void *to, ptrdiff_t count);
+
 /* What all row kernels of one element type share. */
 typedef struct {
-    ptrdiff_t width, itemsize, accumulator; /* lanes; bytes of an element and of an accumulator */
+    ptrdiff_t width, itemsize; /* lanes; bytes of an element as it is computed, */
+    ptrdiff_t element;         /* and of one in memory: if they differ, packing converts, and nothing is across */
+    ptrdiff_t accumulator;     /* bytes of an accumulator */
     void (*clear)(const fastact_block *b);
     void (*merge)(const fastact_block *b, const void *accumulators);
     void (*reduce_max)(const fastact_block *b); /* the maximum of each row becomes a row value */
@@ -165,7 +172,8 @@ typedef struct {
     int n_in, n_row_in, n_out, n_row_out, n_sums, n_params;
     const double *defaults;
     const fastact_row_type *type;
-    fastact_row_loops loops[2]; /* for any parameters, and for the default ones */
+    /* For any parameters, and for the default ones: along the rows, and over packed tiles or those across the rows. */
+    fastact_row_loops along[2], across[2];
 } fastact_row_kernel;
 
 /* One call: element arrays are (outer, axis, inner), row arrays (outer, inner). */
@@ -192,6 +200,7 @@ typedef struct {
     int count;
     const fastact_row_kernel *row_kernels;
     int row_count;
+    fastact_conversion f16_to_f32, f32_to_f16, bf16_to_f32, f32_to_bf16;
 } fastact_table;
 
 typedef struct {

@@ -7,4 +7,5 @@
 
 const fastact_table TABLE = {
     fastact_kernels, sizeof fastact_kernels / sizeof *fastact_kernels,
-    fastact_row_kernels, sizeof fastact_row_kernels / sizeof *fastact_row_kernels};
+    fastact_row_kernels, sizeof fastact_row_kernels / sizeof *fastact_row_kernels,
+    f16_widen_all, f16_narrow_all, bf16_widen_all, bf16_narrow_all};

@@ -51,6 +51,7 @@ class InstructionSet:
     def __init__(self, isa: str) -> None:
         self.name = f"cython-{isa}"
         self.tables = _native.kernels(isa), _native.row_kernels(isa)
+        self.dtypes = cython.dtypes
 
     def why_unavailable(self) -> str | None:
         return None
@@ -59,10 +60,10 @@ class InstructionSet:
         return {}
 
     def kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> registry.Kernel:
-        return self.tables[0][name, pass_, f"f{8 * dtype.itemsize}"]
+        return self.tables[0][name, pass_, cython.ELEMENTS[dtype.name]]
 
     def row_kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> registry.Kernel:
-        return self.tables[1][name, pass_, f"f{8 * dtype.itemsize}"]
+        return self.tables[1][name, pass_, cython.ELEMENTS[dtype.name]]
 
 
 for isa in ISAS:

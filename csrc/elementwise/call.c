@@ -29,15 +29,13 @@ enum { ALIGN_FROM = 512 };
 enum { NON_TEMPORAL_FROM = 1 << 24 };
 enum { MAX_CHUNKS = 1 << 11 }; /* that are summed at a time: 16 KiB of sums */
 
-static ptrdiff_t itemsize(const fastact_kernel *kernel)
-{
-    return kernel->dtype[1] == '3' ? 4 : 8;
-}
+/* Bytes of an element as it is computed: elements of 16 bits take as long as float32. */
+static ptrdiff_t computed_size(const fastact_kernel *kernel) { return kernel->itemsize == 8 ? 8 : 4; }
 
 /* Elements that one thread takes at a time. */
 static ptrdiff_t chunk_size(const fastact_kernel *kernel)
 {
-    return limits[kernel->cost].chunk / itemsize(kernel) * 4;
+    return limits[kernel->cost].chunk / computed_size(kernel) * 4;
 }
 
 ptrdiff_t fastact_parallel_from(const fastact_kernel *kernel)
@@ -46,14 +44,14 @@ ptrdiff_t fastact_parallel_from(const fastact_kernel *kernel)
     (void)kernel;
     return FASTACT_PARALLEL_FROM;
 #else
-    return limits[kernel->cost].parallel_from / itemsize(kernel) * 4;
+    return limits[kernel->cost].parallel_from / computed_size(kernel) * 4;
 #endif
 }
 
 /* Not where an output is an input as well: that is in the cache already. */
 int fastact_is_non_temporal(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t size)
 {
-    if (size * itemsize(kernel) < NON_TEMPORAL_FROM)
+    if (size * kernel->itemsize < NON_TEMPORAL_FROM)
         return 0;
     for (int k = 0; k < kernel->n_out; k++) {
         if (((uintptr_t)call->out[k] - (uintptr_t)call->out[0]) % FASTACT_ALIGNMENT != 0)
@@ -70,7 +68,7 @@ int fastact_is_non_temporal(const fastact_kernel *kernel, const fastact_call *ca
 /* Computes elements from `begin` up to the first that starts a cache line of the first output; returns which one. */
 static ptrdiff_t align(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin)
 {
-    const ptrdiff_t item = itemsize(kernel);
+    const ptrdiff_t item = kernel->itemsize;
     const uintptr_t address = (uintptr_t)call->out[0] + (uintptr_t)(begin * item);
     const ptrdiff_t aligned = begin + (ptrdiff_t)(-address % FASTACT_ALIGNMENT) / item;
     if (aligned > begin)
@@ -127,7 +125,7 @@ void fastact_run(const fastact_kernel *kernel, fastact_call *call, ptrdiff_t beg
     const fastact_environment given = fastact_enter();
     const ptrdiff_t size = end - begin, least = fastact_parallel_from(kernel);
     elementwise work = {kernel, call};
-    call->non_temporal = 0;
+    call->non_temporal = call->wide = 0;
     if (size >= ALIGN_FROM && call->line == 0)
         begin = align(kernel, call, begin);
     if (size < least && call->line == 0) {
@@ -158,7 +156,7 @@ typedef struct {
 static double sum_chunk(const fastact_kernel *kernel, const fastact_call *call, char *memory, ptrdiff_t begin,
                         ptrdiff_t end)
 {
-    const ptrdiff_t offset = begin * itemsize(kernel);
+    const ptrdiff_t offset = begin * kernel->itemsize;
     fastact_call chunk = *call;
     for (int k = 0; k < kernel->n_in; k++)
         chunk.in[k] = (const char *)call->in[k] + offset;
@@ -169,6 +167,7 @@ static double sum_chunk(const fastact_kernel *kernel, const fastact_call *call, 
             chunk.param_array[k] = (const char *)call->param_array[k] + offset;
     chunk.out[0] = memory;
     chunk.non_temporal = 0;
+    chunk.wide = 1;
     kernel->loop(&chunk, 0, end - begin);
     return kernel->sum(memory, end - begin);
 }
@@ -205,7 +204,7 @@ int fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, ptrd
     const ptrdiff_t chunk = chunk_size(kernel), size = end - begin, count = (size + chunk - 1) / chunk;
     const int threads = size < fastact_parallel_from(kernel) ? 1 : fastact_threads();
     const size_t sums = sizeof(double) * (size_t)(count < MAX_CHUNKS ? count : MAX_CHUNKS);
-    const size_t one = size < chunk ? (size_t)(size * itemsize(kernel)) : CHUNK_BYTES;
+    const size_t one = size < chunk ? (size_t)(size * computed_size(kernel)) : CHUNK_BYTES;
     /* Not on the stack: a thread may have as little as 128 KiB of it. */
     char *memory = malloc(sums + one * (size_t)threads + FASTACT_ALIGNMENT);
     if (memory == NULL)

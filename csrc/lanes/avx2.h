@@ -141,3 +141,43 @@ LANE f64_m f64_load_mask(const unsigned char *p)
     const __m256i wide = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(bytes));
     return _mm256_castsi256_pd(_mm256_cmpgt_epi64(wide, _mm256_setzero_si256()));
 }
+
+/* Elements of 16 bits, which are computed as f32. */
+typedef uint16_t f16_t;
+typedef uint16_t bf16_t;
+
+#include "lanes/quarters.h"
+
+LANE float f32_one(f32_v v) { return _mm256_cvtss_f32(v); }
+LANE __m128i halves_set_one(uint16_t s) { return _mm_cvtsi32_si128(s); }
+LANE uint16_t halves_one(__m128i v) { return (uint16_t)_mm_cvtsi128_si32(v); }
+LANE __m128i halves_load(const uint16_t *p) { return _mm_loadu_si128((const __m128i *)p); }
+LANE __m128i halves_load_part(const uint16_t *p, ptrdiff_t n)
+{
+    return _mm_set_epi64x((long long)quarter_load(p + 4, n - 4), (long long)quarter_load(p, n));
+}
+LANE void halves_store(uint16_t *p, __m128i v) { _mm_storeu_si128((__m128i *)p, v); }
+LANE void halves_stream(uint16_t *p, __m128i v) { _mm_stream_si128((__m128i *)p, v); }
+LANE void halves_store_part(uint16_t *p, ptrdiff_t n, __m128i v)
+{
+    quarter_store(p, n, (uint64_t)_mm_cvtsi128_si64(v));
+    quarter_store(p + 4, n - 4, (uint64_t)_mm_extract_epi64(v, 1));
+}
+LANE f32_v f16_widen(__m128i v) { return _mm256_cvtph_ps(v); }
+LANE __m128i f16_narrow(f32_v v) { return _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT); }
+LANE f32_v bf16_widen(__m128i v)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(v), 16));
+}
+/* A NaN is made quiet: its upper half alone may be an infinity. */
+LANE __m128i bf16_narrow(f32_v v)
+{
+    const __m256i bits = _mm256_castps_si256(v), upper = _mm256_srli_epi32(bits, 16);
+    const __m256i odd = _mm256_and_si256(upper, _mm256_set1_epi32(1));
+    const __m256i sum = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), odd);
+    const __m256i quiet = _mm256_or_si256(upper, _mm256_set1_epi32(0x40));
+    const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+    const __m256i wide = _mm256_blendv_epi8(_mm256_srli_epi32(sum, 16), quiet, nan);
+    const __m256i packed = _mm256_packus_epi32(wide, wide);
+    return _mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 0x08));
+}

@@ -1,6 +1,7 @@
 /* AVX-512F: sixteen floats or eight doubles. Masks are mask registers. */
 #include <immintrin.h>
 #include <stdint.h>
+#include <string.h>
 
 /* The truth table of (sign & s) | (~sign & a). */
 enum { TAKE_BITS = 0xCA };
@@ -151,4 +152,49 @@ LANE f64_m f64_load_mask(const unsigned char *p)
 {
     const __m512i wide = _mm512_cvtepu8_epi64(_mm_loadl_epi64((const __m128i *)p));
     return _mm512_test_epi64_mask(wide, wide);
+}
+
+/* Elements of 16 bits, which are computed as f32. */
+typedef uint16_t f16_t;
+typedef uint16_t bf16_t;
+
+#include "lanes/quarters.h"
+
+LANE float f32_one(f32_v v) { return _mm512_cvtss_f32(v); }
+LANE __m256i halves_set_one(uint16_t s) { return _mm256_castsi128_si256(_mm_cvtsi32_si128(s)); }
+LANE uint16_t halves_one(__m256i v)
+{
+    return (uint16_t)_mm_cvtsi128_si32(_mm256_castsi256_si128(v));
+}
+LANE __m256i halves_load(const uint16_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+LANE __m256i halves_load_part(const uint16_t *p, ptrdiff_t n)
+{
+    return _mm256_set_epi64x((long long)quarter_load(p + 12, n - 12), (long long)quarter_load(p + 8, n - 8),
+                             (long long)quarter_load(p + 4, n - 4), (long long)quarter_load(p, n));
+}
+LANE void halves_store(uint16_t *p, __m256i v) { _mm256_storeu_si256((__m256i *)p, v); }
+LANE void halves_stream(uint16_t *p, __m256i v) { _mm256_stream_si256((__m256i *)p, v); }
+LANE void halves_store_part(uint16_t *p, ptrdiff_t n, __m256i v)
+{
+    const __m128i low = _mm256_castsi256_si128(v), high = _mm256_extracti128_si256(v, 1);
+    quarter_store(p, n, (uint64_t)_mm_cvtsi128_si64(low));
+    quarter_store(p + 4, n - 4, (uint64_t)_mm_extract_epi64(low, 1));
+    quarter_store(p + 8, n - 8, (uint64_t)_mm_cvtsi128_si64(high));
+    quarter_store(p + 12, n - 12, (uint64_t)_mm_extract_epi64(high, 1));
+}
+LANE f32_v f16_widen(__m256i v) { return _mm512_cvtph_ps(v); }
+LANE __m256i f16_narrow(f32_v v) { return _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT); }
+LANE f32_v bf16_widen(__m256i v)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16));
+}
+/* Not vcvtneps2bf16, which takes subnormals for 0. A NaN is made quiet: its upper half alone may be an infinity. */
+LANE __m256i bf16_narrow(f32_v v)
+{
+    const __m512i bits = f32_bits(v), upper = _mm512_srli_epi32(bits, 16);
+    const __m512i odd = _mm512_and_si512(upper, _mm512_set1_epi32(1));
+    const __m512i sum = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
+    const __m512i quiet = _mm512_or_si512(upper, _mm512_set1_epi32(0x40));
+    const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+    return _mm512_cvtepi32_epi16(_mm512_mask_blend_epi32(nan, _mm512_srli_epi32(sum, 16), quiet));
 }

@@ -55,3 +55,54 @@
 
 FASTACT_SCALAR_LANES(f32, float, uint32_t, 23, fmaf, sqrtf, fabsf, copysignf)
 FASTACT_SCALAR_LANES(f64, double, uint64_t, 52, fma, sqrt, fabs, copysign)
+
+/* Elements of 16 bits, which are computed as f32. */
+typedef uint16_t f16_t;
+typedef uint16_t bf16_t;
+
+LANE float f32_one(f32_v v) { return v; }
+LANE uint16_t halves_set_one(uint16_t s) { return s; }
+LANE uint16_t halves_one(uint16_t v) { return v; }
+LANE uint16_t halves_load(const uint16_t *p) { return *p; }
+LANE uint16_t halves_load_part(const uint16_t *p, ptrdiff_t n) { return n ? *p : 0; }
+LANE void halves_store(uint16_t *p, uint16_t v) { *p = v; }
+LANE void halves_stream(uint16_t *p, uint16_t v) { *p = v; }
+LANE void halves_store_part(uint16_t *p, ptrdiff_t n, uint16_t v) { if (n) *p = v; }
+LANE uint32_t bits_of(float v)
+{
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+LANE float float_of(uint32_t bits)
+{
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+/* The exponents differ by 112, which a product adds to subnormals, too. */
+LANE f32_v f16_widen(uint16_t v)
+{
+    const uint32_t sign = (uint32_t)(v & 0x8000) << 16, rest = (uint32_t)(v & 0x7FFF) << 13;
+    if (rest >= 0x7C00u << 13) /* inf and NaN, which is made quiet */
+        return float_of(sign | 0x7F800000u | rest | (rest > 0x7C00u << 13 ? 0x400000u : 0));
+    return float_of(sign | bits_of(float_of(rest) * 0x1p112f));
+}
+LANE uint16_t f16_narrow(f32_v v)
+{
+    const uint32_t bits = bits_of(v), sign = bits >> 16 & 0x8000, rest = bits & 0x7FFFFFFF;
+    if (rest > 0x7F800000u)
+        return (uint16_t)(sign | 0x7E00 | (rest >> 13 & 0x1FF));
+    if (rest >= 0x477FF000u) /* rounds to 2**16 or more */
+        return (uint16_t)(sign | 0x7C00);
+    if (rest < 0x38800000u) /* subnormal: a unit in the last place of 0.5 is as large */
+        return (uint16_t)(sign | (bits_of(float_of(rest) + 0.5f) - bits_of(0.5f)));
+    return (uint16_t)(sign | ((rest + 0xFFF + (rest >> 13 & 1) - (112u << 23)) >> 13));
+}
+LANE f32_v bf16_widen(uint16_t v) { return float_of((uint32_t)v << 16); }
+/* A NaN is made quiet: its upper half alone may be an infinity. */
+LANE uint16_t bf16_narrow(f32_v v)
+{
+    const uint32_t bits = bits_of(v), upper = bits >> 16;
+    return (uint16_t)(v != v ? upper | 0x40 : (bits + 0x7FFF + (upper & 1)) >> 16);
+}

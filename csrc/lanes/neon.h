@@ -129,3 +129,35 @@ LANE f64_m f64_load_mask(const unsigned char *p)
     const uint64x2_t wide = vcombine_u64(vcreate_u64(p[0]), vcreate_u64(p[1]));
     return vtstq_u64(wide, wide);
 }
+
+/* Elements of 16 bits, which are computed as f32. */
+typedef uint16_t f16_t;
+typedef uint16_t bf16_t;
+
+#include "lanes/quarters.h"
+
+LANE float f32_one(f32_v v) { return vgetq_lane_f32(v, 0); }
+LANE uint16x4_t halves_set_one(uint16_t s) { return vcreate_u16(s); }
+LANE uint16_t halves_one(uint16x4_t v) { return vget_lane_u16(v, 0); }
+LANE uint16x4_t halves_load(const uint16_t *p) { return vld1_u16(p); }
+LANE uint16x4_t halves_load_part(const uint16_t *p, ptrdiff_t n)
+{
+    return vcreate_u16(quarter_load(p, n));
+}
+LANE void halves_store(uint16_t *p, uint16x4_t v) { vst1_u16(p, v); }
+LANE void halves_stream(uint16_t *p, uint16x4_t v) { vst1_u16(p, v); }
+LANE void halves_store_part(uint16_t *p, ptrdiff_t n, uint16x4_t v)
+{
+    quarter_store(p, n, vget_lane_u64(vreinterpret_u64_u16(v), 0));
+}
+LANE f32_v f16_widen(uint16x4_t v) { return vcvt_f32_f16(vreinterpret_f16_u16(v)); }
+LANE uint16x4_t f16_narrow(f32_v v) { return vreinterpret_u16_f16(vcvt_f16_f32(v)); }
+LANE f32_v bf16_widen(uint16x4_t v) { return vreinterpretq_f32_u32(vshll_n_u16(v, 15) << 1); }
+/* A NaN is made quiet: its upper half alone may be an infinity. */
+LANE uint16x4_t bf16_narrow(f32_v v)
+{
+    const uint32x4_t bits = vreinterpretq_u32_f32(v), upper = vshrq_n_u32(bits, 16);
+    const uint32x4_t sum = bits + vdupq_n_u32(0x7FFF) + (upper & vdupq_n_u32(1));
+    const uint32x4_t quiet = upper | vdupq_n_u32(0x40);
+    return vmovn_u32(vbslq_u32(vceqq_f32(v, v), vshrq_n_u32(sum, 16), quiet));
+}

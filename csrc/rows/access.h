@@ -62,6 +62,9 @@ LANE ptrdiff_t T(full_steps)(const fastact_block *b, ptrdiff_t group)
     return b->mask == NULL ? full / group * group : 0;
 }
 
+LANE T(t) T(load_one)(const T(t) *p) { return *p; }
+LANE void T(store_one)(T(t) *p, T(t) s) { *p = s; }
+
 LANE T(v) T(load_some)(const T(t) *p, ptrdiff_t n)
 {
     return n >= T(WIDTH) ? T(load)(p) : T(load_part)(p, n);
@@ -73,4 +76,19 @@ LANE void T(store_some)(T(t) *p, ptrdiff_t n, T(v) v)
         T(store)(p, v);
     else
         T(store_part)(p, n, v);
+}
+
+/* WIDTH rows of WIDTH elements: element j of row k becomes element k of row j. */
+LANE void T(transpose)(T(v) *rows)
+{
+#pragma GCC unroll 4
+    for (int distance = T(WIDTH) / 2; distance > 0; distance /= 2)
+        for (int k = 0; k < T(WIDTH); k++) {
+            if (k & distance)
+                continue;
+            const T(m) lacks = T(load_mask)(fastact_lacks[distance]);
+            const T(v) a = rows[k], b = rows[k + distance];
+            rows[k] = T(select)(lacks, a, T(flip)(b, distance));
+            rows[k + distance] = T(select)(lacks, T(flip)(a, distance), b);
+        }
 }

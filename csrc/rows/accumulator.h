@@ -40,6 +40,21 @@ LANE void T(add_group)(T(accumulator) *acc, int n_sums, int counted, T(v) (*t)[F
     }
 }
 
+LANE int T(ends_block)(const fastact_block *b, ptrdiff_t i)
+{
+    return (i + T(GROUP)) % T(BLOCK) == 0 || i + T(GROUP) >= b->steps;
+}
+
+/* The sum of all lanes, in each of them. Where hi has overflowed, lo is NaN and is ignored. */
+LANE T(v) T(sum_lanes)(T(v) hi, T(v) lo)
+{
+    T(v) sum = T(select)(T(eq)(lo, lo), T(add)(hi, lo), hi);
+#pragma GCC unroll 4
+    for (int distance = T(WIDTH) / 2; distance > 0; distance /= 2)
+        sum = T(add)(sum, T(flip)(sum, distance));
+    return sum;
+}
+
 /* --- whole rows: accumulators to accumulators, lanes to row values ----------------------------------------- */
 
 static void T(clear)(const fastact_block *b)

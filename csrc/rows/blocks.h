@@ -6,8 +6,8 @@
 typedef struct {
     plan *plan;
     ptrdiff_t first, rows, columns;
-    int across;   /* adjacent rows are adjacent in memory, and fill vectors: they are not packed */
-    char *packed; /* the elements if the whole tile is packed at once, else NULL */
+    int across;   /* adjacent rows are adjacent in memory, and fill vectors */
+    char *packed; /* the elements if the whole tile is packed at once, or the terms along the rows; else NULL */
     char *values, *merged, *accumulators;
     fastact_runs *runs, *mask_runs; /* unless plan->along */
     fastact_block block;            /* without operands */
@@ -70,7 +70,7 @@ static void find_runs(const tile *t, fastact_runs *runs, ptrdiff_t outer_step)
 static int is_across(const tile *t)
 {
     const ptrdiff_t inner = t->plan->call->inner;
-    return t->runs->full && t->plan->call->mask == NULL
+    return t->runs->full && !t->plan->converts && t->plan->call->mask == NULL
            && t->first / inner == (t->first + t->rows - 1) / inner;
 }
 
@@ -79,19 +79,22 @@ static void place_along(tile *t, fastact_block *b, ptrdiff_t begin)
 {
     const plan *p = t->plan;
     const fastact_row_call *call = p->call;
-    const ptrdiff_t item = p->kernel->type->itemsize, axis = call->axis;
-    const ptrdiff_t at = t->first * axis + begin * p->kernel->type->width;
+    const fastact_row_type *type = p->kernel->type;
+    const ptrdiff_t axis = call->axis, at = t->first * axis + begin * type->width;
     for (int k = 0; k < p->kernel->n_in; k++)
-        b->in[k] = (const char *)call->in[k] + at * item;
+        b->in[k] = (const char *)call->in[k] + at * type->element;
     b->in_step = b->out_step = b->terms_step = axis;
     if (call->out != NULL)
-        b->out = (char *)call->out + at * item;
+        b->out = (char *)call->out + at * type->element;
+    b->terms = b->out;
+    if (p->converts) {
+        b->terms = t->packed == NULL ? NULL : t->packed + begin * type->width * type->itemsize;
+        b->terms_step = p->packed * type->width;
+    }
     if (call->mask != NULL) {
         b->mask = call->mask + (call->mask_is_shared ? at - t->first * axis : at);
         b->mask_step = call->mask_is_shared ? 0 : axis;
     }
-    if (begin + b->steps == p->steps)
-        b->last_lanes = p->last_lanes;
 }
 
 /* Input k within packed memory; after the last input comes the mask. */
@@ -134,12 +137,10 @@ static void place_packed(tile *t, fastact_block *b, char *packed, ptrdiff_t begi
     const ptrdiff_t at = (begin - origin) * type->width;
     for (int k = 0; k < p->kernel->n_in; k++)
         b->in[k] = packed_part(p, packed, k) + at * type->itemsize;
-    b->out = (void *)b->in[0];
+    b->out = b->terms = (void *)b->in[0];
     b->in_step = b->out_step = b->terms_step = b->mask_step = p->packed * type->width;
     if (p->call->mask != NULL)
         b->mask = (unsigned char *)packed_part(p, packed, p->kernel->n_in) + at;
-    if (begin + b->steps == p->steps)
-        b->last_lanes = p->last_lanes;
 }
 
 /* The operands of a block that is `across`. */
@@ -151,6 +152,7 @@ static void place_across(tile *t, fastact_block *b, ptrdiff_t begin)
         b->in[k] = (const char *)call->in[k] + at;
     if (call->out != NULL)
         b->out = (char *)call->out + at;
+    b->terms = b->out;
     b->across = 1;
     b->stride = call->inner;
 }
@@ -161,10 +163,12 @@ static fastact_block block(tile *t, int thread, ptrdiff_t begin, ptrdiff_t end)
     const plan *p = t->plan;
     fastact_block b = t->block;
     b.steps = end - begin;
-    if (p->along) {
-        place_along(t, &b, begin);
-    } else if (t->across) {
+    if (end == p->steps && !t->across)
+        b.last_lanes = p->last_lanes;
+    if (t->across) {
         place_across(t, &b, begin);
+    } else if (p->along) {
+        place_along(t, &b, begin);
     } else if (t->packed != NULL) {
         place_packed(t, &b, t->packed, begin, 0);
     } else {

@@ -10,6 +10,8 @@ static void cut_rows(plan *p)
     const fastact_row_type *type = p->kernel->type;
     const ptrdiff_t width = type->width, vector = width * type->itemsize;
     p->along = call->inner == 1 && call->axis >= 2 * width;
+    p->loops = &(p->along ? p->kernel->along : p->kernel->across)[call->param[0] == p->kernel->defaults[0]];
+    p->converts = type->element != type->itemsize;
     p->rows = call->outer * call->inner;
     p->steps = p->along ? ratio_up(call->axis, width) : call->axis;
     p->last_lanes = p->along ? call->axis - (p->steps - 1) * width : width;
@@ -36,13 +38,16 @@ static void cut_tiles(plan *p)
         const ptrdiff_t rows = larger(1, TILE_BYTES / (p->steps * vector));
         p->tile_rows = p->fused ? smaller(FASTACT_MAX_ROWS, larger(1, 2 * ITEM_ELEMENTS / p->call->axis))
                                 : smaller(MAX_COLUMNS, rows);
+        p->tile_lanes = p->tile_rows * type->width;
+        if (p->converts && p->loops->map_stored != NULL && p->tile_rows * p->steps * vector <= PACKED_BYTES)
+            p->packed = p->steps;
     } else {
         const ptrdiff_t column = larger(1, p->steps * vector * p->kernel->n_in);
         const ptrdiff_t columns = p->online ? 0 : smaller(MAX_PACKED_COLUMNS, PACKED_BYTES / column);
         p->packed = columns > 0 ? p->steps : p->chunk;
         p->tile_lanes = (columns > 0 ? columns : MAX_PACKED_COLUMNS) * type->width;
         /* In place across the rows, the wider the better. Not with several slabs, each of which has accumulators. */
-        if (p->call->mask == NULL && p->slabs == 1
+        if (!p->converts && p->call->mask == NULL && p->slabs == 1
             && (p->call->outer == 1 ? p->call->inner >= FASTACT_MAX_ROWS : p->call->inner % FASTACT_MAX_ROWS == 0))
             p->tile_lanes = smaller(MAX_COLUMNS * type->width, FASTACT_MAX_ROWS);
         if (p->fold)
@@ -72,7 +77,7 @@ static void lay_out_scratch(plan *p)
     p->scratch.runs = reserve(p, p->along ? 0 : sizeof(fastact_runs));
     p->scratch.mask_runs = reserve(p, p->along || p->call->mask == NULL ? 0 : sizeof(fastact_runs));
     /* The inputs, and after them the mask. */
-    p->scratch.packed = reserve(p, p->along ? 0 : (p->kernel->n_in * type->itemsize + 1) * p->tile_lanes * p->packed);
+    p->scratch.packed = reserve(p, (p->kernel->n_in * type->itemsize + 1) * p->tile_lanes * p->packed);
 }
 
 static void run_tiles(void *context, int thread, ptrdiff_t begin, ptrdiff_t end)
@@ -122,7 +127,6 @@ int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *c
     plan p = {.kernel = kernel, .call = call, .stop = stop};
     const ptrdiff_t size = call->outer * call->axis * call->inner;
     int done;
-    p.loops = &kernel->loops[call->param[0] == kernel->defaults[0]];
     if (call->outer * call->inner == 0)
         return FASTACT_DONE;
     p.threads = size < FASTACT_ROWS_LARGE ? 1 : fastact_threads();

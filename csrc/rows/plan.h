@@ -28,13 +28,14 @@ typedef struct {
     const fastact_row_call *call;
     const fastact_row_loops *loops;
     int along, online, fused;
+    int converts; /* elements are computed in another type: terms have no room in the output */
     ptrdiff_t rows, tile_rows, tiles; /* rows: of the whole call */
     ptrdiff_t tile_lanes;             /* of a packed tile */
     ptrdiff_t fold;                   /* rows that share a vector, or 0 */
     ptrdiff_t first_tile;             /* of the current slice */
     ptrdiff_t steps, last_lanes;      /* vectors of a row, and lanes of the last one */
     ptrdiff_t chunk, slab, slabs;     /* in steps */
-    ptrdiff_t packed;                 /* steps that a packed tile holds at a time */
+    ptrdiff_t packed;                 /* steps that a packed tile holds at a time, or of terms along the rows */
     int threads;
     struct {
         ptrdiff_t values, online_values, merged, accumulators, runs, mask_runs, packed, bytes;

@@ -17,41 +17,76 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
     [8] = {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0},
 };
 
-#define T(name) f32_##name
-#include "rows/access.h"
-#include "rows/accumulator.h"
-#include "rows/values.h"
-#include "rows/columns.h"
-#include "rows/across.h"
-#include "rows/pack.h"
-#undef T
 #define T(name) f64_##name
 #include "rows/access.h"
 #include "rows/accumulator.h"
 #include "rows/values.h"
-#include "rows/columns.h"
 #include "rows/across.h"
+#define E(name) f64_##name
+#include "rows/columns.h"
 #include "rows/pack.h"
+#undef E
+#undef T
+#define T(name) f32_##name
+#include "rows/access.h"
+#include "rows/accumulator.h"
+#include "rows/values.h"
+#include "rows/across.h"
+#define E(name) f32_##name
+#include "rows/columns.h"
+#include "rows/pack.h"
+#undef E
+#define E(name) f16_##name
+#include "rows/columns.h"
+#include "rows/pack.h"
+#undef E
+#define E(name) bf16_##name
+#include "rows/columns.h"
+#include "rows/pack.h"
+#undef E
 #undef T
 
 /* The loops of the kernel `row`, of the pieces K_key, K_terms, ...: `row` itself or its form for default parameters.
-   No kernel uses all loops; the compiler drops those that the table does not refer to. */
+   No kernel uses all loops; the compiler drops those that the table does not refer to. Those over elements stand
+   there for each type E of elements; blocks that are `across` have elements as they are computed. */
 #define LOOP __attribute__((unused)) static
-#define FASTACT_LOOPS(K, row, T)                                                                   \
-    LOOP void K##_max_loop(const fastact_block *b)                                                 \
+#define FASTACT_ELEMENT_LOOPS(E, K, row, T)                                                        \
+    LOOP void K##_##E##_max_loop(const fastact_block *b)                                           \
     {                                                                                              \
-        if (b->across)                                                                             \
+        if (sizeof(E##_t) == sizeof(T##_t) && b->across)                                           \
             T##_max_across(K##_key, row##_n_params, b);                                            \
         else                                                                                       \
-            T##_max_loop(K##_key, row##_n_params, b);                                              \
+            E##_max_loop(K##_key, row##_n_params, b);                                              \
     }                                                                                              \
-    LOOP void K##_sum_loop(const fastact_block *b)                                                 \
+    LOOP void K##_##E##_sum_loop(const fastact_block *b)                                           \
     {                                                                                              \
-        if (b->across)                                                                             \
+        if (sizeof(E##_t) == sizeof(T##_t) && b->across)                                           \
             T##_sum_across(K##_terms, row##_n_in, row##_n_sums, row##_counted, row##_n_params, b); \
         else                                                                                       \
-            T##_sum_loop(K##_terms, row##_n_in, row##_n_sums, row##_counted, row##_n_params, b);   \
+            E##_sum_loop(K##_terms, row##_n_in, row##_n_sums, row##_counted, row##_n_params, b);   \
     }                                                                                              \
+    LOOP void K##_##E##_fused_loop(const fastact_block *b)                                         \
+    {                                                                                              \
+        E##_fused_loop(K##_terms, K##_finish, K##_map, row##_n_in, row##_n_sums, row##_n_params,   \
+                       row##_excluded, b);                                                         \
+    }                                                                                              \
+    LOOP void K##_##E##_map_loop(const fastact_block *b)                                           \
+    {                                                                                              \
+        if (sizeof(E##_t) == sizeof(T##_t) && b->across)                                           \
+            T##_map_across(K##_map, row##_n_in, row##_n_params, b->in[0], b);                      \
+        else                                                                                       \
+            E##_map_loop(K##_map, row##_n_in, row##_n_params, row##_excluded, 0, b);               \
+    }                                                                                              \
+    LOOP void K##_##E##_stored_loop(const fastact_block *b)                                        \
+    {                                                                                              \
+        if (sizeof(E##_t) == sizeof(T##_t) && b->across)                                           \
+            T##_map_across(K##_stored, 1, row##_n_params, b->terms, b);                            \
+        else                                                                                       \
+            E##_map_loop(K##_stored, 1, row##_n_params, row##_excluded, 1, b);                     \
+    }
+
+#define FASTACT_LOOPS(K, row, T)                                                                   \
+    FASTACT_STORED_##T(FASTACT_ELEMENT_LOOPS, K, row, T)                                           \
     LOOP void K##_prepare_loop(const fastact_block *b)                                             \
     {                                                                                              \
         T##_prepare_loop(K##_prepare, row##_n_derived, row##_n_params, b);                         \
@@ -71,25 +106,6 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
     LOOP void K##_finish_loop(const fastact_block *b)                                              \
     {                                                                                              \
         T##_finish_loop(K##_finish, K##_rows, row##_n_derived, row##_n_row_out, row##_n_params, b);\
-    }                                                                                              \
-    LOOP void K##_fused_loop(const fastact_block *b)                                               \
-    {                                                                                              \
-        T##_fused_loop(K##_terms, K##_finish, K##_map, row##_n_in, row##_n_sums, row##_n_params,   \
-                       row##_excluded, b);                                                         \
-    }                                                                                              \
-    LOOP void K##_map_loop(const fastact_block *b)                                                 \
-    {                                                                                              \
-        if (b->across)                                                                             \
-            T##_map_across(K##_map, row##_n_in, row##_n_params, b->in[0], b);                      \
-        else                                                                                       \
-            T##_map_loop(K##_map, row##_n_in, row##_n_params, row##_excluded, b->in[0], b->in_step, b);\
-    }                                                                                              \
-    LOOP void K##_stored_loop(const fastact_block *b)                                              \
-    {                                                                                              \
-        if (b->across)                                                                             \
-            T##_map_across(K##_stored, 1, row##_n_params, b->terms, b);                            \
-        else                                                                                       \
-            T##_map_loop(K##_stored, 1, row##_n_params, row##_excluded, b->terms, b->terms_step, b);\
     }
 
 /* `counted`: the sums are relative to a maximum, and the second one counts elements. */
@@ -113,26 +129,32 @@ static const unsigned char fastact_lacks[9][FASTACT_MAX_WIDTH] = {
 #undef FASTACT_ROW_KERNEL
 
 /* The loops that a statistic needs, and those that write elements. */
-#define FASTACT_LOOPS_none(K) .max = NULL
-#define FASTACT_LOOPS_sums(K) .sum = K##_sum_loop, .fused = K##_fused_loop
-#define FASTACT_LOOPS_exp_sum(K)                                                                   \
-    .max = K##_max_loop, .prepare = K##_prepare_loop, .sum = K##_sum_loop,                         \
+#define FASTACT_LOOPS_none(E, K) .max = NULL
+#define FASTACT_LOOPS_sums(E, K) .sum = K##_##E##_sum_loop, .fused = K##_##E##_fused_loop
+#define FASTACT_LOOPS_exp_sum(E, K)                                                                \
+    .max = K##_##E##_max_loop, .prepare = K##_prepare_loop, .sum = K##_##E##_sum_loop,             \
     .rescale = K##_rescale_loop
-#define FASTACT_LOOPS_solve(K)                                                                     \
-    .max = K##_max_loop, .start = K##_start_loop, .sum = K##_sum_loop, .next = K##_next_loop
-#define FASTACT_MAPS_0_0(K) .map = NULL
-#define FASTACT_MAPS_1_0(K) .map = K##_map_loop
-#define FASTACT_MAPS_1_1(K) .map = K##_map_loop, .map_stored = K##_stored_loop
-#define FASTACT_FORM(K, statistic, out, stored)                                                    \
-    {FASTACT_LOOPS_##statistic(K), .finish = K##_finish_loop, FASTACT_MAPS_##out##_##stored(K)}
+#define FASTACT_LOOPS_solve(E, K)                                                                  \
+    .max = K##_##E##_max_loop, .start = K##_start_loop, .sum = K##_##E##_sum_loop, .next = K##_next_loop
+#define FASTACT_MAPS_0_0(E, K) .map = NULL
+#define FASTACT_MAPS_1_0(E, K) .map = K##_##E##_map_loop
+#define FASTACT_MAPS_1_1(E, K) .map = K##_##E##_map_loop, .map_stored = K##_##E##_stored_loop
+#define FASTACT_FORM(E, K, statistic, out, stored)                                                 \
+    {FASTACT_LOOPS_##statistic(E, K), .finish = K##_finish_loop, FASTACT_MAPS_##out##_##stored(E, K)}
+
+/* Along the rows, elements are read where they are; the columns of packed ones are as they are computed. */
+#define FASTACT_ROW_ENTRY(E, name, pass, T, statistic, in, row_in, out, row_out, sums, derived,    \
+                          params, stored, plain)                                                   \
+    {#name, #pass, #E, fastact_##statistic, in, row_in, out, row_out, sums, params,                \
+     row_##name##_##pass##_defaults, &E##_row_type,                                                \
+     {FASTACT_FORM(E, row_##name##_##pass##_##T, statistic, out, stored),                          \
+      FASTACT_FORM(E, row_##name##_##pass##_##T##_plain, statistic, out, stored)},                 \
+     {FASTACT_FORM(T, row_##name##_##pass##_##T, statistic, out, stored),                          \
+      FASTACT_FORM(T, row_##name##_##pass##_##T##_plain, statistic, out, stored)}},
 
 static const fastact_row_kernel fastact_row_kernels[] = {
-#define FASTACT_ROW_KERNEL(name, pass, T, statistic, in, row_in, out, row_out, sums, derived,      \
-                           params, stored, plain)                                                  \
-    {#name, #pass, #T, fastact_##statistic, in, row_in, out, row_out, sums, params,                \
-     row_##name##_##pass##_defaults, &T##_row_type,                                                \
-     {FASTACT_FORM(row_##name##_##pass##_##T, statistic, out, stored),                             \
-      FASTACT_FORM(row_##name##_##pass##_##T##_plain, statistic, out, stored)}},
+#define FASTACT_ROW_KERNEL(name, pass, T, ...)                                                     \
+    FASTACT_STORED_##T(FASTACT_ROW_ENTRY, name, pass, T, __VA_ARGS__)
 #include "kernels_rows.def"
 #undef FASTACT_ROW_KERNEL
 };

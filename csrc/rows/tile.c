@@ -2,7 +2,10 @@
 
    A tile whose rows are contiguous (inner == 1) is read in place, along the rows. In any other a lane is a row, or
    several lanes are one of a few long rows; it is read in place, across the rows, if adjacent rows are adjacent in
-   memory and fill vectors, and else packed into columns of vectors.
+   memory and fill vectors, and else packed into columns of vectors. Elements of 16 bits are converted where a tile is
+   read along the rows, and by the packing everywhere else.
+
+   Terms are stored where the results will be, or if these have no room for them in the memory of packed tiles.
 
    The boundaries of slabs and chunks depend only on the length of a row. Chunks are accumulated in order into their
    slab, and slabs in order into the row: the result is the same whether one thread computes a tile or several share
@@ -47,10 +50,10 @@ static void max_of_slab(tile *t, int thread, ptrdiff_t slab)
 static int stores_terms(const tile *t)
 {
     const plan *p = t->plan;
-    return p->loops->map_stored != NULL && !p->online && (p->along || t->across || t->packed != NULL);
+    const int has_room = t->across || t->packed != NULL || (p->along && !p->converts);
+    return p->loops->map_stored != NULL && !p->online && has_room;
 }
 
-/* Terms are stored where the results will be. */
 static void sum_of_slab(tile *t, int thread, ptrdiff_t slab)
 {
     const plan *p = t->plan;
@@ -59,8 +62,8 @@ static void sum_of_slab(tile *t, int thread, ptrdiff_t slab)
         fastact_block b = block(t, thread, begin, end);
         b.accumulators = accumulators_of(t, slab);
         b.fresh = begin == slab * p->slab;
-        if (stores_terms(t))
-            b.terms = b.out;
+        if (!stores_terms(t))
+            b.terms = NULL;
         p->loops->sum(&b);
     }
 }
@@ -84,6 +87,7 @@ static void online_of_slab(tile *t, int thread, ptrdiff_t slab)
         b.accumulators = accumulators_of(t, slab);
         b.values = values;
         b.fresh = begin == slab * p->slab;
+        b.terms = NULL;
         p->loops->max(&b);
         reduce_max(p, &b);
         if (!b.fresh)
@@ -95,18 +99,15 @@ static void online_of_slab(tile *t, int thread, ptrdiff_t slab)
 static void map_of_slab(tile *t, int thread, ptrdiff_t slab)
 {
     const plan *p = t->plan;
-    const fastact_row_type *type = p->kernel->type;
     EACH_CHUNK(p, slab, begin, end)
     {
         fastact_block b = block(t, thread, begin, end);
-        if (stores_terms(t)) {
-            b.terms = b.out;
+        if (stores_terms(t))
             p->loops->map_stored(&b);
-        } else {
+        else
             p->loops->map(&b);
-        }
         if (!p->along && !t->across)
-            type->unpack(t->runs, b.out, p->call->out, begin, end, b.out_step);
+            p->kernel->type->unpack(t->runs, b.out, p->call->out, begin, end, b.out_step);
     }
 }
 
@@ -231,11 +232,12 @@ static void compute(tile *t, int thread)
             memcpy(values_of(t, k) + lane * item, values_of(t, k) + lane % p->fold * item, (size_t)item);
     }
     if (p->fused) {
-        const fastact_block whole = block(t, thread, 0, p->steps);
+        fastact_block whole = block(t, thread, 0, p->steps);
+        whole.terms = NULL;
         p->loops->fused(&whole);
         return;
     }
-    if (t->packed != NULL)
+    if (t->packed != NULL && !p->along)
         each_slab(t, thread, pack_slab);
     if (p->online) {
         find_online(t, thread);
@@ -277,9 +279,9 @@ void fastact_run_tile(plan *p, ptrdiff_t number, int thread)
         if (call->mask != NULL)
             find_runs(&t, t.mask_runs, call->mask_is_shared ? 0 : call->axis * call->inner);
         t.across = is_across(&t);
-        if (p->packed == p->steps && !t.across)
-            t.packed = scratch + p->scratch.packed;
     }
+    if (p->packed == p->steps && !t.across)
+        t.packed = scratch + p->scratch.packed;
     t.block = empty_block(&t);
     compute(&t, thread);
 }

@@ -23,6 +23,7 @@ __all__ = [
     "Kernel",
     "active",
     "backends",
+    "computed_dtypes",
     "get_backend",
     "is_loaded",
     "not_built",
@@ -54,10 +55,16 @@ class Backend(Protocol):
     outputs to fill, of either shape in the same order; a mask of the elements that take part, of shape
     (outer or 1, axis, inner), or None; and every parameter, a `float`.
 
-    Optional are, each with a slower path where it is missing: of a backend `row_kernel`, without which
-    it computes everything but rows; of a kernel `rows`, which takes the same operands in two
-    dimensions, with contiguous rows at any distance; and `summed`, which takes them without the
-    first output and returns the sum of its elements in float64.
+    Optional are, each with a slower path where it is missing:
+
+    * of a backend: `row_kernel`, without which it computes everything but rows; `dtypes`, the names of
+      the dtypes that it has kernels for, without which these are "float32" and "float64"; and `convert`,
+      which copies a contiguous array of float16 or bfloat16 to one of float32, or the other way, and
+      returns whether it did. For a backend without kernels for 16-bit dtypes their arrays are converted;
+      with such kernels, the arrays with one value for each row are float32.
+    * of a kernel: `rows`, which takes the same operands in two dimensions, with contiguous rows at any
+      distance; and `summed`, which takes them without the first output and returns the sum of its
+      elements, as they are computed, in float64.
 
     Besides the public functions, the names are those of the declarations: losses that are computed
     element by element, and the row functions ``_exp_sum``, ``_softmax_from``, ``_log_softmax_from``
@@ -119,6 +126,11 @@ def row_kernel(backend: Backend, name: str, pass_: str, dtype: np.dtype[Any]) ->
         f"the {backend.name} backend does not compute rows: it has no {name} {pass_} for {dtype}; "
         "choose another with set_backend() or use_backend()"
     )
+
+
+def computed_dtypes(backend: Backend) -> frozenset[str]:
+    """Return the names of the dtypes that a backend has kernels for."""
+    return frozenset(getattr(backend, "dtypes", ("float32", "float64")))
 
 
 def when_replaced(forget: Callable[[Backend], object]) -> None:

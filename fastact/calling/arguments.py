@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..definitions.declare import Declaration
-from .dtypes import Array, DType, loop_dtype
+from .dtypes import Array, DType, is_floating, is_real, loop_dtype
 from .memory import check_distinct
 from .protocols import takes_over, type_name
 
@@ -160,7 +160,7 @@ def parameter_value(label: str, name: str, value: Any) -> Any:
     if type(value) is not np.ndarray and isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{label}() does not take a masked array for {name}: fill it first")
     array = None if isinstance(value, str) else np.asarray(value)
-    if array is None or array.dtype.kind not in "biuf":
+    if array is None or not is_real(array.dtype):
         shown = type(value).__name__ if array is None or not array.ndim else f"{array.dtype} array"
         raise TypeError(f"{label}() takes a number or an array of numbers for {name}, not {shown}")
     return array if array.ndim else float(array)
@@ -181,7 +181,7 @@ def real_array(label: str, value: Any) -> Array:
             f"{label}() does not take arrays of type {type_name(value)}: convert it to a NumPy array"
         )
     array = np.asarray(value)
-    if array.dtype.kind not in "biuf":
+    if not is_real(array.dtype):
         found = f" ({type(value).__name__})" if array.dtype.kind == "O" and not array.ndim else ""
         raise TypeError(f"{label}() takes real numbers, not dtype {array.dtype}{found}")
     return array
@@ -218,7 +218,8 @@ def check_out(label: str, outs: Sequence[Array | None], result: DType) -> None:
             continue
         if not out.flags.writeable:
             raise ValueError(f"{label}(): out is read-only")
-        if out.dtype.kind not in "fc" or not np.can_cast(result, out.dtype, "same_kind"):
+        floating = out.dtype.kind == "c" or is_floating(out.dtype)
+        if not floating or not np.can_cast(result, out.dtype, "same_kind"):
             raise TypeError(
                 f"{label}() cannot write its {result} result into an out of dtype {out.dtype}"
             )

@@ -55,7 +55,7 @@ def statistic(
     pair = np.empty(kept(array.shape, axes), PAIR)
     rows = pair["maximum"], pair["others"]
     operands = RowOperands([array], (), (), rows, mask, (temperature,))
-    compute(_KERNELS["_exp_sum"].kernel(array.dtype), array.dtype, axes, operands)
+    compute(*_KERNELS["_exp_sum"].direct(array.dtype), array.dtype, axes, operands)
     lost = (pair["maximum"] == -np.inf) & np.isnan(pair["others"])
     if lost.any():  # of only NaN and -inf a kernel's maximum need not be NaN
         has_nan = np.isnan(array) if mask is None else np.isnan(array) & mask
@@ -101,7 +101,7 @@ def finish(
     operands = RowOperands([array], rows, [out], (), mask, (temperature,))
     kernel = FINISHES[name]
     assert kernel is not None
-    compute(_KERNELS[kernel].kernel(array.dtype), array.dtype, axes, operands)
+    compute(*_KERNELS[kernel].direct(array.dtype), array.dtype, axes, operands)
     return out
 
 

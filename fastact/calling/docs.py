@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from .dtypes import FLOATS
+from .dtypes import FLOAT_NAMES as _NAMES
 
 __all__ = ["FLOAT_NAMES", "OnInstance", "Text", "document", "signature_of"]
 
-FLOAT_NAMES = ", ".join(str(dtype) for dtype in FLOATS[:-1]) + f" or {FLOATS[-1]}"
+FLOAT_NAMES = f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]}"
 
 #: Argument -> its type and description, unless a function overrides it.
 _ARGUMENTS = {

@@ -1,4 +1,4 @@
-"""The fast path: plain contiguous float32 or float64 arrays go straight to the kernel.
+"""The fast path: plain contiguous arrays of a dtype that the backend has kernels for go straight to the kernel.
 
 `flat`, `rows` and `rows_reduced` either compute the whole result or return None without writing anything; the caller
 then falls back to the general path. They test `flags.carray` (aligned, writeable and C-contiguous): 0.05 us instead of
@@ -14,9 +14,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from ..backends.registry import Backend, Kernel, active, is_loaded, row_kernel, when_replaced
+from ..backends.environment import silent
+from ..backends.registry import (
+    Backend,
+    Kernel,
+    active,
+    computed_dtypes,
+    is_loaded,
+    row_kernel,
+    when_replaced,
+)
 from .axes import COLDEST, HOTTEST, split
-from .dtypes import Array, DType, computing
+from .dtypes import Array, DType, computing, is_floating
 
 __all__ = [
     "MAX_SIZE",
@@ -36,6 +45,9 @@ _Class = TypeVar("_Class", bound=type)
 # each, a slow function on one thread.
 MAX_SIZE = 1 << 24
 
+# Results that are rounded in one piece: 128 KiB of float32.
+MAX_ROUNDED = 1 << 15
+
 _ndarray = np.ndarray
 _may_share_memory = np.may_share_memory
 _empty = np.empty
@@ -44,14 +56,14 @@ _empty = np.empty
 class _Bound(dict[DType, Kernel | None]):
     """Kernels by dtype, each bound on first use; None for a dtype without a kernel."""
 
-    def __init__(self, bind: Callable[[DType], Kernel]) -> None:
+    def __init__(self, bind: Callable[[DType], Kernel], names: frozenset[str]) -> None:
         super().__init__()
-        self._bind = bind
+        self._bind, self._names = bind, names
 
     def __missing__(self, dtype: DType) -> Kernel | None:
-        if dtype.char not in "fd" or not dtype.isnative:
+        if not is_floating(dtype) or not dtype.isnative or dtype.name not in self._names:
             return None
-        return self.setdefault(dtype, self._bind(np.dtype(dtype.char)))
+        return self.setdefault(dtype, self._bind(dtype))
 
 
 class KernelTable(dict[Backend, _Bound]):
@@ -79,15 +91,23 @@ class KernelTable(dict[Backend, _Bound]):
         return cls(lambda backend, dtype: row_kernel(backend, name, pass_, dtype))
 
     def __missing__(self, backend: Backend) -> _Bound:
-        bound = _Bound(partial(self._bind, backend))
+        bound = _Bound(partial(self._bind, backend), computed_dtypes(backend))
         # A backend that was replaced during the call is not kept.
         return self.setdefault(backend, bound) if is_loaded(backend) else bound
 
     def kernel(self, loop: DType) -> Kernel:
-        """Return the active backend's kernel for results of dtype `loop`."""
+        """Return the active backend's kernel in the dtype that results of dtype `loop` are computed in."""
         found = self[active()][computing(loop)]
         assert found is not None
         return found
+
+    def direct(self, loop: DType) -> tuple[Kernel, DType]:
+        """Return the active backend's kernel for results of dtype `loop`, and the dtype of the arrays that it takes.
+
+        That is `loop` where the backend has such a kernel, else the dtype that it is computed in.
+        """
+        kernel = self[active()][loop]
+        return (self.kernel(loop), computing(loop)) if kernel is None else (kernel, loop)
 
 
 def flat(
@@ -159,8 +179,14 @@ def rows_reduced(
     shape = split((x.size,), 0) if axis is None else split(x.shape, axis)
     if kernel is None or shape is None:
         return None
-    result = _empty((shape[0], shape[2]), x.dtype)
+    dtype = computing(x.dtype)
+    if dtype is not x.dtype and shape[0] * shape[2] > MAX_ROUNDED:
+        return None
+    result = _empty((shape[0], shape[2]), dtype)
     kernel(x.reshape(shape), result, None, temperature)
+    if dtype is not x.dtype:
+        with silent():
+            result = result.astype(x.dtype, copy=False)
     if axis is None or x.ndim == 1:
         return result[0, 0]
     axis %= x.ndim

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import protocols
 from .axes import checked_axes
-from .dtypes import Array
+from .dtypes import Array, is_floating
 from .protocols import comes_from, takes_over, type_name
 
 __all__ = ["Labels", "is_labelled", "masked_out", "plain", "restored", "rows_of", "union"]
@@ -129,7 +129,7 @@ def masked_out(array: Array, missing: Array | None, filler: float = 0.0) -> Arra
     """Return the array with missing elements replaced by a filler."""
     if missing is None:
         return array
-    filled = array.astype(array.dtype if array.dtype.kind == "f" else np.float64)
+    filled = array.astype(array.dtype if is_floating(array.dtype) else np.float64)
     filled[missing] = filler
     return filled
 

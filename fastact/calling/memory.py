@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backends.registry import active
 from .dtypes import Array, DType, computing, is_ready
 
 __all__ = ["Scratch", "check_distinct", "scatter", "without_overlap"]
@@ -22,11 +23,19 @@ class Scratch:
     ----------
     loop : dtype
         The dtype of the result.
+    dtype : dtype, optional
+        The dtype of the arrays that the kernel takes; that which `loop` is computed in by default.
+
+    Attributes
+    ----------
+    ready : dtype or None
+        The dtype of the arrays that the kernel takes unchanged: none if it computes in another than `loop`.
     """
 
-    def __init__(self, loop: DType) -> None:
+    def __init__(self, loop: DType, dtype: DType | None = None) -> None:
         self.loop = loop
-        self.dtype = computing(loop)
+        self.dtype = computing(loop) if dtype is None else dtype
+        self.ready = loop if self.dtype == loop else None
         self._buffers: dict[object, Array] = {}
 
     def take(self, key: object, shape: Shape, dtype: DType | None = None) -> Array:
@@ -44,25 +53,37 @@ class Scratch:
 
         The copy goes to `destination` if one is given, else to the operand's buffer.
         """
-        if is_ready(source, self.loop):
+        if is_ready(source, self.ready):
             return source.reshape(shape)
         if self.dtype != self.loop and source.dtype != self.loop:
-            source = source.astype(self.loop)  # rounded to float16 first, as NumPy does
+            source = source.astype(self.loop)  # rounded to 16 bits first, as NumPy does
         copy = self.take(key, shape) if destination is None else destination
-        np.copyto(copy.reshape(source.shape), source, casting="unsafe")
+        _assign(copy.reshape(source.shape), source)
         return copy
 
     def destination(self, out: Array, key: object, shape: Shape) -> Array:
         """Return the output itself if a kernel can write into it, else its buffer."""
-        return out.reshape(shape) if is_ready(out, self.loop) else self.take(key, shape)
+        return out.reshape(shape) if is_ready(out, self.ready) else self.take(key, shape)
 
 
 def scatter(out: Array, result: Array, loop: DType, where: Array | None = None) -> None:
     """Round a result to `loop` if its dtype differs, and store it where the mask selects."""
-    if computing(loop) != loop and out.dtype != loop:
+    if result.dtype != loop and out.dtype != loop:
         result = result.astype(loop)
-    selected = True if where is None else where
-    np.copyto(out, result.reshape(out.shape), casting="unsafe", where=selected)
+    result = result.reshape(out.shape)
+    if where is None:
+        _assign(out, result)
+    else:
+        np.copyto(out, result, casting="unsafe", where=where)
+
+
+def _assign(target: Array, source: Array) -> None:
+    """Copy and cast. From float16 NumPy takes 1.6 ns an element, to it 2.5; the compiled backends 0.1."""
+    if target.dtype != source.dtype and 2 in (target.itemsize, source.itemsize):
+        convert = getattr(active(), "convert", None)
+        if convert is not None and convert(source, target):
+            return
+    np.copyto(target, source, casting="unsafe")
 
 
 def without_overlap(outs: Sequence[Array | None], operands: Sequence[Any]) -> list[Any]:

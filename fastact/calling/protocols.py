@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .dtypes import is_floating
+
 __all__ = ["comes_from", "delegate", "overrides", "row_library", "takes_over", "type_name", "wrap"]
 
 # xarray comes first: its objects may hold dask arrays.
@@ -103,7 +105,7 @@ def _filled(operand: Any) -> Any:
     """Return a masked array with NaN in place of what is masked: other libraries would drop the mask."""
     if not isinstance(operand, np.ma.MaskedArray) or operand.mask is np.ma.nomask:
         return operand
-    kind = operand.dtype if operand.dtype.kind == "f" else np.dtype(np.float64)
+    kind = operand.dtype if is_floating(operand.dtype) else np.dtype(np.float64)
     return np.ma.filled(operand.astype(kind), np.nan)
 
 

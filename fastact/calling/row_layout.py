@@ -28,6 +28,8 @@ Index = tuple[Any, ...]
 # Bytes of a block, over all operands, and bytes of a mask.
 SCRATCH_BYTES = 3 << 17
 MASK_BYTES = 1 << 18
+# Bytes of the values for each row that are copied.
+ROW_BYTES = 1 << 18
 # With fewer elements in one kernel call, Python's overhead is noticeable.
 FEW = 1 << 12
 
@@ -49,6 +51,7 @@ class RowOperands(NamedTuple):
 
 def compute(
     kernel: Kernel,
+    dtype: DType,
     loop: DType,
     axes: tuple[int, ...],
     operands: RowOperands,
@@ -56,21 +59,20 @@ def compute(
 ) -> list[Array]:
     """Run `kernel` over the rows along `axes` and return the outputs, then the values for each row.
 
-    The elements of a row are taken in memory order, or in index order if `in_order`.
-
-    float16 is computed in float32 and rounded once. An input that partially overlaps an output is copied
-    first.
+    The elements of a row are taken in memory order, or in index order if `in_order`. The kernel takes
+    arrays of `dtype`: `loop`, or the dtype that it is computed in. A 16-bit result is the float32 result
+    rounded once. An input that partially overlaps an output is copied first.
     """
     if _has_no_results(axes, operands):
         # A loop over 10**15 empty rows would not end.
         operands = _Layout(operands, axes, in_order).allocate(operands, loop)
     elif _is_small_and_plain(axes, operands):
-        return _run_small(kernel, loop, axes, operands)
+        return _run_small(kernel, dtype, loop, axes, operands)
     else:
         operands = _without_overlap(operands)
         layout = _Layout(operands, axes, in_order)
         operands = layout.allocate(operands, loop)
-        _Walk(kernel, loop, layout, operands).run()
+        _Walk(kernel, Scratch(loop, dtype), layout, operands).run()
     return [out for out in (*operands.outputs, *operands.row_outputs) if out is not None]
 
 
@@ -93,21 +95,21 @@ def _is_small_and_plain(axes: tuple[int, ...], operands: RowOperands) -> bool:
 
 
 def _run_small(
-    kernel: Kernel, loop: DType, axes: tuple[int, ...], operands: RowOperands
+    kernel: Kernel, dtype: DType, loop: DType, axes: tuple[int, ...], operands: RowOperands
 ) -> list[Array]:
-    """Compute in one call: a third of the time for a list, a number, a small mask or float16."""
+    """Compute in one call: a third of the time for a list, a number or a small mask."""
     shape = operands.inputs[-1].shape
     first, last = min(axes), max(axes) + 1
     outer, inner = math.prod(shape[:first]), math.prod(shape[last:])
     three, rows = (outer, math.prod(shape[first:last]), inner), (outer, inner)
-    dtype = computing(loop)
+    row_dtype = computing(loop)
     where = operands.where
     mask = None if where is None else np.ascontiguousarray(where).reshape(three)
     with silent():
         given = [_rounded(array, loop, dtype).reshape(three) for array in operands.inputs]
-        given += [_rounded(array, loop, dtype).reshape(rows) for array in operands.row_inputs]
+        given += [_rounded(array, loop, row_dtype).reshape(rows) for array in operands.row_inputs]
         outputs = [np.empty(three, dtype) for _ in operands.outputs]
-        row_outputs = [np.empty(rows, dtype) for _ in operands.row_outputs]
+        row_outputs = [np.empty(rows, row_dtype) for _ in operands.row_outputs]
         kernel(*given, *outputs, *row_outputs, mask, *operands.params)
         short = (*shape[:first], *[1] * (last - first), *shape[last:])
         results = [out.reshape(shape) for out in outputs] + [r.reshape(short) for r in row_outputs]
@@ -187,10 +189,12 @@ class _Layout:
 class _Walk:
     """One call: its operands in the layout's axis order, and scratch memory for pieces of them."""
 
-    def __init__(self, kernel: Kernel, loop: DType, layout: _Layout, operands: RowOperands) -> None:
+    def __init__(
+        self, kernel: Kernel, scratch: Scratch, layout: _Layout, operands: RowOperands
+    ) -> None:
         self.kernel = kernel
-        self.loop = loop
-        self.scratch = Scratch(loop)
+        self.scratch = scratch
+        self.row_scratch = Scratch(scratch.loop)
         self.params = operands.params
         self.inputs = [layout.full(array) for array in operands.inputs]
         self.outputs = [layout.full(out) for out in operands.outputs if out is not None]
@@ -220,9 +224,11 @@ class _Walk:
         """Return the numbers of outer and inner indices of a piece."""
         width = math.prod(self.inner)
         one = max(1, self.axis * width)
-        arrays = (*self.inputs, *self.outputs, *self.row_inputs, *self.row_outputs)
-        if all(is_ready(array, self.loop) for array in arrays):
+        arrays, rows = (*self.inputs, *self.outputs), (*self.row_inputs, *self.row_outputs)
+        if all(is_ready(array, self.scratch.ready) for array in arrays):
             fitting = MAX_SIZE // one if self.where is None else self._mask_span(one)
+            if not all(is_ready(array, self.row_scratch.ready) for array in rows):
+                fitting = min(fitting, ROW_BYTES // (8 * len(rows) * max(1, width)))
             if fitting:
                 return min(fitting, max(1, MAX_SIZE // one)), max(1, width)
         full = len(self.inputs) + len(self.outputs)
@@ -254,7 +260,7 @@ class _Walk:
         depth = math.prod(sources[0].shape[: len(outer)])
         width = math.prod(sources[0].shape[len(outer) + len(self.reduced) :])
         shape, rows = (depth, self.axis, width), (depth, width)
-        take, gather = self.scratch.destination, self.scratch.gather
+        take, gather, row_scratch = self.scratch.destination, self.scratch.gather, self.row_scratch
         results = [take(out, ("out", k), shape) for k, out in enumerate(targets)]
         # A single input is copied directly to the memory of the result.
         destinations = results if len(sources) == 1 and results else [None] * len(sources)
@@ -263,15 +269,21 @@ class _Walk:
             for k, (source, destination) in enumerate(zip(sources, destinations, strict=True))
         ]
         given += [
-            gather(array[rows_block], ("row in", k), rows)
+            row_scratch.gather(array[rows_block], ("in", k), rows)
             for k, array in enumerate(self.row_inputs)
         ]
-        row_results = [take(out, ("row", k), rows) for k, out in enumerate(row_targets)]
+        row_results = [
+            row_scratch.destination(out, ("out", k), rows) for k, out in enumerate(row_targets)
+        ]
         mask = None if self.where is None else self._mask(self.where[block], len(outer), shape)
         self.kernel(*given, *results, *row_results, mask, *self.params)
-        for target, result in zip((*targets, *row_targets), (*results, *row_results), strict=True):
-            if not is_ready(target, self.loop):
-                scatter(target, result, self.loop)
+        for scratch, outs, found in (
+            (self.scratch, targets, results),
+            (row_scratch, row_targets, row_results),
+        ):
+            for target, result in zip(outs, found, strict=True):
+                if not is_ready(target, scratch.ready):
+                    scatter(target, result, scratch.loop)
 
     def _mask(self, piece: Array, depth: int, shape: tuple[int, ...]) -> Array:
         if _same_for_all(piece, depth) and shape[0]:

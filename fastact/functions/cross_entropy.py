@@ -12,7 +12,7 @@ from ..backends.environment import silent
 from ..calling import arguments, labelled
 from ..calling.axes import checked_axis
 from ..calling.broadcast import as_slices, regions
-from ..calling.dtypes import Array, is_ready
+from ..calling.dtypes import Array, computing, is_floating, is_ready
 from ..calling.fast import KernelTable
 from ..calling.memory import Scratch, scatter, without_overlap
 from .losses import Loss, Task, check_reduction, loss_dtype
@@ -60,7 +60,8 @@ class _Task(Task):
         self.x, self.target = arguments.real_array(label, x), np.asarray(target)
         self.axis = checked_axis(label, axis, self.x.ndim)
         self.dropped = (self.axis,)
-        if self.target.dtype.kind not in "iuf":
+        self.by_index = self.target.dtype.kind in "iu"
+        if not self.by_index and not is_floating(self.target.dtype):
             raise TypeError(
                 f"{label}() takes class indices or a floating-point distribution as target, "
                 f"not dtype {self.target.dtype}"
@@ -70,7 +71,6 @@ class _Task(Task):
         self.ignored = arguments.integer(label, "ignore_index", ignored)
         smoothing = arguments.parameter_value(label, "label_smoothing", smoothing)
         self.smoothing = float(smoothing)
-        self.by_index = self.target.dtype.kind in "iu"
         self.shape, self.classes = self.x.shape, int(self.x.shape[self.axis])
         if not 0.0 <= self.smoothing <= 1.0:
             raise ValueError(
@@ -205,7 +205,7 @@ class _Task(Task):
     def _blocks(self, out: Array | None) -> Iterator[tuple[Index, Index]]:
         """Yield blocks of whole rows: the index into arrays with one value for each row, and into x."""
         size, arrays = ROWS, [self.x] if out is None else [self.x, out]
-        if self.soft or not all(is_ready(one, self.loop) for one in arrays):
+        if self.soft or not all(is_ready(one, computing(self.loop)) for one in arrays):
             size = min(ROWS, max(1, ELEMENTS // self.classes))
         for region in regions(self.loss_shape, size):
             rows = as_slices(region, len(self.loss_shape))
@@ -274,7 +274,7 @@ class _Block:
         assert self.out is not None
         if ignored is not None and (nonfinite := ignored & ~np.isfinite(statistic)).any():
             np.copyto(gradient, 0.0, where=nonfinite[:, None, :])
-        if not is_ready(self.out, self.call.loop):
+        if not is_ready(self.out, self.scratch.ready):
             scatter(self.out, gradient, self.call.loop)
 
     def _indices(self) -> tuple[Array, Array, Array]:

@@ -32,7 +32,7 @@ _RETURNS = {
 }
 _ERRORS = {
     "forward": "At most {bound:g} ulp from the true value with the default parameters, {others:.2g} with others, in\n"
-    "float32 and float64; a float16 result is the float32 result rounded once.",
+    "float32 and float64; a 16-bit result is the float32 result rounded once.",
     "derivative": "At most {bound:g} ulp from the true value with the default parameters, {others:.2g} with others,\n"
     "in float32 and float64. Within 1 of a zero of the derivative, where it is below 1/16, the unit is 2^-28\n"
     "(float32) or 2^-57 (float64) instead.",
@@ -177,7 +177,7 @@ class ElementwisePass(Pass, Caller):
         mask = arguments.check_where(label, where)
         targets = [None if out is None else np.asarray(out) for out in outs]
         operands = broadcast.Operands(arrays, targets, params, mask)
-        results = broadcast.compute(target.kernels.kernel(loop), loop, operands)
+        results = broadcast.compute(*target.kernels.direct(loop), loop, operands)
         wrapped = protocols.wrap(self, data, results, outs)
         return wrapped[0] if self.nout == 1 else tuple(wrapped)
 

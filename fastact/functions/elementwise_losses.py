@@ -12,7 +12,7 @@ from ..backends.environment import silent
 from ..backends.registry import within
 from ..calling import arguments, axes, labelled
 from ..calling.broadcast import regions
-from ..calling.dtypes import Array, DType, is_ready
+from ..calling.dtypes import Array, DType, computing, is_ready
 from ..calling.memory import Scratch, scatter, without_overlap
 from ..definitions.declare import Declaration
 from ..definitions.losses import LOSSES as DECLARED
@@ -79,7 +79,7 @@ class _Elementwise(Task):
             return 1.0
         value = arguments.parameter_value(label, name, value)
         if type(value) is float:
-            return within(np.dtype(np.float32), value) if self.loop.itemsize < 8 else value
+            return within(computing(self.loop), value)
         with silent():
             array = np.asarray(value).astype(self.loop, copy=False)
             return axes.broadcast(label, name, array, self.shape)
@@ -179,10 +179,12 @@ def _summed(
 
     All arrays have one shape. The sum does not depend on the number of threads.
     """
-    kernel = function.kernels.kernel(loop)
+    kernel, dtype = function.kernels.direct(loop)
     arrays = [*inputs, *([] if out is None else [out]), *params]
-    if hasattr(kernel, "summed") and (flat := _flat(arrays, loop)) is not None:
+    if dtype == loop and hasattr(kernel, "summed") and (flat := _flat(arrays, loop)) is not None:
         return float(kernel.summed(*flat))
+    # In blocks, sums are of the losses as they are computed, not as they are rounded.
+    kernel = function.kernels.kernel(loop)
     total, scratch, read = 0.0, Scratch(loop), (*inputs, *params)
     with silent():
         for region in regions(inputs[0].shape, BLOCK):
@@ -195,7 +197,7 @@ def _summed(
             if out is not None:
                 results.append(scratch.destination(out[region], "gradient", size))
             kernel(*given[: len(inputs)], *results, *given[len(inputs) :])
-            if out is not None and not is_ready(out[region], loop):
+            if out is not None and not is_ready(out[region], scratch.ready):
                 scatter(out[region], results[1], loop)
             total += float(np.add.reduce(results[0], dtype=np.float64))
     return total

@@ -12,7 +12,7 @@ from ..backends.registry import active
 from ..calling import arguments, docs, labelled, protocols
 from ..calling.axes import checked_axis
 from ..calling.broadcast import SHORTEST_ROW
-from ..calling.dtypes import Array, loop_dtype
+from ..calling.dtypes import Array, is_real, loop_dtype
 from ..calling.fast import MAX_SIZE, alike, fits
 from ..definitions.declare import Declaration
 from ..definitions.gates import GATES
@@ -65,7 +65,7 @@ class _GatePass(ElementwisePass):
         *g, x = args
         if not protocols.takes_over(x):
             x = np.asanyarray(x)
-            if x.dtype.kind not in "biuf":
+            if not is_real(x.dtype):
                 arguments.real_array(label, x)  # which raises
         return self._packed(g, x, _halves(label, x, axis, first), out, options)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..backends.environment import Environment, silent
 from ..calling import arguments, docs, labelled
-from ..calling.dtypes import Array, DType, loop_dtype
+from ..calling.dtypes import Array, DType, computing, is_floating, loop_dtype
 from ..calling.labelled import Labels
 from .base import Function, Pass, renamed
 
@@ -102,7 +102,7 @@ class Task:
             mean = self.reduction == "mean"
             value = (total / count if count else math.nan) if mean else total
             # Where no cast can warn, np.errstate is not worth its 1.5 us.
-            if _LEAST < abs(value) < _LARGEST and self.loop.char != "e":
+            if _LEAST < abs(value) < _LARGEST and computing(self.loop) == self.loop:
                 return self.loop.type(value)
         with silent():
             return np.float64(value).astype(self.loop)
@@ -294,7 +294,7 @@ def loss_dtype(label: str, data: Sequence[Any], arrays: Sequence[Array]) -> DTyp
 
     The target comes last; its integers and booleans are labels, which adapt to the other dtypes like weights.
     """
-    if arrays[-1].dtype.kind != "f":
+    if not is_floating(arrays[-1].dtype):
         data, arrays = data[:-1], arrays[:-1]
     return loop_dtype(label, data, arrays)
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..backends.environment import silent
 from ..calling import arguments, docs, labelled
 from ..calling.axes import checked_axis
-from ..calling.dtypes import loop_dtype
+from ..calling.dtypes import is_floating, loop_dtype
 from ..calling.memory import check_distinct
 from .base import Function, Pass, renamed
 from .elementwise import FUNCTIONS
@@ -218,7 +218,7 @@ def _drawn_again(
 
 
 def _check_gradient_out(label: str, out: Any, shape: tuple[int, ...]) -> None:
-    if not isinstance(out, np.ndarray) or out.dtype.kind != "f":
+    if not isinstance(out, np.ndarray) or not is_floating(out.dtype):
         raise TypeError(f"{label}(): out[1]: expected an array of floating dtype")
     if out.shape != shape or not out.flags.writeable:
         raise ValueError(f"{label}(): out[1]: expected a writeable array of shape {shape}")

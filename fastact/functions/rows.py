@@ -11,7 +11,7 @@ import numpy as np
 from ..backends.environment import silent
 from ..backends.registry import Kernel
 from ..calling import arguments, axes, docs, fast, labelled, protocols
-from ..calling.dtypes import Array, DType, loop_dtype
+from ..calling.dtypes import Array, DType, computing, loop_dtype
 from ..calling.fast import KernelTable
 from ..calling.row_layout import RowOperands, compute
 from ..definitions.declare import Declaration
@@ -134,9 +134,8 @@ class RowPass(Pass):
         if target is not None and target.shape != expected:
             raise ValueError(f"{label}(): out has shape {target.shape}, expected {expected}")
         walked = axes.walked_dtype(loop, temperature)
-        kernel = self._kernel(walked, **extra)
         sorted_ = self._operands(arrays, target, mask, temperature, reduced)
-        (result,) = compute(kernel, walked, reduced, sorted_, self.in_order)
+        (result,) = compute(*self._kernel(walked, **extra), walked, reduced, sorted_, self.in_order)
         if walked != loop and target is None:
             with silent():
                 result = result.astype(loop)
@@ -164,9 +163,9 @@ class RowPass(Pass):
         ]
         return RowOperands(inputs, (), (target,), (), mask, (temperature,))
 
-    def _kernel(self, dtype: DType, **extra: Any) -> Kernel:
-        """Return the kernel of the active backend."""
-        return self.kernels.kernel(dtype)
+    def _kernel(self, dtype: DType, **extra: Any) -> tuple[Kernel, DType]:
+        """Return the kernel of the active backend, and the dtype of the arrays that it takes."""
+        return self.kernels.direct(dtype)
 
 
 class RowVjp(RowPass):
@@ -373,9 +372,10 @@ class GumbelSoftmax(RowFunction):
             self._refuse(unknown)
         return self._general((x,), axis, tau, where, out, dtype, hard=bool(hard), rng=rng)
 
-    def _kernel(self, dtype: DType, **extra: Any) -> Kernel:
+    def _kernel(self, dtype: DType, **extra: Any) -> tuple[Kernel, DType]:
         chosen = _hardmax if extra["hard"] else self.kernels.kernel(dtype)
-        return with_noise(chosen, np.random.default_rng(extra["rng"]))
+        # The sum of x and the noise is not rounded to 16 bits.
+        return with_noise(chosen, np.random.default_rng(extra["rng"])), computing(dtype)
 
 
 def _declared(declaration: Declaration) -> RowFunction:

@@ -295,7 +295,8 @@ def optimised(name: str, pass_: str, dtype: str, kind: str, streaming: bool = Fa
     if streaming:
         n_inputs, n_outputs = map(len, SIGNATURES[pass_])
         outputs = slice(n_inputs, n_inputs + n_outputs)
-        arguments[outputs] = [numba_ops.Streamed(array.dtype) for array in arguments[outputs]]
+        element = {"float32": "f32", "float64": "f64"}[dtype]
+        arguments[outputs] = [numba_ops.Memory(element, streamed=True)] * n_outputs
     dispatcher = numba_compile.dispatcher(function)
     dispatcher.compile(tuple(arguments))
     return dispatcher.overloads[tuple(arguments)].library.get_llvm_str()

@@ -122,7 +122,7 @@ def test_arithmetic_is_on_vectors(key: str, suffix: str) -> None:
     for bits, element in (("f32", "float"), ("f64", "double")):
         stem = f"{pass_}_{bits}{suffix.removesuffix('_masked')}"
         about = getattr(module, f"{pass_}_{bits}".upper())
-        function = row_kernels.phases_of(module, stem, about, masked)
+        function = row_kernels.phases_of(module, stem, about, bits, masked)
         dispatcher = numba_compile.dispatcher(function)
         arguments = (types.intp, types.intp)
         dispatcher.compile(types.intp(*arguments))

@@ -132,7 +132,8 @@ def test_same_layout_is_one_flat_call(kind: Elementwise) -> None:
     for order in itertools.permutations(range(3)):
         calls.clear()
         x = base.transpose(order)
-        broadcast.compute(kernel, x.dtype, broadcast.Operands([x], [np.empty_like(x)], (), None))
+        operands = broadcast.Operands([x], [np.empty_like(x)], (), None)
+        broadcast.compute(kernel, x.dtype, x.dtype, operands)
         assert calls == [720]
 
 

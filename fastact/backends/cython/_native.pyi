@@ -76,3 +76,5 @@ def share(piece: int, context: int, pieces: int) -> None:
 
     The code follows Numba's calling convention.
     """
+
+def convert(source: Any, target: Any) -> bool: ...

@@ -4,7 +4,7 @@
 Every cache here relies on the GIL: it is one reference, or is complete before what marks it as filled is written.
 """
 
-from numpy import float32, float64
+from numpy import float16, float32, float64
 
 cimport cython
 cimport numpy as cnp
@@ -57,6 +57,7 @@ cdef extern from "fastact.h":
         const char *name
         const char *pass_ "pass"
         const char *dtype
+        Py_ssize_t itemsize
         int n_in
         int n_out
         int n_params
@@ -72,11 +73,16 @@ cdef extern from "fastact.h":
         int n_out
         int n_row_out
         int n_params
+    ctypedef void (*fastact_conversion)(const void *source, void *to, Py_ssize_t count) noexcept nogil
     ctypedef struct fastact_table:
         const fastact_kernel *kernels
         int count
         const fastact_row_kernel *row_kernels
         int row_count
+        fastact_conversion f16_to_f32
+        fastact_conversion f32_to_f16
+        fastact_conversion bf16_to_f32
+        fastact_conversion f32_to_bf16
     ctypedef struct fastact_instruction_set:
         const char *name
         const char *description
@@ -119,14 +125,13 @@ cdef extern from *:
     arguments PySequence_Fast_ITEMS(tuple sequence)
 
 
-cdef cnp.dtype single_dtype = cnp.PyArray_DescrFromType(cnp.NPY_FLOAT)
-cdef cnp.dtype double_dtype = cnp.PyArray_DescrFromType(cnp.NPY_DOUBLE)
-
+include "element.pxi"
 include "tables.pxi"
 include "kernel.pxi"
 include "compiled.pxi"
 include "caller.pxi"
 include "rows.pxi"
+include "convert.pxi"
 
 
 def set_threads(int threads):

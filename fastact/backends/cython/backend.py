@@ -18,6 +18,10 @@ name = "cython"
 
 VARIABLE = "FASTACT_ISA"
 
+#: The dtypes that there are kernels for, and what the kernels call them.
+ELEMENTS = {"float64": "f64", "float32": "f32", "float16": "f16", "bfloat16": "bf16"}
+dtypes = frozenset(ELEMENTS)
+
 
 def why_unavailable() -> str | None:
     """Say why the extension module cannot be used, or return None if it can."""
@@ -29,19 +33,26 @@ def why_unavailable() -> str | None:
 
 
 def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
-    """Return the kernel of one pass of one function, for float32 or float64."""
+    """Return the kernel of one pass of one function, for one of `dtypes`."""
     try:
-        return _kernels()[name, pass_, f"f{8 * dtype.itemsize}"]
+        return _kernels()[name, pass_, ELEMENTS[dtype.name]]
     except KeyError:
         raise KeyError(f"the cython backend has no kernel {name}, {pass_}, {dtype}") from None
 
 
 def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> RowKernel:
-    """Return the kernel of one pass of one row function, for float32 or float64."""
+    """Return the kernel of one pass of one row function, for one of `dtypes`."""
     try:
-        return _row_kernels()[name, pass_, f"f{8 * dtype.itemsize}"]
+        return _row_kernels()[name, pass_, ELEMENTS[dtype.name]]
     except KeyError:
         raise KeyError(f"the cython backend has no row kernel {name}, {pass_}, {dtype}") from None
+
+
+def convert(source: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> bool:
+    """Copy a contiguous array of a 16-bit dtype to one of float32, or back; return whether it did."""
+    from . import _native
+
+    return bool(_native.convert(source, target))
 
 
 def describe() -> dict[str, str]:

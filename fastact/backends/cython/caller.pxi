@@ -20,15 +20,16 @@ cdef Binding new_binding(Caller target, params):
 
 
 cdef class BackendKernels:
-    """The kernels of one pass in one backend; None if they are Python functions.
+    """The kernels of one pass in one backend, by element type; None if they are Python functions, or not asked for yet.
 
-    Never changed once made: kernels and backend always belong together. It keeps the backend alive, so that no
-    other object can have the same identity.
+    Kernels and backend always belong together. It keeps the backend alive, so that no other object can have the
+    same identity.
     """
 
     cdef object backend
-    cdef Kernel single
-    cdef Kernel double
+    cdef object bound  # dtype -> kernel
+    cdef PyObject *kernels[4]  # borrowed from `bound`
+    cdef bint known[4]
 
 
 cdef class Caller:
@@ -132,28 +133,28 @@ cdef object call_arrays(Binding binding, arguments args, object out):
     cdef fastact_call call
     cdef cnp.ndarray like, array, first = None
     cdef Kernel kernel
-    cdef int k, j, typenum
+    cdef int k, j, element
     cdef Py_ssize_t size
     if type(<object>args[self.n_in - 1]) is not cnp.ndarray:
         return None
     like = <cnp.ndarray>args[self.n_in - 1]
-    typenum = cnp.PyArray_TYPE(like)
-    if cnp.PyArray_NDIM(like) == 0 or not (typenum == cnp.NPY_FLOAT or typenum == cnp.NPY_DOUBLE):
+    element = element_of(like)
+    if cnp.PyArray_NDIM(like) == 0 or element < 0:
         return None
-    kernel = native_kernel(self, typenum)
+    kernel = native_kernel(self, element, like)
     if kernel is None:
         return None
     for k in range(self.n_in):
-        if not is_like(<object>args[k], like, typenum, cnp.NPY_ARRAY_CARRAY_RO):
+        if not is_like(<object>args[k], like, cnp.NPY_ARRAY_CARRAY_RO):
             return None
         call.inputs[k] = cnp.PyArray_DATA(<cnp.ndarray>args[k])
     size = cnp.PyArray_SIZE(like)
     for k in range(self.n_out):
         if out is None:
-            array = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(like), cnp.PyArray_DIMS(like), typenum, 0)
+            array = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(like), cnp.PyArray_DIMS(like), cnp.PyArray_TYPE(like), 0)
         else:
             given = out if self.n_out == 1 else out[k] if is_pair(out) else None
-            if not is_like(given, like, typenum, cnp.NPY_ARRAY_CARRAY):
+            if not is_like(given, like, cnp.NPY_ARRAY_CARRAY):
                 return None
             array = <cnp.ndarray>given
             for j in range(self.n_in):
@@ -179,18 +180,22 @@ cdef object call_scalar(Binding binding, object x):
     cdef Caller self = binding.target
     cdef fastact_call call
     cdef Kernel kernel
-    cdef int k
+    cdef int k, element
     cdef cnp.dtype dtype
-    cdef double number  # here and below: one element of either type
+    cdef double number  # here and below: one element of any type
     cdef double results[2]
-    cdef bint double = type(x) is float or type(x) is float64
-    if not double and type(x) is not float32:
+    if type(x) is float or type(x) is float64:
+        element = F64
+    elif type(x) is float32 or type(x) is float16:
+        element = F32 if type(x) is float32 else F16
+    else:
         return None
-    kernel = native_kernel(self, cnp.NPY_DOUBLE if double else cnp.NPY_FLOAT)
+    dtype = SCALAR_DTYPES[element]
+    kernel = native_kernel(self, element, None)
     if kernel is None:
         return None
     # The bits are copied: a conversion would flush subnormals where the caller does.
-    if double:
+    if element == F64:
         number = x
     else:
         cnp.PyArray_ScalarAsCtype(x, &number)
@@ -202,7 +207,6 @@ cdef object call_scalar(Binding binding, object x):
         call.param[k] = binding.params[k]
     call.line = 0
     run(kernel, &call, 1)
-    dtype = double_dtype if double else single_dtype
     first = PyArray_Scalar(&results[0], dtype, None)
     return first if self.n_out == 1 else (first, PyArray_Scalar(&results[1], dtype, None))
 
@@ -211,13 +215,13 @@ cdef bint is_pair(object out):
     return type(out) is tuple and len(<tuple>out) == 2
 
 
-cdef bint is_like(object value, cnp.ndarray like, int typenum, int flags):
+cdef bint is_like(object value, cnp.ndarray like, int flags):
     """Tell whether `value` is a plain array of the same type and shape, with these flags."""
     cdef cnp.ndarray array
     if type(value) is not cnp.ndarray:
         return False
     array = <cnp.ndarray>value
-    return (cnp.PyArray_TYPE(array) == typenum and cnp.PyArray_ISNOTSWAPPED(array)
+    return (cnp.PyArray_TYPE(array) == cnp.PyArray_TYPE(like) and cnp.PyArray_ISNOTSWAPPED(array)
             and cnp.PyArray_CHKFLAGS(array, flags)
             and (array is like or cnp.PyArray_SAMESHAPE(array, like)))
 
@@ -229,7 +233,7 @@ cdef bint overlap(const void *a, const void *b, Py_ssize_t length, bint same_is_
     return <const char *>a < <const char *>b + length and <const char *>b < <const char *>a + length
 
 
-cdef Kernel native_kernel(Caller self, int typenum):
+cdef Kernel native_kernel(Caller self, int element, cnp.ndarray like):
     """Return the kernel of the active backend, or None if it has to be called from Python."""
     cdef PyObject *found = NULL
     cdef BackendKernels last = self.last
@@ -242,14 +246,11 @@ cdef Kernel native_kernel(Caller self, int typenum):
     if backend is None:
         return None
     if last is None or backend is not last.backend:
-        last = self.last = backend_kernels(backend, self.table[backend])
-    return last.single if typenum == cnp.NPY_FLOAT else last.double
-
-
-cdef BackendKernels backend_kernels(backend, bound):
-    cdef BackendKernels kernels = BackendKernels.__new__(BackendKernels)
-    single, double = bound[single_dtype], bound[double_dtype]
-    kernels.backend = backend
-    if isinstance(single, Kernel) and isinstance(double, Kernel):
-        kernels.single, kernels.double = single, double
-    return kernels
+        last = BackendKernels.__new__(BackendKernels)
+        last.backend, last.bound = backend, self.table[backend]
+        self.last = last
+    if not last.known[element]:
+        kernel = last.bound[SCALAR_DTYPES[element] if like is None else like.dtype]
+        last.kernels[element] = <PyObject *>kernel if isinstance(kernel, Kernel) else NULL
+        last.known[element] = True
+    return None if last.kernels[element] == NULL else <Kernel>last.kernels[element]

@@ -15,7 +15,7 @@ cdef class Compiled(Kernel):
     Parameters
     ----------
     key : tuple of str
-        The function, the pass, and "f32" or "f64".
+        The function, the pass, and the name of the element type.
     arrays : str
         "i" for each input, then "o" for each output.
     n_params : int
@@ -26,12 +26,12 @@ cdef class Compiled(Kernel):
         The parameters of the form "plain"; empty if there is no such form.
     compile : callable
         Takes "scalar" (for parameters that are numbers), "plain" (for the defaults) or "array" (for
-        both arrays and numbers), and whether to use non-temporal stores. Returns the addresses of a
-        fastact_entry_point and of the code.
+        both arrays and numbers), whether to use non-temporal stores, and whether the first output is of
+        the type that is computed in. Returns the addresses of a fastact_entry_point and of the code.
     """
 
     cdef fastact_kernel own_entry
-    cdef fastact_code code[3]
+    cdef fastact_code code[6]  # the forms, and again with a first output of the type that is computed in
     cdef double defaults[4]
     cdef int n_defaults
     cdef tuple names
@@ -47,6 +47,7 @@ cdef class Compiled(Kernel):
         if (self.own_entry.n_in > FASTACT_MAX_INPUTS or self.own_entry.n_out > FASTACT_MAX_OUTPUTS
                 or n_params > FASTACT_MAX_PARAMS or len(defaults) not in (0, n_params)):
             raise ValueError(f"{key}: too many operands, or not as many defaults as parameters")
+        self.own_entry.itemsize = ITEMSIZES[ELEMENT_NAMES.index(key[2])]
         self.own_entry.cost = <fastact_cost>COSTS.index(cost)
         self.own_entry.loop = fastact_run_code
         self.own_entry.sum = sum_of(self.names[2])
@@ -70,7 +71,7 @@ cdef fastact_sum sum_of(bytes dtype) except NULL:
     raise ValueError(f"no kernels of {dtype.decode()}")
 
 
-cdef int find_code(Kernel kernel, fastact_call *call, Py_ssize_t size) except -1:
+cdef int find_code(Kernel kernel, fastact_call *call, Py_ssize_t size, bint wide) except -1:
     """Give the call the code for its parameters, compiled if it is not yet."""
     cdef Compiled self
     cdef fastact_code *code
@@ -85,11 +86,13 @@ cdef int find_code(Kernel kernel, fastact_call *call, Py_ssize_t size) except -1
             break
         if form == 1 and call.param[k] != self.defaults[k]:
             form = 0
+    if wide and self.own_entry.itemsize == 2:
+        form += len(FORMS)
     code = &self.code[form]
     if code.entry_point == NULL:
         compile_code(self, form)
     if code.non_temporal_address == 0 and fastact_is_non_temporal(&self.own_entry, call, size):
-        code.non_temporal_address = self.compile(FORMS[form], True)[1]
+        code.non_temporal_address = self.compile(FORMS[form], True, False)[1]
     call.code = code
     return 0
 
@@ -97,8 +100,8 @@ cdef int find_code(Kernel kernel, fastact_call *call, Py_ssize_t size) except -1
 cdef int compile_code(Compiled self, int form) except -1:
     cdef fastact_code *code = &self.code[form]
     cdef Py_ssize_t entry_point
-    entry_point, code.address = self.compile(FORMS[form], False)
-    code.itemsize = 4 if self.typenum == cnp.NPY_FLOAT else 8
+    entry_point, code.address = self.compile(FORMS[form % len(FORMS)], False, form >= len(FORMS))
+    code.itemsize = self.own_entry.itemsize
     code.n_in, code.n_out, code.n_params = self.own_entry.n_in, self.own_entry.n_out, self.own_entry.n_params
     code.entry_point = <fastact_entry_point>entry_point
     return 0

@@ -9,7 +9,7 @@ cdef class Kernel:
 
     cdef vectorcallfunc vectorcall
     cdef const fastact_kernel *entry
-    cdef int typenum
+    cdef int element
     cdef Py_ssize_t keep_gil_below
 
     def summed(self, *arguments):
@@ -22,7 +22,7 @@ cdef class Kernel:
         check_bound(self.entry)
         call.out[0] = NULL
         take_operands(self, PySequence_Fast_ITEMS(arguments), len(arguments), 1, False, shape, &call)
-        find_code(self, &call, 0)  # whatever the size, the first output stays in the cache
+        find_code(self, &call, 0, True)  # whatever the size, the first output stays in the cache
         for begin in range(0, shape[0], SLICE):
             end = min(begin + SLICE, shape[0])
             with nogil:
@@ -50,11 +50,12 @@ cdef class Kernel:
         return f"{self.entry.name.decode()} {self.entry.pass_.decode()} {self.entry.dtype.decode()}"
 
 
-cdef void bind(Kernel self, const fastact_kernel *entry):
+cdef int bind(Kernel self, const fastact_kernel *entry) except -1:
     self.vectorcall = call_kernel
     self.entry = entry
-    self.typenum = typenum_of(entry.dtype)
+    self.element = element_named(entry.dtype)
     self.keep_gil_below = fastact_parallel_from(entry)
+    return 0
 
 
 cdef object call_kernel(object callable, arguments args, size_t nargsf, PyObject *names):
@@ -69,7 +70,7 @@ cdef object call_kernel(object callable, arguments args, size_t nargsf, PyObject
 cdef int run(Kernel self, fastact_call *call, Py_ssize_t size) except -1:
     """Compute all elements; a large call releases the GIL and can be interrupted by Ctrl-C."""
     cdef Py_ssize_t begin, end
-    find_code(self, call, size)
+    find_code(self, call, size, False)
     if size < self.keep_gil_below:
         fastact_run(self.entry, call, 0, size)
         return 0
@@ -112,7 +113,7 @@ cdef int take_operands(Kernel self, arguments args, Py_ssize_t count, int first_
 cdef void *memory(Kernel self, object argument, bint written, bint lines, Py_ssize_t *shape,
                   Py_ssize_t *stride) except? NULL:
     """Return the array's memory, its shape checked against that of the arrays before it."""
-    cdef cnp.ndarray array = checked(self, argument, self.typenum)
+    cdef cnp.ndarray array = checked(self, argument, self.element)
     if lines:
         if (cnp.PyArray_NDIM(array) != 2 or not cnp.PyArray_ISALIGNED(array)
                 or cnp.PyArray_STRIDE(array, 1) != cnp.PyArray_ITEMSIZE(array)

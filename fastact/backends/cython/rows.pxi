@@ -42,7 +42,7 @@ cdef class RowKernel:
     """
 
     cdef const fastact_row_kernel *entry
-    cdef int typenum
+    cdef int element
 
     def __repr__(self):
         return f"<native row kernel {self._name()}>"
@@ -58,6 +58,7 @@ cdef class RowKernel:
         cdef Py_ssize_t elements[3]
         cdef Py_ssize_t rows[2]
         cdef int k, n_arrays, place = 0, done
+        cdef int row_element = F64 if self.element == F64 else F32  # as they are computed
         check_bound(entry)
         n_arrays = entry.n_in + entry.n_row_in + entry.n_out + entry.n_row_out
         if len(args) != n_arrays + 1 + entry.n_params:
@@ -65,18 +66,18 @@ cdef class RowKernel:
                             f"{entry.n_params} parameters, by position")
         elements[0] = -1
         for k in range(entry.n_in):
-            call.inputs[k] = self._memory(args[place + k], 3, elements, False)
+            call.inputs[k] = self._memory(args[place + k], 3, elements, False, self.element)
         place += entry.n_in
         rows[0], rows[1] = elements[0], elements[2]
         for k in range(entry.n_row_in):
-            call.row_in[k] = self._memory(args[place + k], 2, rows, False)
+            call.row_in[k] = self._memory(args[place + k], 2, rows, False, row_element)
         place += entry.n_row_in
         call.out = NULL
         if entry.n_out:
-            call.out = self._memory(args[place], 3, elements, True)
+            call.out = self._memory(args[place], 3, elements, True, self.element)
         place += entry.n_out
         for k in range(entry.n_row_out):
-            call.row_out[k] = self._memory(args[place + k], 2, rows, True)
+            call.row_out[k] = self._memory(args[place + k], 2, rows, True, row_element)
         place += entry.n_row_out
         call.outer, call.axis, call.inner = elements[0], elements[1], elements[2]
         self._take_mask(args[place], &call)
@@ -92,9 +93,10 @@ cdef class RowKernel:
         if done == FASTACT_STOPPED:
             fastact_raise()
 
-    cdef void *_memory(self, object argument, int ndim, Py_ssize_t *shape, bint written) except? NULL:
+    cdef void *_memory(self, object argument, int ndim, Py_ssize_t *shape, bint written,
+                       int element) except? NULL:
         """Return the array's memory, its shape checked against that of the arrays before it."""
-        cdef cnp.ndarray array = checked(self, argument, self.typenum)
+        cdef cnp.ndarray array = checked(self, argument, element)
         cdef int k
         check_contiguous(self, array, written)
         if cnp.PyArray_NDIM(array) != ndim:

@@ -44,13 +44,13 @@ def row_kernels(str isa):
         entry = &table.row_kernels[k]
         kernel = RowKernel.__new__(RowKernel)
         kernel.entry = entry
-        kernel.typenum = typenum_of(entry.dtype)
+        kernel.element = element_named(entry.dtype)
         found[entry.name.decode(), entry.pass_.decode(), entry.dtype.decode()] = kernel
     return found
 
 
-cdef int typenum_of(const char *dtype):
-    return cnp.NPY_FLOAT if dtype[1] == b"3" else cnp.NPY_DOUBLE
+cdef int element_named(const char *dtype) except -1:
+    return ELEMENT_NAMES.index(dtype.decode())
 
 
 cdef int check_bound(const void *entry) except -1:
@@ -60,11 +60,11 @@ cdef int check_bound(const void *entry) except -1:
     return 0
 
 
-cdef cnp.ndarray checked(object kernel, object argument, int typenum):
+cdef cnp.ndarray checked(object kernel, object argument, int element):
     """Return the argument if it is an array of the kernel's dtype in native byte order."""
     if not cnp.PyArray_Check(argument):
         raise TypeError(f"{kernel._name()}: expected an array, not {type(argument).__name__}")
-    if cnp.PyArray_TYPE(<cnp.ndarray>argument) != typenum or not cnp.PyArray_ISNOTSWAPPED(<cnp.ndarray>argument):
+    if element_of(<cnp.ndarray>argument) != element:
         raise TypeError(f"{kernel._name()}: the array is {argument.dtype}")
     return <cnp.ndarray>argument
 

@@ -18,9 +18,10 @@ import numpy as np
 from . import runtime
 from .variant import Variant
 
-__all__ = ["describe", "kernel", "name", "row_kernel", "why_unavailable"]
+__all__ = ["convert", "describe", "dtypes", "kernel", "name", "row_kernel", "why_unavailable"]
 
 name: Final = "numba"
+dtypes: Final = frozenset(runtime.ELEMENTS)
 
 
 def why_unavailable() -> str | None:
@@ -43,7 +44,7 @@ def _why_unavailable() -> str | None:
 
 
 def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
-    """Return the kernel of one pass of one function, for float32 or float64.
+    """Return the kernel of one pass of one function, for one of `dtypes`.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
     pass_ : str
         "forward", "derivative", "vjp", "value_and_derivative" or "vjp_from_output".
     dtype : numpy.dtype
-        float32 or float64.
+        The dtype of its arrays.
 
     Raises
     ------
@@ -60,29 +61,31 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
         If there is no such kernel.
     """
     try:
+        element = runtime.ELEMENTS[dtype.name]
         with runtime.compiling():
             module = import_module(f"{runtime.KERNELS}.{name}")
-        stem = f"{pass_}_{runtime.BITS[np.dtype(dtype)]}"
+        stem = f"{pass_}_{runtime.COMPUTED[element]}"
         scalar = getattr(module, f"{stem}_scalar")
     except (ModuleNotFoundError, AttributeError, KeyError):
         message = f"the numba backend has no kernel {name}, {pass_}, {dtype}"
         raise KeyError(message) from None
-    dtype, arrays = np.dtype(dtype), module.ARRAYS[pass_]
+    arrays = module.ARRAYS[pass_]
     n_arrays = len(arrays)
     n_params = scalar.__code__.co_argcount - n_arrays
     defaults = module.DEFAULTS if hasattr(module, f"{stem}_plain") else ()
 
     @cache
-    def variant(form: str) -> Variant:
+    def variant(form: str, wide: bool = False) -> Variant:
         function = getattr(module, f"{stem}_{form}")
-        kinds = arrays + ("afb" if form == "array" else "f") * n_params
-        return Variant(function, dtype, kinds, module.COST)
+        kinds = arrays.replace("o", "w", 1) if wide else arrays
+        kinds += ("afb" if form == "array" else "f") * n_params
+        return Variant(function, element, kinds, module.COST)
 
     if (extension := runtime.extension()) is not None:
-        key = name, pass_, runtime.BITS[dtype]
+        key = name, pass_, element
 
-        def compile(form: str, streaming: bool) -> tuple[int, int]:
-            return variant(form).for_c(streaming)
+        def compile(form: str, streaming: bool, wide: bool) -> tuple[int, int]:
+            return variant(form, wide).for_c(streaming)
 
         made = extension.Compiled(key, arrays, n_params, module.COST, defaults, compile)
         return cast(Callable[..., None], made)
@@ -98,11 +101,32 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
 
 
 def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
-    """Return the kernel of one pass of one row function, for float32 or float64."""
+    """Return the kernel of one pass of one row function, for one of `dtypes`."""
     with runtime.compiling():
         from .rows import row_kernel
 
     return row_kernel(name, pass_, dtype)
+
+
+def convert(source: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> bool:
+    """Copy a contiguous array of a 16-bit dtype to one of float32, or back; return whether it did."""
+    if (extension := runtime.extension()) is not None:
+        return bool(extension.convert(source, target))
+    elements = tuple(runtime.ELEMENTS.get(one.dtype.name) for one in (source, target))
+    plain = all(one.flags.c_contiguous and one.flags.aligned for one in (source, target))
+    if not plain or sorted(map(str, elements)) not in (["bf16", "f32"], ["f16", "f32"]):
+        return False
+    with runtime.environment()():
+        _conversion(*elements)(source.reshape(-1), target.reshape(-1))
+    return True
+
+
+@cache
+def _conversion(given: str, wanted: str) -> Callable[..., None]:
+    with runtime.compiling():
+        from .operations import Memory, convert_all
+
+    return runtime.machine_code(convert_all, (Memory(given), Memory(wanted)))[0]
 
 
 def _triples(params: Sequence[Any], stand_in: Any) -> list[Any]:

@@ -15,6 +15,11 @@ from numba.np.arrayobj import populate_array
 from .llvm import INT, call_compiled, intrinsic, step_returning
 
 _LINE: Final = 64
+_ELEMENTS: Final = {
+    types.float32: ir.FloatType(),
+    types.float64: ir.DoubleType(),
+    types.uint16: ir.IntType(16),
+}
 
 
 def launch(  # type: ignore[no-untyped-def]
@@ -127,8 +132,7 @@ def _number(builder: Any, numbers: Any, k: int) -> Any:
 
 def _item(builder: Any, pointers: Any, k: int, kind: Any) -> Any:
     """Return the k-th of an array of pointers, as one to elements of an array type."""
-    element = ir.FloatType() if kind.dtype == types.float32 else ir.DoubleType()
-    row = builder.bitcast(pointers, element.as_pointer().as_pointer())
+    row = builder.bitcast(pointers, _ELEMENTS[kind.dtype].as_pointer().as_pointer())
     return builder.load(builder.gep(row, [INT(k)]))
 
 

@@ -16,6 +16,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import models, register_model
 
+from .halves import NARROW, WIDEN
 from .llvm import intrinsic
 
 # LLVM prefers 256-bit registers where the processor has 512. Asked for in each kernel, without
@@ -30,6 +31,7 @@ _INTERLEAVE: Final = 2
 _INTERLEAVE_CHAIN: Final = 4
 _CHAIN: Final = 4  # fma instructions
 
+_FLOATS: Final = {"f32": types.float32, "f64": types.float64}
 _MANTISSA_BITS: Final = {types.float32: 23, types.float64: 52}
 
 
@@ -166,18 +168,36 @@ def _in_group(builder: Any, access: Any) -> Any:
     return access
 
 
-class Streamed(types.Array):
-    """A contiguous 1-D array, aligned to a cache line, to which `store` writes with non-temporal stores.
+class Memory(types.Array):
+    """A contiguous 1-D array of an element type: "f32", "f64", or, as integers, "f16" or "bf16".
 
-    To C it is an array like any other. To compute blocks in the cache and to copy them out with non-temporal
-    stores takes 1.4 times as long: nothing is read while they are copied.
+    To one that is `streamed`, and aligned to a cache line, `store` writes with non-temporal stores. To C it is an array
+    like any other. To compute blocks in the cache and to copy them out with non-temporal stores takes 1.4 times as
+    long: nothing is read while they are copied.
     """
 
-    def __init__(self, dtype: Any) -> None:
-        super().__init__(dtype, 1, "C", name=f"streamed({dtype})")
+    def __init__(self, element: str, streamed: bool = False) -> None:
+        self.element, self.streamed = element, streamed
+        dtype: Any = types.uint16 if element in NARROW else _FLOATS[element]
+        super().__init__(dtype, 1, "C", name=f"{'streamed' if streamed else 'array'}({element})")
+
+    @property
+    def key(self) -> Any:
+        """What tells types apart: both 16-bit ones are arrays of integers."""
+        return self.element, self.streamed
 
 
-register_model(Streamed)(models.ArrayModel)
+register_model(Memory)(models.ArrayModel)
+
+
+def is_narrow(array: Any) -> bool:
+    """Tell whether the elements are of 16 bits, which are computed as float32."""
+    return getattr(array, "element", None) in NARROW
+
+
+def _computed(array: Any) -> Any:
+    """Return the type that the elements of an array are computed in."""
+    return types.float32 if is_narrow(array) else array.dtype
 
 
 def _is_vector(array: Any) -> bool:
@@ -192,24 +212,27 @@ def load(typingctx: Any, array: Any, index: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         address = _element(context, builder, signature.args[0], *args)
-        return _in_group(builder, builder.load(address))
+        value = _in_group(builder, builder.load(address))
+        return WIDEN[array.element](builder, value) if is_narrow(array) else value
 
-    return array.dtype(array, types.intp), codegen
+    return _computed(array)(array, types.intp), codegen
 
 
 @intrinsic
 def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
     """Do array[index] = value for a contiguous 1-D array and an index within it."""
-    if not _is_vector(array) or array.dtype != value:
+    if not _is_vector(array) or _computed(array) != value:
         return None
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        address = _element(context, builder, signature.args[0], *args[:2])
-        written = _in_group(builder, builder.store(args[2], address))
-        if isinstance(array, Streamed):
+        address, value = _element(context, builder, signature.args[0], *args[:2]), args[2]
+        if is_narrow(array):
+            value = NARROW[array.element](builder, value)
+        written = _in_group(builder, builder.store(value, address))
+        if getattr(array, "streamed", False):
             # The alignment of a vector: with that of an element LLVM does not vectorise a non-temporal
             # store. Elements of the remainder loop are stored whatever the alignment says.
-            written.align = VECTOR_BITS // 8
+            written.align = VECTOR_BITS // 16 if is_narrow(array) else VECTOR_BITS // 8
             hint = builder.module.add_metadata([ir.IntType(32)(1)])
             written.set_metadata("nontemporal", hint)
         return context.get_dummy_value()
@@ -269,3 +292,10 @@ def _back_edges(function: Any) -> list[Any]:
     if not found:
         raise NotImplementedError("no loop stands before independent_loops()")
     return found
+
+
+def convert_all(source, target):  # type: ignore[no-untyped-def]
+    """Copy an array to one of another element type."""
+    for i in range(source.size):
+        store(target, i, load(source, i))
+    independent_loops()

@@ -11,13 +11,12 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Final, cast
 
-import numpy as np
-
 from ... import threads
 from .fork import compiling
 
 __all__ = [
-    "BITS",
+    "COMPUTED",
+    "ELEMENTS",
     "KERNELS",
     "compiling",
     "environment",
@@ -28,7 +27,10 @@ __all__ = [
 ]
 
 KERNELS: Final = f"{__package__}._kernels"
-BITS: Final = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
+#: Name of a dtype -> what kernels call it.
+ELEMENTS: Final = {"float64": "f64", "float32": "f32", "float16": "f16", "bfloat16": "bf16"}
+#: What kernels compute it in.
+COMPUTED: Final = {"f64": "f64", "f32": "f32", "f16": "f32", "bf16": "f32"}
 
 
 @cache

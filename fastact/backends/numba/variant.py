@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
-import numpy as np
-
 from ... import threads
 from . import runtime
 
@@ -28,29 +26,29 @@ _GRAIN: Final = 128
 class Variant:
     """One emitted function, compiled for arguments of the given kinds.
 
-    `kinds` has a letter for each argument: "i" for an input array, "o" for an output array, then of the
-    parameters "a" for an array, "f" for a float, "b" for a bool. A call does not go through Numba's
+    `kinds` has a letter for each argument: "i" for an input array, "o" for an output array, "w" for one of
+    the type that is computed in, then of the parameters "a" for an array, "f" for a float, "b" for a bool.
+    A call does not go through Numba's
     dispatcher, which would compile again for a read-only array.
     """
 
-    def __init__(
-        self, function: Callable[..., None], dtype: np.dtype[Any], kinds: str, cost: str
-    ) -> None:
+    def __init__(self, function: Callable[..., None], element: str, kinds: str, cost: str) -> None:
         with runtime.compiling():
             from numba import types
 
-            from .operations import Streamed
+            from .operations import Memory
 
-        element = types.float32 if dtype.itemsize == 4 else types.float64
-        array = element[::1]
-        types_of = {"i": array, "o": array, "a": array, "f": types.float64, "b": types.boolean}
+        array, wide = Memory(element), Memory(runtime.COMPUTED[element])
+        types_of = dict(i=array, o=array, w=wide, a=array, f=types.float64, b=types.boolean)
         signature = tuple(types_of[kind] for kind in kinds)
-        streaming = tuple(Streamed(element) if kind == "o" else types_of[kind] for kind in kinds)
+        types_of["o"] = Memory(element, streamed=True)
+        streaming = tuple(types_of[kind] for kind in kinds)
         self._serial, self._address = runtime.machine_code(function, signature)
         self._streaming = cache(lambda: runtime.machine_code(function, streaming)[1])
-        self._n_inputs, self._n_arrays = kinds.count("i"), kinds.count("i") + kinds.count("o")
+        self._n_inputs = kinds.count("i")
+        self._n_arrays = self._n_inputs + kinds.count("o") + kinds.count("w")
         self._groups = tuple(types.Tuple(group) for group in self._split(signature))
-        self._large_from = _LARGE_FROM[cost] * 4 // dtype.itemsize
+        self._large_from = _LARGE_FROM[cost] // (2 if element == "f64" else 1)
 
     def __call__(self, *values: Any) -> None:
         """Compute; the values are the arguments of the function."""

@@ -27,7 +27,7 @@ _PIECES: Final = ("key", "terms", "moved", "start", "next", "finish", "rows", "m
 
 
 def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
-    """Return the kernel of one pass of one row function, for float32 or float64.
+    """Return the kernel of one pass of one row function.
 
     Parameters
     ----------
@@ -36,14 +36,15 @@ def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., Non
     pass_ : str
         "forward" or "vjp".
     dtype : numpy.dtype
-        float32 or float64.
+        The dtype of its arrays.
 
     Returns
     -------
     callable
         It takes the inputs and the inputs of the rows, the outputs to fill and those of the rows, a mask or None,
         and every parameter as a `float`. Inputs and outputs are contiguous arrays (outer, axis, inner) of one shape,
-        what belongs to the rows (outer, inner). A mask is a bool array (outer or 1, axis, inner).
+        what belongs to the rows (outer, inner), in the dtype that they are computed in. A mask is a bool array
+        (outer or 1, axis, inner).
 
     Raises
     ------
@@ -51,17 +52,20 @@ def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., Non
         If there is no such kernel.
     """
     try:
+        element = runtime.ELEMENTS[dtype.name]
         with runtime.compiling():
             module = import_module(f"{runtime.KERNELS}.rows_{name}")
-        stem = f"{pass_}_{runtime.BITS[np.dtype(dtype)]}"
+        stem = f"{pass_}_{runtime.COMPUTED[element]}"
         about = getattr(module, stem.upper())
     except (ModuleNotFoundError, AttributeError, KeyError):
         message = f"the numba backend has no kernel of rows {name}, {pass_}, {dtype}"
         raise KeyError(message) from None
-    return _RowKernel(module, stem, about, np.dtype(dtype)).caller()
+    return _RowKernel(module, stem, about, dtype, element).caller()
 
 
-def phases_of(module: Any, stem: str, about: dict[str, Any], masked: bool) -> Callable[..., int]:
+def phases_of(
+    module: Any, stem: str, about: dict[str, Any], stored: str, masked: bool
+) -> Callable[..., int]:
     """Return a kernel as Numba compiles it: a function of a phase and the address of a job.
 
     Parameters
@@ -72,6 +76,8 @@ def phases_of(module: Any, stem: str, about: dict[str, Any], masked: bool) -> Ca
         What the names of the pieces begin with, such as "forward_f32".
     about : dict
         What the module says of the kernel.
+    stored : str
+        What the type of the elements in memory is called.
     masked : bool
         Whether there is a mask.
     """
@@ -83,7 +89,7 @@ def phases_of(module: Any, stem: str, about: dict[str, Any], masked: bool) -> Ca
         def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             # llvmlite's list of known attributes has none of the form "name"="value".
             set.add(builder.function.attributes, f'"prefer-vector-width"="{VECTOR_BITS}"')
-            return Body(builder, about, masked, pieces, *args).build()
+            return Body(builder, about, stored, masked, pieces, *args).build()
 
         return types.intp(types.intp, types.intp), build
 
@@ -92,7 +98,7 @@ def phases_of(module: Any, stem: str, about: dict[str, Any], masked: bool) -> Ca
 
     # The disk cache knows it by these names.
     run_phase.__module__ = module.__name__
-    run_phase.__qualname__ = f"{stem}_masked" if masked else stem
+    run_phase.__qualname__ = f"{stem}_{stored}{'_masked' if masked else ''}"
     return run_phase
 
 
@@ -106,17 +112,22 @@ class _Plans(threading.local):
 class _RowKernel:
     """One kernel in its forms: for given or default parameters, with or without a mask."""
 
-    def __init__(self, module: Any, stem: str, about: dict[str, Any], dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, module: Any, stem: str, about: dict[str, Any], dtype: np.dtype[Any], stored: str
+    ) -> None:
         self._module, self._stem, self._about, self._dtype = module, stem, about, dtype
+        self._stored = stored
         operands = {
             name: about[name] for name in ("inputs", "row_inputs", "outputs", "row_outputs")
         }
         self._fields = {
             **operands,
             "item": dtype.itemsize,
+            "value": max(dtype.itemsize, 4),
             "first_step": layout.FIRST_STEPS[about["statistic"]],
             "solves": int(about["statistic"] == "solve"),
-            "storing": int(hasattr(module, f"{stem}_stored")),
+            # Terms are stored where the results will be, which have no room for them if they are of 16 bits.
+            "storing": int(hasattr(module, f"{stem}_stored") and dtype.itemsize > 2),
         }
         # Where the inputs, the row inputs, the outputs and the row outputs end among the arguments.
         self._ends = tuple(accumulate(operands.values()))
@@ -169,7 +180,7 @@ class _RowKernel:
         """Return the address of a form of the kernel."""
         if (plain, masked) not in self._compiled:
             stem = f"{self._stem}_plain" if plain else self._stem
-            function = phases_of(self._module, stem, self._about, masked)
+            function = phases_of(self._module, stem, self._about, self._stored, masked)
             code = runtime.machine_code(function, (types.intp, types.intp), returns=types.intp)
             self._compiled[plain, masked] = code[1]
         return self._compiled[plain, masked]

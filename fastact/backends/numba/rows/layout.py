@@ -73,7 +73,9 @@ _JOB: Final = [
 _PLAN: Final = [
     *_JOB,
     # the kernel and how many operands of each kind it has
-    *_integers("kernel inputs row_inputs outputs row_outputs masked item layout first_step solves"),
+    *_integers("kernel inputs row_inputs outputs row_outputs masked layout first_step solves"),
+    # bytes of an element in memory and of a value of a row; of a vector of elements in memory
+    *_integers("item value vector"),
     # tasks for each index before the axis, tiles of each; rows of a tile, and for each index before the axis
     *_integers("blocks columns tile_rows outer_rows"),
     # from tile to tile, and from index to index before the axis, of arrays and mask

@@ -67,11 +67,11 @@ def move(
     from_row: Any,
     from_step: Any,
 ) -> Any:
-    """Copy items of 1, 4 or 8 bytes from one arrangement of rows to another."""
+    """Copy items of 1, 2, 4 or 8 bytes from one arrangement of rows to another."""
 
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         item, rows, steps, *places = args
-        for size in (1, 4, 8):
+        for size in (1, 2, 4, 8):
             with (
                 builder.if_then(builder.icmp_signed("==", item, INT(size))),
                 cgutils.for_range(builder, rows) as outer,

@@ -37,6 +37,8 @@ class Body:
         What writes it.
     about : dict
         What the emitted module says of the kernel.
+    stored : str
+        What the type of the elements in memory is called.
     masked : bool
         Whether there is a mask.
     pieces : dict of str to callable
@@ -49,13 +51,14 @@ class Body:
         self,
         builder: Any,
         about: dict[str, Any],
+        stored: str,
         masked: bool,
         pieces: dict[str, Piece],
         phase: Any,
         job: Any,
     ) -> None:
         self._builder, self._kind = builder, FLOATS[about["dtype"]]
-        self._o = Operations(builder, self._kind)
+        self._o, self._stored = Operations(builder, self._kind), stored
         self._excluded, self._masked, self._pieces = about["excluded"], masked, pieces
         self._slots_of_sums = [(SUMS + k, layout.FIRST_LOW + k) for k in range(about["sums"])]
         self._phase, self._job = phase, job
@@ -163,8 +166,12 @@ class Body:
         whole = self._builder.icmp_signed("<", i, self._fields["whole_steps"])
         for leaf in self._leaves[name]:
             if leaf.startswith("in"):
-                place = self._address("t" if name == "stored" else f"x{leaf[2:]}", i, r)
-                self._values[leaf] = self._o.load(place, whole, self._some)
+                if name == "stored":
+                    value = self._o.load(self._address("t", i, r), whole, self._some)
+                else:
+                    place = self._address(f"x{leaf[2:]}", i, r)
+                    value = self._o.load_elements(self._stored, place, whole, self._some)
+                self._values[leaf] = value
         if not self._masked:
             every = self._some.type([1] * self._kind.count)
             return whole, self._builder.select(whole, every, self._some)
@@ -311,4 +318,5 @@ class Body:
                 (out,) = self._call(name)
                 if self._masked:
                     out = self._o.select(mask, out, self._excluded)
-                self._o.store(self._address("y", i, r), out, whole, self._some)
+                place = self._address("y", i, r)
+                self._o.store_elements(self._stored, place, out, whole, self._some)

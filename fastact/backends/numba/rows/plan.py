@@ -70,22 +70,22 @@ class Plan:
     """
 
     def __init__(self, kernel: dict[str, int], shape: tuple[int, ...], full_mask: bool) -> None:
-        item = kernel["item"]
+        item, value = kernel["item"], kernel["value"]
         # Read once: what is gathered, the memory and the pieces must depend on one number.
         self.thread_count = threads.get_num_threads()
-        fields = kernel | _laid_out(shape, item, full_mask)
+        fields = kernel | _laid_out(shape, item, value, full_mask)
         scratch = 0
         if fields["layout"] == layout.TRANSPOSED:
             scratch = fields["steps"] * _TRANSPOSED_STEP
         elif fields["layout"] == layout.ACROSS:
-            scratch = _gather(fields, prod(shape) * item, self.thread_count)
+            scratch = _gather(fields, prod(shape) * value, self.thread_count)
         self._parts = fields["parts"]
         fields["storing"] &= self._parts == 1
         self._tasks = fields.pop("tasks")
         # For each thread; the slots of parts come after the rest.
         self._each = -(-(layout.TILE + scratch) // _LINES) * _LINES
         self._slots = self._parts * _PART_SLOT_BYTES if self._parts > 1 else 0
-        self._shared = prod(shape) * item >= _LARGE_FROM
+        self._shared = prod(shape) * value >= _LARGE_FROM
         self.large = self._shared or self._parts > 1
         values = tuple(fields.pop(name, 0) for name in layout.PLAN.names or ())
         self.fields: Any = np.array(values, layout.PLAN)
@@ -136,17 +136,18 @@ class Plan:
                 what = self._run(layout.END, what, task, task + 1, self._at, memory)
 
 
-def _laid_out(shape: tuple[int, ...], item: int, full_mask: bool) -> dict[str, int]:
+def _laid_out(shape: tuple[int, ...], item: int, value: int, full_mask: bool) -> dict[str, int]:
     """Return the fields of a plan that depend on the shape of the arrays, and how many tasks there are."""
     outer, axis, inner = shape
-    lanes, elements = VECTOR // item, axis * inner
+    lanes, elements = VECTOR // value, axis * inner
+    vector = lanes * item
     per_mask, row_mask = elements if full_mask else 0, axis if full_mask else 0
     # One row of tiles, each of several rows along the axis, unless other axes follow.
     kind, tile_rows, outer_rows, outer = layout.ALONG, inner, inner, outer
-    steps, step, mask_step = -(-elements // lanes), VECTOR, lanes
+    steps, step, mask_step = -(-elements // lanes), vector, lanes
     if inner == 1:
         outer, outer_rows = 1, outer
-        tile_rows = min(max(_GROUP // (axis * item), 1), lanes)
+        tile_rows = min(max(_GROUP // (axis * value), 1), lanes)
         x_tile, m_tile = axis, row_mask
         if axis < _SHORT:
             kind, steps, tile_rows = layout.TRANSPOSED, axis, lanes
@@ -162,6 +163,7 @@ def _laid_out(shape: tuple[int, ...], item: int, full_mask: bool) -> dict[str, i
     part = max(_PART // VECTOR, -(-steps // _MOST_PARTS))
     return {
         "layout": kind,
+        "vector": vector,
         **dict.fromkeys(("x_step", "y_step", "t_step"), step),
         "m_step": mask_step,
         **dict.fromkeys(("x_row", "y_row", "t_row"), axis * item),
@@ -192,10 +194,11 @@ def _gather(fields: dict[str, int], size: int, count: int) -> int:
     Where rows are a power of two apart, their cache lines push one another out of every cache, and a page has little
     more than one vector.
     """
-    column, columns = fields["inputs"] * fields["steps"] * VECTOR, 1
+    vector = fields["vector"]
+    column, columns = fields["inputs"] * fields["steps"] * vector, 1
     if size >= _WIDE_FROM:
         most = min(_GATHERED_WIDE, _GATHERED_BY_ALL // count)
-        columns = min(most // column, _GATHERED_STEP // VECTOR, fields["blocks"])
+        columns = min(most // column, _GATHERED_STEP // vector, fields["blocks"])
     if columns < 2:
         if column > _GATHERED:
             return 0
@@ -221,7 +224,7 @@ def _run() -> tuple[Callable[..., int], int]:
 @cache
 def _enter(item: int) -> Callable[..., None]:
     """Return what calls it for arrays with items of so many bytes."""
-    array = (types.float32 if item == 4 else types.float64)[:, :, ::1]
+    array = {2: types.uint16, 4: types.float32, 8: types.float64}[item][:, :, ::1]
     arguments = (*[types.intp] * 4, types.float64, array, array, array)
     return runtime.machine_code(tasks.enter, arguments)[0]
 

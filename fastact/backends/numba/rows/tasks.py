@@ -60,30 +60,31 @@ def place(at, task, column, unit):  # type: ignore[no-untyped-def]
         job.rows = job.width
     elif plan.layout != layout.FOLDED:
         job.lanes_left = job.width
-        if job.width * plan.item < VECTOR:
+        if job.width * plan.item < plan.vector:
             job.whole_steps = 0
-    size = job.width * plan.item
+    size = job.width * plan.value
     copies = VECTOR // size if plan.layout == layout.FOLDED else 1
     for k in range(copies):
         if plan.row_inputs > 0:
-            copy(job.slots + k * size, plan.r0 + job.first_row * plan.item, size)
+            copy(job.slots + k * size, plan.r0 + job.first_row * plan.value, size)
         if plan.row_inputs > 1:
-            copy(job.slots + VECTOR + k * size, plan.r1 + job.first_row * plan.item, size)
+            copy(job.slots + VECTOR + k * size, plan.r1 + job.first_row * plan.value, size)
     return True
 
 
 @step_returning(types.none)
 def transpose(plan, job, buffer):  # type: ignore[no-untyped-def]
     """Copy the rows of a tile to the scratch buffer so that vectors go across them, and compute there."""
-    item, rows, steps, size = plan.item, job.width, job.steps, job.steps * VECTOR
-    move(item, rows, steps, buffer, item, VECTOR, job.x0, steps * item, item)
+    item, rows, steps, vector = plan.item, job.width, job.steps, plan.vector
+    size = steps * vector
+    move(item, rows, steps, buffer, item, vector, job.x0, steps * item, item)
     job.x0 = buffer
     if plan.inputs > 1:
-        move(item, rows, steps, buffer + size, item, VECTOR, job.x1, steps * item, item)
+        move(item, rows, steps, buffer + size, item, vector, job.x1, steps * item, item)
         job.x1 = buffer + size
     if plan.masked != 0:
         mask = buffer + 2 * size
-        move(1, rows, steps, mask, 1, VECTOR // item, job.m, job.m_row, 1)
+        move(1, rows, steps, mask, 1, vector // item, job.m, job.m_row, 1)
         job.m = mask
     job.y = buffer
     job.t = buffer
@@ -92,7 +93,7 @@ def transpose(plan, job, buffer):  # type: ignore[no-untyped-def]
 @step_returning(types.none)
 def gather(plan, job, column, buffer):  # type: ignore[no-untyped-def]
     """Copy the columns of a task to the scratch buffer, with its first tile, and compute there."""
-    wide, steps, step = plan.columns * VECTOR, job.steps, job.x_step
+    wide, steps, step = plan.columns * plan.vector, job.steps, job.x_step
     for n in range(plan.inputs if column == 0 else 0):
         target, source = buffer + n * steps * wide, job.x1 if n else job.x0
         size = job.columns_size
@@ -102,7 +103,7 @@ def gather(plan, job, column, buffer):  # type: ignore[no-untyped-def]
         else:
             for i in range(steps):
                 copy(target + i * wide, source + i * step, size)
-    job.x0 = buffer + column * VECTOR
+    job.x0 = buffer + column * plan.vector
     job.x1 = job.x0 + steps * wide
     job.t = job.x0
     job.x_step = wide
@@ -161,9 +162,10 @@ def end_step(plan, unit, step):  # type: ignore[no-untyped-def]
     call_kernel(plan.kernel, layout.FINISH, unit)
     outputs = job.slots + layout.FIRST_OUTPUT * VECTOR
     if plan.row_outputs > 0:
-        copy(plan.s0 + job.first_row * plan.item, outputs, job.width * plan.item)
+        copy(plan.s0 + job.first_row * plan.value, outputs, job.width * plan.value)
     if plan.row_outputs > 1:
-        copy(plan.s1 + job.first_row * plan.item, outputs + VECTOR, job.width * plan.item)
+        size = job.width * plan.value
+        copy(plan.s1 + job.first_row * plan.value, outputs + VECTOR, size)
     return layout.RESULTS if plan.outputs > 0 else layout.DONE
 
 
@@ -188,10 +190,10 @@ def run_task(at, plan, task, memory):  # type: ignore[no-untyped-def]
             step = end_step(plan, memory, step)
         if plan.layout == layout.TRANSPOSED and plan.outputs > 0:
             item, steps = plan.item, job.steps
-            move(item, job.width, steps, target, steps * item, item, buffer, item, VECTOR)
+            move(item, job.width, steps, target, steps * item, item, buffer, item, plan.vector)
     if plan.columns > 1 and plan.outputs > 0:
         for i in range(job.steps):
-            copy(target + i * plan.y_step, buffer + i * plan.columns * VECTOR, size)
+            copy(target + i * plan.y_step, buffer + i * plan.columns * plan.vector, size)
 
 
 # --- what is compiled -------------------------------------------------------------------------------------------------

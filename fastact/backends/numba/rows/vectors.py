@@ -13,11 +13,13 @@ from typing import Any, Final
 from llvmlite import ir
 from numba.core.registry import cpu_target
 
+from ..halves import NARROW, WIDEN
 from ..llvm import call_llvm, pointer
 
 BYTE: Final = ir.IntType(8)
 _INT32: Final = ir.IntType(32)
-_NAMES: Final = {ir.FloatType(): "f32", ir.DoubleType(): "f64", BYTE: "i8"}
+_INT16: Final = ir.IntType(16)
+_NAMES: Final = {ir.FloatType(): "f32", ir.DoubleType(): "f64", _INT16: "i16", BYTE: "i8"}
 _MANTISSA_BITS: Final = {ir.FloatType(): (32, 23), ir.DoubleType(): (64, 52)}
 
 
@@ -178,14 +180,27 @@ class Operations:
         return self._joined_at((everything, first), (part, second))
 
     def store(self, address: Any, value: Any, whole: Any, some: Any) -> None:
-        """Store a vector; if it is not whole, the lanes `some`."""
-        place = pointer(self.builder, address, self.kind)
+        """Store a vector, of any elements; if it is not whole, the lanes `some`."""
+        place = pointer(self.builder, address, value.type)
         with self.builder.if_else(whole) as (then, otherwise):
             with then:
                 self.builder.store(value, place, align=1)
             with otherwise:
-                name = f"llvm.masked.store.{_suffix(self.kind)}.p0{_suffix(self.kind)}"
+                name = f"llvm.masked.store.{_suffix(value.type)}.p0{_suffix(value.type)}"
                 call_llvm(self.builder, name, ir.VoidType(), value, place, _INT32(1), some)
+
+    def load_elements(self, stored: str, address: Any, whole: Any, some: Any) -> Any:
+        """Return a vector of elements as they are computed; `stored` is what their type in memory is called."""
+        if stored not in WIDEN:
+            return self.load(address, whole, some)
+        return WIDEN[stored](self.builder, self.load(address, whole, some, _INT16))
+
+    def store_elements(self, stored: str, address: Any, value: Any, whole: Any, some: Any) -> None:
+        """Do the reverse."""
+        value = self.value(value)
+        if stored in NARROW:
+            value = NARROW[stored](self.builder, value)
+        self.store(address, value, whole, some)
 
     def load_slot(self, address: Any, across: Any, lane: Any) -> Any:
         """Return a slot, or unless `across` one of its lanes in all."""
