@@ -35,7 +35,7 @@ def ulp_error(
     result : array_like
         The computed values, in `dtype`.
     truth : array_like
-        float64 values, for float16 and float32 results; an object array of mpmath numbers, for any.
+        float64 values, for results of at most 32 bits; an object array of mpmath numbers, for any.
     dtype : dtype, optional
         The dtype whose ulp is the unit; that of `result` by default.
 
@@ -64,21 +64,29 @@ def ulp_error(
     return np.where(special, np.where(same, 0.0, np.inf), distance)
 
 
+def _finfo(dtype: np.dtype[Any]) -> Any:
+    if dtype.name == "bfloat16":
+        import ml_dtypes  # which defines it
+
+        return ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+    return np.finfo(dtype)
+
+
 def _distance(result: Array, truth: Array, dtype: np.dtype[Any]) -> tuple[Array, Array]:
     """Return the truth rounded to dtype, and the distance of the result from the truth in ulp."""
-    info = np.finfo(dtype)
+    info = _finfo(np.dtype(dtype))
     with np.errstate(all="ignore"):
         distance = np.ldexp(np.abs(result - truth), int(info.nmant) - _exponent(truth, info))
         return truth.astype(dtype).astype(np.float64), distance
 
 
-def _exponent(truth: Array, info: np.finfo[Any]) -> Array:
+def _exponent(truth: Array, info: Any) -> Array:
     exponent = np.where(truth == 0, int(info.minexp), np.frexp(truth)[1] - 1)
     return np.clip(exponent, int(info.minexp), int(info.maxexp) - 1)
 
 
 def _exact_distance(result: Array, truth: Array, dtype: np.dtype[Any]) -> tuple[Array, Array]:
-    info = np.finfo(dtype)
+    info = _finfo(np.dtype(dtype))
     result, truth = np.broadcast_arrays(result, truth)
     rounded, distance = np.empty(result.shape), np.empty(result.shape)
     for index, true in np.ndenumerate(truth):
@@ -115,7 +123,7 @@ def bit_patterns(dtype: DTypeLike, count: int) -> Array:
     dtype = np.dtype(dtype)
     total = 1 << (8 * dtype.itemsize)
     stride = max(1, total // count) | 1  # odd, so that the low bits vary
-    info = np.finfo(dtype)
+    info = _finfo(np.dtype(dtype))
     positive = np.array(
         [0.0, info.smallest_subnormal, info.smallest_normal, 1.0, info.max, np.inf], dtype=dtype
     )
@@ -176,7 +184,7 @@ def derivative_error(
     where the derivative is below 1/16, the unit is the ulp of the numbers just below 1/16: 2⁻²⁸ for
     float32.
     """
-    info = np.finfo(dtype)
+    info = _finfo(np.dtype(dtype))
     size = np.abs(truth.astype(np.float64))
     near = np.zeros(np.shape(x), dtype=bool)
     for zero in zeros:
@@ -238,7 +246,7 @@ def measure(
     pass_ : {"forward", "derivative"}
         The pass that the kernel computes.
     dtype : dtype
-        float32 or float64; float64 needs mpmath and takes about 0.1 ms for each argument.
+        A floating dtype; float64 needs mpmath and takes about 0.1 ms for each argument.
     kernel : callable
         Called as ``kernel(x, out, *params)`` with one-dimensional arrays of `dtype`.
     params : sequence

@@ -13,7 +13,7 @@ from .subject import Subject, dtype_option, names_argument, param_option, shown
 
 _WIDTHS = (-24, -20, 9, 9, -23, -23, -23)
 # One second for each function in float32; float64 is checked number by number, in 60-digit arithmetic.
-_COUNTS = {"float32": 1 << 20, "float64": 2000}
+_COUNTS = {"float32": 1 << 20, "float64": 2000, "float16": 1 << 16, "bfloat16": 1 << 16}
 
 
 @click.command()
@@ -47,7 +47,7 @@ def accuracy(
     Errors are in units in the last place of the true value. For a derivative within 1 of a zero, where it
     is below 1/16, the unit is 2^-28 (float32) or 2^-57 (float64). Inputs are spaced evenly by bit
     pattern, so that every magnitude, subnormal numbers included, has the same weight. float64
-    needs the package mpmath.
+    needs the package mpmath, bfloat16 the package ml_dtypes.
     """
     subjects = [Subject(name, params) for name in names or FUNCTIONS]
     with use_backend(backend) if backend else contextlib.nullcontext():

@@ -14,12 +14,13 @@ import click
 import numpy as np
 
 from ..backends.registry import get_backend, use_backend
+from ..calling.dtypes import FLOAT_NAMES
 from ..functions.base import Function
 from ..threads import get_num_threads, set_num_threads
 from .npy_stream import NpySource, stream
 from .npy_stream_rows import stream_rows
 from .options import (
-    FLOATS,
+    dtype_named,
     find_streamable,
     parse_axis,
     parse_params,
@@ -53,7 +54,10 @@ from .options import (
     help="For row functions: the axis along which rows lie, several (0,1), or none for all.",
 )
 @click.option(
-    "--dtype", type=click.Choice(FLOATS), help="Compute in this dtype instead of IN.npy's."
+    "--dtype",
+    type=click.Choice(FLOAT_NAMES),
+    help="Compute in this dtype instead of IN.npy's. A file of bfloat16, whose numbers NumPy saves as "
+    "two bytes each, needs it.",
 )
 @click.option("--backend", metavar="NAME", help="Use this backend; see fastact info.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="How many threads to use.")
@@ -94,10 +98,11 @@ def apply(
     value_and_derivative  OUT.npy has shape (2, ...): f(x) is [0], f'(x) is [1]
     """  # noqa: D301 - the backspace keeps click from filling the table
     function = find_streamable(name)
+    chosen = None if dtype is None else dtype_named(dtype)
     if function.family == "rows":
-        run = _rows(function, pass_, params, dtype, axis)
+        run = _rows(function, pass_, params, chosen, axis)
     else:
-        run = _elements(function, pass_, params, dtype, axis)
+        run = _elements(function, pass_, params, chosen, axis)
     paths = _inputs(pass_, source, grad)
     _refuse_input_as_output(paths, target)
     with contextlib.ExitStack() as stack:
@@ -106,7 +111,7 @@ def apply(
             set_num_threads(threads)
         if backend is not None:
             stack.enter_context(use_backend(backend))
-        sources = [stack.enter_context(NpySource(path)) for path in paths]
+        sources = [stack.enter_context(NpySource(path, chosen)) for path in paths]
         start = time.perf_counter()
         advance = stack.enter_context(progress_bar(function.name, sources[-1].size, progress))
         result = run(sources, target, progress=advance)
@@ -121,7 +126,7 @@ def _elements(
     function: Function,
     pass_: str,
     params: tuple[str, ...],
-    dtype: str | None,
+    dtype: np.dtype[Any] | None,
     axis: str | None,
 ) -> Callable[..., np.dtype[Any]]:
     """Return a function that streams an elementwise function over the files."""
@@ -132,7 +137,11 @@ def _elements(
 
 
 def _rows(
-    function: Function, pass_: str, params: tuple[str, ...], dtype: str | None, axis: str | None
+    function: Function,
+    pass_: str,
+    params: tuple[str, ...],
+    dtype: np.dtype[Any] | None,
+    axis: str | None,
 ) -> Callable[..., np.dtype[Any]]:
     """Return a function that streams a row function over the files."""
     if pass_ not in function.passes:

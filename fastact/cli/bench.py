@@ -18,7 +18,7 @@ from ..accuracy import Worst
 from ..backends.registry import backends, use_backend
 from ..functions.elementwise import FUNCTIONS
 from ..threads import get_num_threads
-from .options import align, pass_option
+from .options import align, dtype_named, pass_option
 from .subject import Subject, dtype_option, names_argument, param_option, shown
 
 Array = npt.NDArray[Any]
@@ -52,7 +52,7 @@ _silence = partial(np.errstate, all="ignore")
 
 _WIDTHS = (-24, -13, 10, 12, 8, 10, 10, -24)
 _HEAD = ("function", "backend", "ns/element", "M elements/s", "GB/s", "x NumPy", "worst ulp", "at")
-_COUNTS = {"float32": 1 << 17, "float64": 300}
+_COUNTS = {"float32": 1 << 17, "float64": 300, "float16": 1 << 16, "bfloat16": 1 << 16}
 
 
 @click.command()
@@ -95,7 +95,8 @@ def bench(
             click.echo(f"{subject.label} has no {pass_}")
             continue
         compute = subject.function.passes[pass_]
-        data = [(3 * rng.standard_normal(size)).astype(dtype) for _ in range(compute.nin)]
+        chosen = dtype_named(dtype)
+        data = [(3 * rng.standard_normal(size)).astype(chosen) for _ in range(compute.nin)]
         for row in _rows(subject, pass_, data, repeat, usable):
             click.echo(align(row, _WIDTHS))
 
@@ -132,7 +133,7 @@ def _rows(
     subject: Subject, pass_: str, data: list[Array], repeat: int, usable: list[str]
 ) -> Iterator[tuple[str, ...]]:
     size, dtype = data[0].size, str(data[0].dtype)
-    outs = tuple(np.empty(size, dtype) for _ in range(subject.function.passes[pass_].nout))
+    outs = tuple(np.empty(size, data[0].dtype) for _ in range(subject.function.passes[pass_].nout))
     call = subject.call(pass_, *data, out=outs if len(outs) > 1 else outs[0])
     contenders = {name: Contender(call, partial(use_backend, name)) for name in usable}
     plain = PLAIN.get(subject.label) if pass_ == "forward" else None

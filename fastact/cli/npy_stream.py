@@ -37,6 +37,9 @@ class NpySource:
     ----------
     path
         The file. It is never unpickled: Python objects are refused.
+    wanted
+        The dtype that is asked for. If it is bfloat16, which NumPy saves as elements of two bytes
+        without a type, such elements are taken for it.
 
     Raises
     ------
@@ -50,8 +53,8 @@ class NpySource:
     dtype: np.dtype[Any]
     size: int
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str], wanted: np.dtype[Any] | None = None) -> None:
+        self.path, self._wanted = Path(path), wanted
         self._file = io.FileIO(self.path)
         try:
             self._read_header()
@@ -82,6 +85,13 @@ class NpySource:
             raise ValueError(f"{self.path}: holds pickled Python objects, expected numbers")
         if self.dtype.subdtype is not None:
             raise ValueError(f"{self.path}: holds elements of dtype {self.dtype}, expected numbers")
+        if self.dtype == np.dtype("V2"):
+            if self._wanted is None or self._wanted.name != "bfloat16":
+                raise ValueError(
+                    f"{self.path}: holds elements of two bytes without a type; if they are bfloat16, "
+                    "say so with --dtype bfloat16"
+                )
+            self.dtype = self._wanted
         if not _may_exist(self.shape, self.dtype):
             raise ValueError(f"{self.path}: damaged .npy file: its shape {_described(self.shape)}")
         self.size = math.prod(self.shape)
@@ -179,6 +189,11 @@ def header(
     return text.getvalue()
 
 
+def as_bytes(array: Array) -> memoryview:
+    """Return the memory of a contiguous array that is not empty; bfloat16 has no buffers of its own."""
+    return array.reshape(-1).view(np.uint8).data
+
+
 def stream(
     evaluate: Callable[..., Any],
     sources: Sequence[NpySource],
@@ -226,10 +241,10 @@ def stream(
             parts = tuple(row[:count] for row in rows)
             evaluate(*(block[:count] for block in blocks), out=parts if results > 1 else parts[0])
             if interleaved:
-                write(file, stored[:count].data.cast("B"), target)
+                write(file, as_bytes(stored[:count]), target)
             else:
                 for index, part in enumerate(parts):
                     file.seek(len(head) + (index * size + start) * dtype.itemsize)
-                    write(file, part.data.cast("B"), target)
+                    write(file, as_bytes(part), target)
             progress(count)
     return dtype

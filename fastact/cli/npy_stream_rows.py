@@ -22,7 +22,7 @@ from ..calling import chunked_softmax
 from ..calling.axes import checked_axes, reduced, temperature_of
 from ..functions.rows import RowPass
 from .files import replacing, write
-from .npy_stream import BLOCK, Array, NpySource, check_alike, header
+from .npy_stream import BLOCK, Array, NpySource, as_bytes, check_alike, header
 
 __all__ = ["stream_rows"]
 
@@ -83,7 +83,7 @@ def stream_rows(
             if not result.size:  # an empty memoryview cannot be cast
                 return
             file.seek(len(head) + place * loop.itemsize)
-            write(file, np.ascontiguousarray(result).data.cast("B"), target)
+            write(file, as_bytes(np.ascontiguousarray(result)), target)
 
         name = function.__name__
         if math.prod(shape[1:]) > BLOCK and name in chunked_softmax.FINISHES:

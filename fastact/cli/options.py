@@ -8,19 +8,32 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
+import numpy as np
 
-from ..calling import dtypes
 from ..functions.base import Function
 from ..functions.catalogue import get
 from ..functions.elementwise import Elementwise
 from .process import cleaned_up_by
 
 PASSES = ("forward", "derivative", "vjp", "value_and_derivative", "vjp_from_output")
-FLOATS = tuple(str(dtype) for dtype in dtypes.FLOATS)
 
 pass_option = click.option(
     "--pass", "pass_", type=click.Choice(PASSES), default="forward", show_default=True
 )
+
+
+def dtype_named(name: str) -> np.dtype[Any]:
+    """Return a floating dtype; bfloat16 is defined by ml_dtypes."""
+    if name == "bfloat16":
+        try:
+            import ml_dtypes
+        except ImportError:
+            raise click.UsageError(
+                "--dtype bfloat16 needs the package ml_dtypes (pip install ml_dtypes)"
+            ) from None
+        found: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+        return found
+    return np.dtype(name)
 
 
 def find_elementwise(name: str) -> Elementwise:

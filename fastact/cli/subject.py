@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ..accuracy import Worst, measure, samples
-from .options import find_elementwise, parse_params, pass_of
+from ..calling.dtypes import FLOAT_NAMES
+from .options import dtype_named, find_elementwise, parse_params, pass_of
 
 Array = npt.NDArray[Any]
 Kernel = Callable[..., object]
 
 names_argument = click.argument("names", nargs=-1, metavar="[NAMES]...")
 dtype_option = click.option(
-    "--dtype", type=click.Choice(("float32", "float64")), default="float32", show_default=True
+    "--dtype", type=click.Choice(FLOAT_NAMES), default="float32", show_default=True
 )
 param_option = click.option(
     "--param",
@@ -31,7 +32,7 @@ param_option = click.option(
 
 def shown(value: float, dtype: str) -> str:
     """Return a number as text with its dtype's digits."""
-    return str(np.dtype(dtype).type(value))
+    return str(dtype_named(dtype).type(value))
 
 
 class Subject:
@@ -96,8 +97,8 @@ class Subject:
         return self._measure("forward", dtype, count, kernel)
 
     def _measure(self, pass_: str, dtype: str, count: int, kernel: Kernel) -> Worst:
-        x = samples(dtype, count)
-        return measure(self._declared, pass_, dtype, kernel, self._values, x)
+        x = samples(dtype_named(dtype), count)
+        return measure(self._declared, pass_, x.dtype, kernel, self._values, x)
 
 
 def _one_of_two(compute: Kernel, options: dict[str, Any], index: int) -> Kernel:

@@ -264,8 +264,8 @@ def _pieces(x: Array, pieces: int, axis: int) -> list[Array]:
 
 
 def _largest(pieces: list[Array], out: Array, loop: DType) -> None:
-    """Write the maximum of the pieces, cast to `loop`: directly if `out` has that dtype, else block by block."""
-    if out.dtype == loop:
+    """Write the maximum of the pieces, cast to `loop`: directly if all have that dtype, else block by block."""
+    if out.dtype == loop == pieces[0].dtype:
         _maximum(pieces, out)
         return
     for region in regions(out.shape, BLOCK):
@@ -278,7 +278,7 @@ def _maximum(pieces: list[Array], out: Array) -> None:
     first, *others = pieces
     np.copyto(out, first, casting="unsafe")
     for piece in others:
-        np.maximum(out, piece, out=out, dtype=out.dtype, casting="unsafe")
+        np.maximum(out, piece.astype(out.dtype, copy=False), out=out)
 
 
 def _give_to_first(g: Array, pieces: list[Array], targets: list[Array], loop: DType) -> None:

@@ -194,7 +194,11 @@ def test_progress(folder: Path) -> None:
         (["relu", "x.npy", "y.npy", "--pass=backward"], 2, "'vjp'"),
         (["relu", "x.npy", "y.npy", "--pass=vjp"], 2, "--pass vjp needs --grad G.npy"),
         (["relu", "x.npy", "y.npy", "--grad=x.npy"], 2, "--grad is for vjp"),
-        (["relu", "x.npy", "y.npy", "--dtype=int8"], 2, "'float16', 'float32', 'float64'"),
+        (
+            ["relu", "x.npy", "y.npy", "--dtype=int8"],
+            2,
+            "'float16', 'bfloat16', 'float32', 'float64'",
+        ),
         (["relu", "x.npy", "y.npy", "--threads=0"], 2, "--threads"),
         (["relu", "x.npy", "y.npy", "--backend=fortran"], 1, "choose one of auto, cython, numba"),
         (["relu", "x.npy", "x.npy"], 2, "x.npy is both input and output"),
@@ -284,3 +288,26 @@ def test_handwritten_digits(backend: str, folder: Path) -> None:
     succeed("gelu", "digits.npy", "out.npy", "--backend", backend)
     truth = reference.evaluate("gelu", "forward", digits)
     assert accuracy.ulp_error(np.load("out.npy"), truth).max() <= 2
+
+
+def test_bfloat16(folder: Path) -> None:
+    """NumPy saves it as two bytes without a type."""
+    brain = np.dtype(pytest.importorskip("ml_dtypes").bfloat16)
+    x = samples("f4", (5, 7)).astype(brain)
+    g = x + x.dtype.type(1)
+    np.save("x.npy", x)
+    np.save("g.npy", g)
+    for name, pass_, expected in (
+        ("gelu", "forward", fa.gelu(x)),
+        ("gelu", "value_and_derivative", np.stack(fa.gelu.value_and_derivative(x))),
+        ("gelu", "vjp", fa.gelu.vjp(g, x)),
+        ("softmax", "forward", fa.softmax(x)),
+        ("logsumexp", "forward", fa.logsumexp(x)),
+    ):
+        options = ["--grad=g.npy"] if pass_ == "vjp" else []
+        succeed(name, "x.npy", "y.npy", f"--pass={pass_}", "--dtype=bfloat16", *options)
+        found = np.load("y.npy")
+        assert found.dtype == np.dtype("V2")
+        assert found.view(brain).tobytes() == expected.tobytes()
+    assert "--dtype bfloat16" in fail("gelu", "x.npy", "y.npy")
+    assert "--dtype bfloat16" in fail("gelu", "x.npy", "y.npy", "--dtype=float16")

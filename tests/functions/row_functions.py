@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastact.functions.rows import ROW_FUNCTIONS, RowFunction
+from halves import eps
 
 Array = npt.NDArray[Any]
 X = np.random.default_rng(0).normal(0, 2, (6, 5, 7))
@@ -30,7 +31,7 @@ def passes(function: RowFunction) -> list[Callable[..., Any]]:
 def same(result: Any, expected: Any, char: str = "d") -> None:
     """Assert equality but for the order in which a row is added up."""
     assert result.shape == expected.shape
-    atol = 20 * float(np.finfo(char).eps)
+    atol = 20 * eps(char)
     np.testing.assert_allclose(
         np.asarray(result, float), np.asarray(expected, float), rtol=atol, atol=atol
     )

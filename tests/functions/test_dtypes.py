@@ -6,7 +6,7 @@ of that dtype and is cast to the dtype of `out`. float16 is computed in float32 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pytest
 
 import fastact as fa
+from fastact.calling.dtypes import is_floating
+from halves import CHARS, promoted
 from row_cases import ROW_BACKENDS
 
 Array = npt.NDArray[Any]
@@ -21,7 +23,7 @@ WIDTH = 56
 # Small calls are computed in a copy: 24,576 elements and less. The kernels share out 2**17 and more.
 SIZES = [WIDTH * rows for rows in (10, 440, 2350)]
 # dtypes of the inputs, then `dtype`, then that of `out`
-CASES: list[tuple[str, str | None, str | None]] = [
+CASES: list[tuple[Sequence[str], str | None, str | None]] = [
     ("f", "e", "f"),
     ("f", "e", "e"),
     ("f", "e", None),
@@ -35,6 +37,16 @@ CASES: list[tuple[str, str | None, str | None]] = [
     ("q", "e", "f"),
     ("q", "f", "d"),
 ]
+if "bfloat16" in CHARS:
+    BRAIN = ["bfloat16"]
+    CASES += [
+        (BRAIN, None, None),
+        ("f", "bfloat16", "f"),
+        (BRAIN, None, "f"),
+        ([*BRAIN, "e"], None, None),
+        ("f", None, "bfloat16"),
+        ("e", "bfloat16", "d"),
+    ]
 
 
 class Family(NamedTuple):
@@ -94,7 +106,7 @@ def backend(request: pytest.FixtureRequest) -> Any:
         yield request.param
 
 
-def arrays_of(family: Family, size: int, chars: str) -> list[Array]:
+def arrays_of(family: Family, size: int, chars: Sequence[str]) -> list[Array]:
     """Draw the inputs: float32 numbers that float16 rounds, so that maxima become equal."""
     rng, rows = np.random.default_rng(size), size // WIDTH
     columns = {"x": WIDTH, "half": WIDTH // 2, "quarter": WIDTH // 4, "twice": 2 * WIDTH, "row": 0}
@@ -109,8 +121,8 @@ def arrays_of(family: Family, size: int, chars: str) -> list[Array]:
 
 def by_the_rule(family: Family, arrays: list[Array], dtype: str | None, **options: Any) -> Any:
     """Cast, compute from arrays of one dtype as every kernel takes them, and round once."""
-    floats = [a.dtype if a.dtype.kind == "f" else np.dtype("d") for a in arrays]
-    loop = np.dtype(dtype) if dtype else np.result_type(*floats)
+    floats = [a.dtype if is_floating(a.dtype) else np.dtype("d") for a in arrays]
+    loop = np.dtype(dtype) if dtype else promoted(*floats)
     computed = np.dtype(np.float32) if loop.itemsize == 2 else loop
     with np.errstate(all="ignore"):
         cast = [a.astype(loop).astype(computed) for a in (*arrays, *family.parameters)]
@@ -176,7 +188,9 @@ def test_large_results_are_cast_likewise(name: str, size: int) -> None:
         check_cases(FAMILIES[name], size, CASES[::3])
 
 
-def check_cases(family: Family, size: int, cases: list[tuple[str, str | None, str | None]]) -> None:
+def check_cases(
+    family: Family, size: int, cases: list[tuple[Sequence[str], str | None, str | None]]
+) -> None:
     for chars, dtype, to in cases:
         arrays = arrays_of(family, size, chars)
         check(family, arrays, dtype, to, True)
@@ -226,11 +240,13 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("backend", [ROW_BACKENDS[0], ROW_BACKENDS[-1]], indirect=True)
-@pytest.mark.parametrize("chars", ["ee", "ef", "fe", "fd"])
+@pytest.mark.parametrize(
+    "chars", ["ee", "ef", "fe", "fd", *([char] * 2 for char in CHARS[3:])], ids="".join
+)
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_are_of_what_logits_and_target_promote_to(
-    name: str, reduction: str, chars: str, backend: str
+    name: str, reduction: str, chars: Sequence[str], backend: str
 ) -> None:
     """The loss of float16 is that of float32, rounded once; so is the gradient, whatever `out` is of."""
     function, target_of = LOSSES[name]
@@ -240,11 +256,11 @@ def test_losses_are_of_what_logits_and_target_promote_to(
             x = np.abs(np.tanh(x))
         x, p = x.astype(chars[0]), np.abs(np.tanh(x[::-1])).astype(chars[1])
         target = target_of(p)
-        loop = np.result_type(x, target) if target.dtype.kind == "f" else x.dtype
+        loop = promoted(x.dtype, target.dtype) if is_floating(target.dtype) else x.dtype
         # That of probabilities is computed in float64, and rounded once from there.
         half = np.dtype("d" if function is fa.binary_cross_entropy else "f")
         work = half if loop.itemsize == 2 else loop
-        wide = [a.astype(work) if a.dtype.kind == "f" else a for a in (x, target)]
+        wide = [a.astype(work) if is_floating(a.dtype) else a for a in (x, target)]
         g = np.ones(np.shape(function(*wide, reduction=reduction)), loop) * loop.type(0.3)
         expected = function.value_and_grad(*wide, reduction=reduction)
         expected = [np.asarray(e).astype(loop) for e in expected]

@@ -18,6 +18,7 @@ import fastact as fa
 from conftest import required
 from fastact.calling import broadcast
 from fastact.functions.elementwise import FUNCTIONS, Elementwise
+from halves import CHARS, promoted
 
 Array = npt.NDArray[Any]
 
@@ -89,7 +90,7 @@ def _record(a: Array) -> Array:
 
 
 @pytest.mark.parametrize("view", list(VIEWS))
-@pytest.mark.parametrize("char", "efd")
+@pytest.mark.parametrize("char", CHARS)
 def test_views(view: str, char: str, kind: Elementwise, backend: str) -> None:
     x = VIEWS[view](sample((6, 5, 7), char))
     plain = np.ascontiguousarray(x.astype(char))
@@ -150,7 +151,7 @@ def test_memmap(tmp_path: Path, kind: Elementwise, strict: None) -> None:
 
 def test_exact_alias(kind: Elementwise, backend: str) -> None:
     parameters = required(kind)
-    for char, shape in itertools.product("efd", [(40,), (5, 8)]):
+    for char, shape in itertools.product(CHARS, [(40,), (5, 8)]):
         original = sample(shape, char)
         expected = kind(original, **parameters)
         for view in ("C", "F", "step", "reversed"):
@@ -180,7 +181,7 @@ def spans(size: int) -> st.SearchStrategy[slice]:
 
 
 @relaxed
-@given(name=st.sampled_from(list(FUNCTIONS)), data=st.data(), char=st.sampled_from("efd"))
+@given(name=st.sampled_from(list(FUNCTIONS)), data=st.data(), char=st.sampled_from(CHARS))
 def test_partial_overlap_is_as_from_a_copy(
     name: str, data: st.DataObject, char: str, strict: None
 ) -> None:
@@ -243,7 +244,9 @@ def layouts(draw: st.DrawFn, shape: tuple[int, ...]) -> Array:
     kept = [draw(st.sampled_from([n, n, n, 1])) for n in shape][draw(st.integers(0, len(shape))) :]
     order = draw(st.permutations(range(len(kept))))
     steps = [draw(st.sampled_from([1, 1, 1, 2, -1, -3])) for _ in kept]
-    base = sample(tuple(kept[a] * abs(steps[a]) for a in order), draw(st.sampled_from("efdl")))
+    base = sample(
+        tuple(kept[a] * abs(steps[a]) for a in order), draw(st.sampled_from([*CHARS, "l"]))
+    )
     if draw(st.booleans()):
         base = base.astype(base.dtype.newbyteorder())
     view = base.transpose(np.argsort(order)) if kept else base
@@ -251,7 +254,7 @@ def layouts(draw: st.DrawFn, shape: tuple[int, ...]) -> Array:
     return view[tuple(slice(n) for n in kept)]
 
 
-@pytest.mark.parametrize("char", "efd")
+@pytest.mark.parametrize("char", CHARS)
 def test_a_parameter_that_is_an_array_is_cast_to_the_dtype_of_the_loop(
     char: str, strict: None
 ) -> None:
@@ -276,8 +279,9 @@ def test_any_layouts_broadcast(
         values = data.draw(layouts(shape) | st.just(least + 0.5))
         parameters[parameter] = values if type(values) is float else np.abs(values) + least
     whole = np.broadcast_shapes(g.shape, x.shape, *(np.shape(p) for p in parameters.values()))
-    loop = np.result_type(*(np.float64 if a.dtype.kind == "i" else a.dtype for a in (g, x)))
-    single = np.float32 if loop == np.float16 else loop
+    kinds = [np.dtype(float) if a.dtype.kind == "i" else a.dtype for a in (g, x)]
+    loop = promoted(*(kind.newbyteorder("=") for kind in kinds))
+    single = np.dtype(np.float32) if loop.itemsize == 2 else loop
     flat = [_flat(a.astype(loop), whole, single) for a in (g, x)]
     values = {
         n: p if type(p) is float else _flat(p.astype(loop), whole, single)
@@ -315,7 +319,7 @@ LARGE: dict[str, Callable[[Array], Array]] = {
 }
 
 
-@pytest.mark.parametrize("char", "efd")
+@pytest.mark.parametrize("char", CHARS)
 @pytest.mark.parametrize("view", list(LARGE))
 def test_memory_beyond_input_and_output_is_bounded(view: str, char: str) -> None:
     x = LARGE[view](np.zeros((1 << 10, 1 << 10), char))

@@ -15,6 +15,7 @@ import fastact as fa
 from conftest import BACKENDS
 from fastact.calling import broadcast, row_layout
 from fastact.functions import channels, cross_entropy, elementwise_losses, weight_gradient
+from halves import CHARS, eps
 from operand_cases import CASES, ROWS, Case
 
 Array = npt.NDArray[Any]
@@ -62,7 +63,7 @@ def starts(out: Array, operand: Array) -> list[int]:
     return [start for start in shared if start % operand.itemsize == 0]
 
 
-@pytest.mark.parametrize("char", "efd")
+@pytest.mark.parametrize("char", CHARS)
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.outs])
 def test_an_operand_may_share_memory_with_out(name: str, char: str, small_blocks: None) -> None:
     case = CASES[name]
@@ -146,7 +147,7 @@ def filled(layout: str, values: Array) -> Array:
 
 
 # Random numbers are drawn in the order in which the elements lie in memory.
-@pytest.mark.parametrize("char", "efd")
+@pytest.mark.parametrize("char", CHARS)
 @pytest.mark.parametrize("name", [name for name in CASES if name != "gumbel_softmax"])
 def test_operands_and_outs_may_have_any_layout(name: str, char: str, small_blocks: None) -> None:
     case = CASES[name]
@@ -167,7 +168,7 @@ def compare(case: Case, got: list[Array], expected: list[Array], what: str) -> N
     """Compare bit for bit, except for sums, whose terms may be added in another order."""
     for result, wanted in zip(got, expected, strict=True):
         if case.sums:
-            few = 4 * float(np.finfo(wanted.dtype).eps)
+            few = 4 * eps(wanted.dtype)
             largest = float(np.max(np.abs(wanted)))
             np.testing.assert_allclose(result, wanted, few, few * largest, err_msg=what)
         else:
