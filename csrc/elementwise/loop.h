@@ -50,19 +50,32 @@ LANE void E(step)(T(body) body, int n_in, int n_out, const E(data) *d, ptrdiff_t
         E(put_part)(d, n_out, i, n, out);
 }
 
-/* Two full vectors at i. */
-LANE void E(pair_step)(T(pair_body) body, int n_in, int n_out, const E(data) *d, ptrdiff_t i,
+/* Two full vectors at i, by the body for two or twice by that for one; not if the first output is wide. */
+LANE void E(pair_step)(T(body) body, T(pair_body) pair, int n_in, int n_out, const E(data) *d, ptrdiff_t i,
                        const T(v) *p, const T(v) *p_lo)
 {
-    T(v) in[2][FASTACT_MAX_INPUTS], out[2][FASTACT_MAX_OUTPUTS];
+    T(v) in[2][FASTACT_MAX_INPUTS], out[2][FASTACT_MAX_OUTPUTS], two[2];
 #pragma GCC unroll 3
     for (int k = 0; k < n_in; k++) {
-        in[0][k] = E(load)(d->in[k] + i);
-        in[1][k] = E(load)(d->in[k] + i + T(WIDTH));
+        E(load_two)(d->in[k] + i, two);
+        in[0][k] = two[0];
+        in[1][k] = two[1];
     }
-    body(in[0], in[1], p, p_lo, out[0], out[1]);
-    E(put)(d, n_out, i, out[0]);
-    E(put)(d, n_out, i + T(WIDTH), out[1]);
+    if (pair != NULL) {
+        pair(in[0], in[1], p, p_lo, out[0], out[1]);
+    } else {
+        body(in[0], p, p_lo, out[0]);
+        body(in[1], p, p_lo, out[1]);
+    }
+#pragma GCC unroll 2
+    for (int k = 0; k < n_out; k++) {
+        two[0] = out[0][k];
+        two[1] = out[1][k];
+        if (d->non_temporal)
+            E(stream_two)(d->out[k] + i, two);
+        else
+            E(store_two)(d->out[k] + i, two);
+    }
 }
 
 /* All parameters are scalars: broadcast before the loop, so that the compiler also hoists what depends on nothing
@@ -75,10 +88,11 @@ LANE void E(scalar_loop)(T(body) body, T(pair_body) pair, int n_in, int n_out, i
         p[k] = T(set)((T(t))call->param[k]);
         p_lo[k] = T(set)(T(low_part)(call->param[k]));
     }
+    const int converts = sizeof(E(t)) != sizeof(T(t));
     ptrdiff_t i = begin;
-    if (pair != NULL)
+    if ((pair != NULL || converts) && !(converts && d->wide))
         for (; end - i >= 2 * T(WIDTH); i += 2 * T(WIDTH))
-            E(pair_step)(pair, n_in, n_out, d, i, p, p_lo);
+            E(pair_step)(body, pair, n_in, n_out, d, i, p, p_lo);
     else if (!d->non_temporal)
         for (; end - i >= 4 * T(WIDTH); i += 4 * T(WIDTH))
 #pragma GCC unroll 4

@@ -12,9 +12,11 @@
 #undef E
 #define E(name) f16_##name
 #include "elementwise/loop.h"
+#include "elementwise/blocks.h"
 #undef E
 #define E(name) bf16_##name
 #include "elementwise/loop.h"
+#include "elementwise/blocks.h"
 #undef E
 #undef T
 #define T(name) f64_##name
@@ -69,7 +71,24 @@ LANE int are_defaults(const double *params, const double *defaults, int count)
             E##_scalar_loop(FASTACT_PLAIN_0(name##_##pass##_##T, cost), n_in, n_out, n_params,     \
                             call, &data, begin, end);                                              \
     }
-#define FASTACT_KERNEL(name, pass, T, ...) FASTACT_STORED_##T(FASTACT_LOOP, name, pass, T, __VA_ARGS__)
+#define FASTACT_IN_BLOCKS(E, name, pass, T, n_in, n_out, n_params, cost, plain)                    \
+    static void name##_##pass##_##E##_loop(const fastact_call *call, ptrdiff_t begin,              \
+                                           ptrdiff_t end)                                          \
+    {                                                                                              \
+        E##_in_blocks(call, begin, end, name##_##pass##_##T##_loop, n_in, n_out, n_params);        \
+    }
+
+/* How elements of 16 bits are computed, by the cost of the kernel. */
+#define FASTACT_HALF_move FASTACT_LOOP
+#define FASTACT_HALF_cheap FASTACT_LOOP
+#define FASTACT_HALF_exp FASTACT_IN_BLOCKS
+#define FASTACT_HALF_heavy FASTACT_IN_BLOCKS
+#define FASTACT_LOOPS_f64(half, ...) FASTACT_LOOP(f64, __VA_ARGS__)
+#define FASTACT_LOOPS_f32(half, ...)                                                               \
+    FASTACT_LOOP(f32, __VA_ARGS__) half(f16, __VA_ARGS__) half(bf16, __VA_ARGS__)
+
+#define FASTACT_KERNEL(name, pass, T, n_in, n_out, n_params, cost, plain)                          \
+    FASTACT_LOOPS_##T(FASTACT_HALF_##cost, name, pass, T, n_in, n_out, n_params, cost, plain)
 #include "kernels.def"
 #undef FASTACT_KERNEL
 

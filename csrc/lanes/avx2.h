@@ -169,15 +169,40 @@ LANE f32_v bf16_widen(__m128i v)
 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(v), 16));
 }
-/* A NaN is made quiet: its upper half alone may be an infinity. */
+/* The bits, rounded: the upper half counts. A NaN is made quiet: its upper half alone may be an infinity. */
+LANE __m256i bf16_round(f32_v v)
+{
+    const __m256i bits = _mm256_castps_si256(v);
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i sum = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), odd);
+    const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+    const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+    return _mm256_blendv_epi8(sum, quiet, nan);
+}
 LANE __m128i bf16_narrow(f32_v v)
 {
-    const __m256i bits = _mm256_castps_si256(v), upper = _mm256_srli_epi32(bits, 16);
-    const __m256i odd = _mm256_and_si256(upper, _mm256_set1_epi32(1));
-    const __m256i sum = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), odd);
-    const __m256i quiet = _mm256_or_si256(upper, _mm256_set1_epi32(0x40));
-    const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
-    const __m256i wide = _mm256_blendv_epi8(_mm256_srli_epi32(sum, 16), quiet, nan);
+    const __m256i wide = _mm256_srli_epi32(bf16_round(v), 16);
     const __m256i packed = _mm256_packus_epi32(wide, wide);
     return _mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 0x08));
 }
+/* Two vectors of bf16 side by side: the even elements and the odd ones, which takes no permutation. */
+LANE void bf16_load_two(const bf16_t *p, f32_v *two)
+{
+    const __m256i both = _mm256_loadu_si256((const __m256i *)p);
+    two[0] = _mm256_castsi256_ps(_mm256_slli_epi32(both, 16));
+    two[1] = _mm256_castsi256_ps(_mm256_and_si256(both, _mm256_set1_epi32(-0x10000)));
+}
+LANE __m256i bf16_narrow_two(const f32_v *two)
+{
+    const __m256i even = _mm256_srli_epi32(bf16_round(two[0]), 16);
+    return _mm256_blend_epi16(even, bf16_round(two[1]), 0xAA);
+}
+LANE void bf16_store_two(bf16_t *p, const f32_v *two)
+{
+    _mm256_storeu_si256((__m256i *)p, bf16_narrow_two(two));
+}
+LANE void bf16_stream_two(bf16_t *p, const f32_v *two)
+{
+    _mm256_stream_si256((__m256i *)p, bf16_narrow_two(two));
+}
+#define BF16_HAS_TWO

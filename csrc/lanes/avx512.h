@@ -188,13 +188,34 @@ LANE f32_v bf16_widen(__m256i v)
 {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16));
 }
-/* Not vcvtneps2bf16, which takes subnormals for 0. A NaN is made quiet: its upper half alone may be an infinity. */
+/* The bits, rounded: the upper half counts. Not vcvtneps2bf16, which takes subnormals for 0. A NaN, token 0 or 1 of
+   the fix-up, becomes its own quiet one, response 2: its upper half alone may be an infinity. */
+LANE __m512i bf16_round(f32_v v)
+{
+    const __m512i half = _mm512_set1_epi32(0x7FFF), more = _mm512_set1_epi32(0x8000);
+    const __mmask16 odd = _mm512_test_epi32_mask(f32_bits(v), _mm512_set1_epi32(0x10000));
+    const __m512i sum = _mm512_add_epi32(f32_bits(v), _mm512_mask_blend_epi32(odd, half, more));
+    return f32_bits(_mm512_fixupimm_ps(_mm512_castsi512_ps(sum), v, _mm512_set1_epi32(0x22), 0));
+}
 LANE __m256i bf16_narrow(f32_v v)
 {
-    const __m512i bits = f32_bits(v), upper = _mm512_srli_epi32(bits, 16);
-    const __m512i odd = _mm512_and_si512(upper, _mm512_set1_epi32(1));
-    const __m512i sum = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
-    const __m512i quiet = _mm512_or_si512(upper, _mm512_set1_epi32(0x40));
-    const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
-    return _mm512_cvtepi32_epi16(_mm512_mask_blend_epi32(nan, _mm512_srli_epi32(sum, 16), quiet));
+    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(bf16_round(v), 16));
 }
+/* Two vectors of bf16 side by side: the even elements and the odd ones, which takes no permutation. */
+LANE void bf16_load_two(const bf16_t *p, f32_v *two)
+{
+    const __m512i both = _mm512_loadu_si512(p);
+    two[0] = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
+    two[1] = _mm512_castsi512_ps(_mm512_and_si512(both, _mm512_set1_epi32(-0x10000)));
+}
+LANE __m512i bf16_narrow_two(const f32_v *two)
+{
+    const __m512i even = _mm512_srli_epi32(bf16_round(two[0]), 16);
+    return _mm512_ternarylogic_epi32(_mm512_set1_epi32(-0x10000), bf16_round(two[1]), even, TAKE_BITS);
+}
+LANE void bf16_store_two(bf16_t *p, const f32_v *two) { _mm512_storeu_si512(p, bf16_narrow_two(two)); }
+LANE void bf16_stream_two(bf16_t *p, const f32_v *two)
+{
+    _mm512_stream_si512((__m512i *)p, bf16_narrow_two(two));
+}
+#define BF16_HAS_TWO

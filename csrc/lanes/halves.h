@@ -48,3 +48,29 @@
 FASTACT_HALVES(f16)
 FASTACT_HALVES(bf16)
 #undef FASTACT_HALVES
+
+/* Two vectors side by side: which elements are in which, loads and stores agree upon. */
+#define FASTACT_TWO(E, T)                                                                          \
+    LANE void E##_load_two(const E##_t *p, T##_v *two)                                             \
+    {                                                                                              \
+        two[0] = E##_load(p);                                                                      \
+        two[1] = E##_load(p + T##_WIDTH);                                                          \
+    }                                                                                              \
+    LANE void E##_store_two(E##_t *p, const T##_v *two)                                            \
+    {                                                                                              \
+        E##_store(p, two[0]);                                                                      \
+        E##_store(p + T##_WIDTH, two[1]);                                                          \
+    }                                                                                              \
+    LANE void E##_stream_two(E##_t *p, const T##_v *two)                                           \
+    {                                                                                              \
+        E##_stream(p, two[0]);                                                                     \
+        E##_stream(p + T##_WIDTH, two[1]);                                                         \
+    }
+
+FASTACT_TWO(f32, f32)
+FASTACT_TWO(f64, f64)
+FASTACT_TWO(f16, f32)
+#ifndef BF16_HAS_TWO
+FASTACT_TWO(bf16, f32)
+#endif
+#undef FASTACT_TWO

@@ -148,9 +148,13 @@ def rows(
         return None
     if type(temperature) is not float or not COLDEST <= temperature <= HOTTEST:
         return None
-    if type(x) is not _ndarray or not x.flags.carray or x.size > MAX_SIZE:
+    if type(x) is not _ndarray:
         return None
-    kernel = table[active()][x.dtype]
+    kernel: Any = table[active()][x.dtype]
+    if type(kernel) is _RowKernel:
+        return kernel.contiguous(g, x, axis, temperature, out)
+    if not x.flags.carray or x.size > MAX_SIZE:
+        return None
     shape = split(x.shape, axis)
     if kernel is None or shape is None or not (g is None or alike(g, x)):
         return None
@@ -240,8 +244,10 @@ def python_call(cls: _Class) -> _Class:
 if TYPE_CHECKING:
     Caller: TypeAlias = PythonCaller
     fast_call = python_call
+    _RowKernel: Any = None
 else:
     try:
         from ..backends.cython._native import Caller, fast_call
+        from ..backends.cython._native import RowKernel as _RowKernel
     except ImportError:
-        Caller, fast_call = PythonCaller, python_call
+        Caller, fast_call, _RowKernel = PythonCaller, python_call, None

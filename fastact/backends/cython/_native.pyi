@@ -51,6 +51,8 @@ class RowKernel:
     """
 
     def __call__(self, *args: npt.NDArray[Any] | float | None) -> None: ...
+    def contiguous(self, g: Any, x: Any, axis: int, temperature: float, out: Any) -> Any:
+        """Compute over plain contiguous arrays of any shape, or return None if they are not."""
 
 def available_isas() -> dict[str, str]:
     """Return the instruction sets that this processor can run, best first, each described."""

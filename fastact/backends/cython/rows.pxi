@@ -57,7 +57,7 @@ cdef class RowKernel:
         cdef fastact_row_call call
         cdef Py_ssize_t elements[3]
         cdef Py_ssize_t rows[2]
-        cdef int k, n_arrays, place = 0, done
+        cdef int k, n_arrays, place = 0
         cdef int row_element = F64 if self.element == F64 else F32  # as they are computed
         check_bound(entry)
         n_arrays = entry.n_in + entry.n_row_in + entry.n_out + entry.n_row_out
@@ -83,15 +83,66 @@ cdef class RowKernel:
         self._take_mask(args[place], &call)
         for k in range(entry.n_params):
             call.param[k] = PyFloat_AsDouble(args[place + 1 + k])
+        self._run(&call)
+
+    def contiguous(self, g, x, int axis, double temperature, out):
+        """Compute over plain contiguous arrays of any shape: 0.4 us a call instead of 1.4 by views of three dimensions.
+
+        `g` is None for a kernel of one input, and `out` for a new array. Returns None, without having written
+        anything, if they are not such arrays of the kernel's dtype, alike, none of which overlaps `out`.
+        """
+        cdef const fastact_row_kernel *entry = self.entry
+        cdef fastact_row_call call
+        cdef cnp.ndarray like, result
+        cdef int k, ndim
+        check_bound(entry)
+        if type(x) is not cnp.ndarray or entry.n_row_in or entry.n_row_out or not entry.n_out:
+            return None
+        like = <cnp.ndarray>x
+        ndim = cnp.PyArray_NDIM(like)
+        if (element_of(like) != self.element or not is_like(like, like, cnp.NPY_ARRAY_CARRAY_RO)
+                or not -ndim <= axis < ndim or not 0 < cnp.PyArray_SIZE(like) <= SLICE):
+            return None
+        if (g is None) != (entry.n_in == 1) or not (g is None or is_like(g, like, cnp.NPY_ARRAY_CARRAY_RO)):
+            return None
+        if out is None:
+            result = cnp.PyArray_EMPTY(ndim, cnp.PyArray_DIMS(like), cnp.PyArray_TYPE(like), 0)
+        elif not is_like(out, like, cnp.NPY_ARRAY_CARRAY):
+            return None
+        else:
+            result = <cnp.ndarray>out
+        call.inputs[0] = cnp.PyArray_DATA(like if g is None else <cnp.ndarray>g)
+        call.inputs[1] = cnp.PyArray_DATA(like)
+        call.out = cnp.PyArray_DATA(result)
+        for k in range(2):
+            if overlap(call.inputs[k], call.out, cnp.PyArray_NBYTES(like), True):
+                return None
+        axis = axis + ndim if axis < 0 else axis
+        call.outer = call.inner = 1
+        for k in range(ndim):
+            if k < axis:
+                call.outer *= cnp.PyArray_DIM(like, k)
+            elif k > axis:
+                call.inner *= cnp.PyArray_DIM(like, k)
+        call.axis = cnp.PyArray_DIM(like, axis)
+        call.mask = NULL
+        call.mask_is_shared = False
+        call.param[0] = temperature
+        self._run(&call)
+        return result
+
+    cdef int _run(self, fastact_row_call *call) except -1:
+        cdef int done
         if call.outer * call.axis * call.inner < FASTACT_ROWS_LARGE:
-            done = fastact_run_rows(entry, &call, NULL)
+            done = fastact_run_rows(self.entry, call, NULL)
         else:
             with nogil:
-                done = fastact_run_rows(entry, &call, fastact_interrupted)
+                done = fastact_run_rows(self.entry, call, fastact_interrupted)
         if done == FASTACT_NO_MEMORY:
             raise MemoryError(f"{self._name()}: no memory to rearrange rows in")
         if done == FASTACT_STOPPED:
             fastact_raise()
+        return 0
 
     cdef void *_memory(self, object argument, int ndim, Py_ssize_t *shape, bint written,
                        int element) except? NULL:
