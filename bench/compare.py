@@ -3,6 +3,7 @@
     python bench/compare.py             every elementwise function, pass, dtype and size
     python bench/compare.py --quick     a few functions
     python bench/compare.py --families  row functions, gates and losses, on fixed shapes
+    python bench/compare.py --halves    float16 and bfloat16, beside PyTorch and beside float32
     python bench/report.py              tables and a chart of the results
 
 Cases on the same data are measured together. In every round each library has one turn, in which it
@@ -18,13 +19,14 @@ import statistics
 import sys
 import time
 import timeit
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
 import cases
 import click
 import families
+import half_precision
 import machine
 from case import Case
 from cases import COPY, DTYPES, PASSES, SIZES, TITLES, contender, prepare, why_missing
@@ -37,6 +39,7 @@ from fastact.functions.elementwise import FUNCTIONS
 
 DEFAULT = Path(__file__).with_name("results") / "speed.json"
 FAMILIES = DEFAULT.with_name("families.json")
+HALVES = DEFAULT.with_name("halves.json")
 # Below this size the libraries run on one thread, and none spins.
 PAUSE_FROM = 1 << 14
 # Seconds. Reading the clock takes 1/1000 of it; longer samples are often interrupted, and then OpenMP's
@@ -76,7 +79,7 @@ def measure(
     watches: dict[str, list[Stopwatch]] = {}
     for name in names:
         with contender(name).context():
-            watches[name] = [Stopwatch(case, call, turn) for case, call in prepare(name, group)]
+            watches[name] = list(_watches(name, group, turn))
     present = [name for name in names if watches[name]]
     if not present:
         return {}
@@ -95,6 +98,17 @@ def measure(
     return results
 
 
+def _watches(name: str, group: list[Case], turn: float) -> Iterator[Stopwatch]:
+    """Yield the calls of a contender; PyTorch lacks some kernels of 16-bit types."""
+    for case, call in prepare(name, group):
+        try:
+            yield Stopwatch(case, call, turn)
+        except (RuntimeError, NotImplementedError) as error:
+            if case.dtype not in half_precision.HALVES or name in BUILT_IN:
+                raise
+            click.echo(f"without {TITLES[name]} in {case}: {error}".splitlines()[0], err=True)
+
+
 @click.command()
 @click.option("--quick", is_flag=True, help="A few functions, float32: about 2 minutes.")
 @click.option(
@@ -103,6 +117,12 @@ def measure(
     is_flag=True,
     help="Row functions, gates and losses instead of elementwise functions, on fixed shapes; "
     "--size is ignored.",
+)
+@click.option(
+    "--halves",
+    "sixteen",
+    is_flag=True,
+    help="float16 and bfloat16 beside PyTorch's and float32; --size is ignored.",
 )
 @click.option(
     "--function",
@@ -121,8 +141,8 @@ def measure(
     "--dtype",
     "dtypes",
     multiple=True,
-    type=click.Choice(DTYPES),
-    help="[default: both, quick float32]",
+    type=click.Choice([*DTYPES, *half_precision.HALVES]),
+    help="[default: float32 and float64, quick float32, with --halves the 16-bit ones and float32]",
 )
 @click.option("--size", "sizes", multiple=True, type=click.IntRange(1), default=SIZES)
 @click.option(
@@ -142,11 +162,12 @@ def measure(
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="[default: bench/results/speed.json, of the families families.json]",
+    help="[default: bench/results/speed.json, of the others families.json and halves.json]",
 )
 def compare(
     quick: bool,
     shaped: bool,
+    sixteen: bool,
     functions: tuple[str, ...],
     passes: tuple[str, ...],
     dtypes: tuple[str, ...],
@@ -158,14 +179,16 @@ def compare(
     output: Path | None,
 ) -> None:
     """Compare the speed of fastact with that of its peers; `report.py` makes tables of it."""
-    asked = names or [name for name in TITLES if name != "numpy"]
+    asked = names or (
+        half_precision.NAMES if sixteen else [name for name in TITLES if name != "numpy"]
+    )
     missing = {name: reason for name in asked if (reason := why_missing(name))}
     for reason in missing.values():
         click.echo(f"without {reason}", err=True)
     chosen = [name for name in asked if name not in missing]
     if not chosen:
         raise click.UsageError("no contender is available")
-    dtypes = dtypes or (DTYPES[:1] if quick else DTYPES)
+    dtypes = dtypes or (half_precision.DTYPES if sixteen else DTYPES[:1] if quick else DTYPES)
     started = time.perf_counter()
     described = machine.describe()
     if (described["load"] or 0) > BUSY:
@@ -173,7 +196,10 @@ def compare(
             f"this machine is busy (load {described['load']}): results are unreliable", err=True
         )
     results = {}
-    if shaped:
+    if sixteen:
+        every = (*FUNCTIONS, *dict.fromkeys(name for name, _ in half_precision.ROW_KEYS))
+        selected = half_precision.select(functions or every, passes, dtypes)
+    elif shaped:
         selected = families.select(functions or families.FAMILY, passes, dtypes)
     else:
         wanted = functions or (("identity", *QUICK) if quick else tuple(FUNCTIONS))
@@ -193,7 +219,7 @@ def compare(
         "seconds": round(time.perf_counter() - started),
         "results": {case: shortened(times) for case, times in results.items()},
     }
-    output = output or (FAMILIES if shaped else DEFAULT)
+    output = output or (HALVES if sixteen else FAMILIES if shaped else DEFAULT)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(machine.dumps(document), encoding="utf-8")
     click.echo(f"{document['seconds']} s; wrote {output}", err=True)

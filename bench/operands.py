@@ -78,7 +78,12 @@ def result_shape(case: Case) -> tuple[int, ...]:
 
 def result_of(returned: Any) -> np.ndarray:
     """Return the array that a call returned; for a loss with its gradient, the gradient."""
-    return np.asarray(returned[-1] if isinstance(returned, tuple) else returned)
+    last = returned[-1] if isinstance(returned, tuple) else returned
+    if str(last.dtype) == "torch.bfloat16":  # which NumPy does not take
+        import torch
+
+        return last.view(torch.int16).numpy().view("bfloat16")
+    return np.asarray(last)
 
 
 def operands(case: Case) -> Arrays:

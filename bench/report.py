@@ -18,6 +18,7 @@ import chart
 import click
 import compare
 import family_tables
+import half_precision
 import readme_tables
 import speed_tables
 from readme import README, write_block
@@ -49,9 +50,12 @@ def summary(speed: Speed) -> str:
 
 def full(speed: Speed) -> str:
     """Return the full report: the summary, all misses, and the shares of a copy's speed."""
-    misses = sorted(speed.misses(), key=lambda miss: miss.ratio / miss.must)
+    found = [*speed.misses(), *half_precision.misses(speed)]
+    misses = sorted(found, key=lambda miss: miss.ratio / miss.must)
     listed = "\n".join(f"- {miss}" for miss in misses) or "None."
-    if family_tables.has_families(speed):
+    if half_precision.is_of(speed):
+        title, said = "# Speed of float16 and bfloat16", half_precision.full(speed)
+    elif family_tables.has_families(speed):
         title, said = "# Speed of rows, gates and losses", family_tables.summary(speed)
     else:
         title, said = "# Speed", summary(speed)
@@ -86,7 +90,9 @@ def report(
     if functions:
         click.echo(readme_tables.functions())
         return
-    measured = [path for path in (compare.DEFAULT, compare.FAMILIES) if path.exists()]
+    measured = [
+        path for path in (compare.DEFAULT, compare.FAMILIES, compare.HALVES) if path.exists()
+    ]
     results = [result] if result else measured
     if not results:
         raise click.UsageError(
@@ -97,11 +103,14 @@ def report(
         text = full(speed)
         path.with_suffix(".md").write_text(text, encoding="utf-8")
         click.echo(text, nl=False)
-        shaped = family_tables.has_families(speed)
+        sixteen = half_precision.is_of(speed)
+        shaped = not sixteen and family_tables.has_families(speed)
         picture = path.with_suffix(".svg")
-        if drawn and not shaped:
+        if drawn and not shaped and not sixteen:
             chart.draw(speed, picture)
-        if readme and shaped:
+        if readme and sixteen:
+            write_block(readme_path, "halves", half_precision.summary(speed), COMMAND)
+        elif readme and shaped:
             write_block(readme_path, "families", family_tables.summary(speed), COMMAND)
         elif readme:
             write_readme(speed, picture if picture.exists() else None, readme_path)

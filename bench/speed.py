@@ -163,4 +163,4 @@ def _times(document: dict[str, Any]) -> Iterator[tuple[Case, dict[str, float]]]:
 
 
 def dtypes_in(speed: Speed) -> list[str]:
-    return [dtype for dtype in DTYPES if speed.cases(dtype=dtype)]
+    return [dtype for dtype in (*DTYPES, "float16", "bfloat16") if speed.cases(dtype=dtype)]

@@ -29,6 +29,8 @@ _aten = torch.ops.aten
 
 
 def native(array: np.ndarray) -> torch.Tensor:
+    if array.dtype.name == "bfloat16":  # which PyTorch does not take
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(array)
 
 
