@@ -17,6 +17,7 @@ import pytest
 import fastact as fa
 import strict_backend  # noqa: F401  (registers itself)
 from fastact.backends import registry
+from fastact.backends.elements import ELEMENTS
 from fastact.functions.elementwise import FUNCTIONS, Elementwise
 
 # In the background of a shell SIGINT is ignored, and would be by every process that a test interrupts.
@@ -60,10 +61,10 @@ class InstructionSet:
         return {}
 
     def kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> registry.Kernel:
-        return self.tables[0][name, pass_, cython.ELEMENTS[dtype.name]]
+        return self.tables[0][name, pass_, ELEMENTS[dtype.name]]
 
     def row_kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> registry.Kernel:
-        return self.tables[1][name, pass_, cython.ELEMENTS[dtype.name]]
+        return self.tables[1][name, pass_, ELEMENTS[dtype.name]]
 
 
 for isa in ISAS:

@@ -79,10 +79,10 @@ class Backend(Protocol):
         """Return in one line why it cannot work here, or None if it can. Never raises."""
 
     def kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
-        """Return the kernel of one pass of one function, for float32 or float64."""
+        """Return the kernel of one pass of one function, for float32, float64 or another of `dtypes`."""
 
     def row_kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
-        """Return the row kernel of one pass of one function, for float32 or float64."""
+        """Return the row kernel of one pass of one function, for the same dtypes."""
 
     def describe(self) -> dict[str, str]:
         """Describe what it runs on, such as its instruction set, for ``fastact info``."""

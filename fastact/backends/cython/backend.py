@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import threads
+from ..elements import ELEMENTS
 
 if TYPE_CHECKING:
     from ._native import Kernel, RowKernel
@@ -18,8 +19,6 @@ name = "cython"
 
 VARIABLE = "FASTACT_ISA"
 
-#: The dtypes that there are kernels for, and what the kernels call them.
-ELEMENTS = {"float64": "f64", "float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 dtypes = frozenset(ELEMENTS)
 
 

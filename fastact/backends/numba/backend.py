@@ -15,13 +15,14 @@ from typing import Any, Final, cast
 
 import numpy as np
 
+from ..elements import COMPUTED, ELEMENTS
 from . import runtime
 from .variant import Variant
 
 __all__ = ["convert", "describe", "dtypes", "kernel", "name", "row_kernel", "why_unavailable"]
 
 name: Final = "numba"
-dtypes: Final = frozenset(runtime.ELEMENTS)
+dtypes: Final = frozenset(ELEMENTS)
 
 
 def why_unavailable() -> str | None:
@@ -61,10 +62,10 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
         If there is no such kernel.
     """
     try:
-        element = runtime.ELEMENTS[dtype.name]
+        element = ELEMENTS[dtype.name]
         with runtime.compiling():
             module = import_module(f"{runtime.KERNELS}.{name}")
-        stem = f"{pass_}_{runtime.COMPUTED[element]}"
+        stem = f"{pass_}_{COMPUTED[element]}"
         scalar = getattr(module, f"{stem}_scalar")
     except (ModuleNotFoundError, AttributeError, KeyError):
         message = f"the numba backend has no kernel {name}, {pass_}, {dtype}"
@@ -112,7 +113,7 @@ def convert(source: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> bool:
     """Copy a contiguous array of a 16-bit dtype to one of float32, or back; return whether it did."""
     if (extension := runtime.extension()) is not None:
         return bool(extension.convert(source, target))
-    elements = tuple(runtime.ELEMENTS.get(one.dtype.name) for one in (source, target))
+    elements = tuple(ELEMENTS.get(one.dtype.name) for one in (source, target))
     plain = all(one.flags.c_contiguous and one.flags.aligned for one in (source, target))
     if not plain or sorted(map(str, elements)) not in (["bf16", "f32"], ["f16", "f32"]):
         return False

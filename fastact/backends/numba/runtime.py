@@ -15,8 +15,6 @@ from ... import threads
 from .fork import compiling
 
 __all__ = [
-    "COMPUTED",
-    "ELEMENTS",
     "KERNELS",
     "compiling",
     "environment",
@@ -27,10 +25,6 @@ __all__ = [
 ]
 
 KERNELS: Final = f"{__package__}._kernels"
-#: Name of a dtype -> what kernels call it.
-ELEMENTS: Final = {"float64": "f64", "float32": "f32", "float16": "f16", "bfloat16": "bf16"}
-#: What kernels compute it in.
-COMPUTED: Final = {"f64": "f64", "f32": "f32", "f16": "f32", "bf16": "f32"}
 
 
 @cache

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Final
 
 from ... import threads
+from ..elements import COMPUTED
 from . import runtime
 
 __all__ = ["STREAM_FROM", "Variant"]
@@ -38,7 +39,7 @@ class Variant:
 
             from .operations import Memory
 
-        array, wide = Memory(element), Memory(runtime.COMPUTED[element])
+        array, wide = Memory(element), Memory(COMPUTED[element])
         types_of = dict(i=array, o=array, w=wide, a=array, f=types.float64, b=types.boolean)
         signature = tuple(types_of[kind] for kind in kinds)
         types_of["o"] = Memory(element, streamed=True)

@@ -13,6 +13,7 @@ import numpy as np
 from numba import types
 
 from .... import threads
+from ...elements import COMPUTED, ELEMENTS
 from .. import runtime
 from ..llvm import intrinsic
 from ..operations import VECTOR_BITS
@@ -52,10 +53,10 @@ def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., Non
         If there is no such kernel.
     """
     try:
-        element = runtime.ELEMENTS[dtype.name]
+        element = ELEMENTS[dtype.name]
         with runtime.compiling():
             module = import_module(f"{runtime.KERNELS}.rows_{name}")
-        stem = f"{pass_}_{runtime.COMPUTED[element]}"
+        stem = f"{pass_}_{COMPUTED[element]}"
         about = getattr(module, stem.upper())
     except (ModuleNotFoundError, AttributeError, KeyError):
         message = f"the numba backend has no kernel of rows {name}, {pass_}, {dtype}"
