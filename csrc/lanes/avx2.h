@@ -60,6 +60,15 @@ LANE f32_v f32_scale(f32_v p, f32_v t)
     const __m256i shifted = _mm256_slli_epi32(_mm256_castps_si256(t), 23);
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), shifted));
 }
+LANE f32_v f32_leading(f32_v a)
+{
+    return _mm256_castsi256_ps(_mm256_srli_epi32(_mm256_castps_si256(a), 22));
+}
+/* Of eight entries, those that the lowest three bits of each lane name. */
+LANE f32_v f32_lookup(f32_v index, const float *table)
+{
+    return _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), _mm256_castps_si256(index));
+}
 /* Lane i takes lane i ^ distance; the distance is a constant, a power of two. */
 LANE f32_v f32_flip(f32_v v, int distance)
 {
@@ -129,6 +138,22 @@ LANE f64_v f64_scale(f64_v p, f64_v t)
 {
     const __m256i shifted = _mm256_slli_epi64(_mm256_castpd_si256(t), 52);
     return _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(p), shifted));
+}
+LANE f64_v f64_leading(f64_v a)
+{
+    return _mm256_castsi256_pd(_mm256_srli_epi64(_mm256_castpd_si256(a), 51));
+}
+/* Four entries at a time, as pairs of floats: pair 2i and 2i + 1, from the half that bit 2 names. */
+LANE f64_v f64_lookup(f64_v index, const double *table)
+{
+    const __m256i bits = _mm256_castpd_si256(index);
+    const __m256i doubled = _mm256_slli_epi32(_mm256_shuffle_epi32(bits, 0xA0), 1);
+    const __m256i pair = _mm256_or_si256(doubled, _mm256_set1_epi64x(INT64_C(1) << 32));
+    const __m256 low = _mm256_castpd_ps(_mm256_loadu_pd(table));
+    const __m256 high = _mm256_castpd_ps(_mm256_loadu_pd(table + 4));
+    return _mm256_blendv_pd(_mm256_castps_pd(_mm256_permutevar8x32_ps(low, pair)),
+                            _mm256_castps_pd(_mm256_permutevar8x32_ps(high, pair)),
+                            _mm256_castsi256_pd(_mm256_slli_epi64(bits, 61)));
 }
 LANE f64_v f64_flip(f64_v v, int distance)
 {

@@ -66,6 +66,16 @@ LANE f32_v f32_scale(f32_v p, f32_v t)
 {
     return _mm512_castsi512_ps(_mm512_add_epi32(f32_bits(p), _mm512_slli_epi32(f32_bits(t), 23)));
 }
+LANE f32_v f32_leading(f32_v a)
+{
+    return _mm512_castsi512_ps(_mm512_srli_epi32(f32_bits(a), 22));
+}
+/* Of eight entries, those that the lowest three bits of each lane name. The instruction chooses from sixteen. */
+LANE f32_v f32_lookup(f32_v index, const float *table)
+{
+    const __m512d twice = _mm512_broadcast_f64x4(_mm256_castps_pd(_mm256_loadu_ps(table)));
+    return _mm512_permutexvar_ps(f32_bits(index), _mm512_castpd_ps(twice));
+}
 /* Lane i takes lane i ^ distance; the distance is a constant, a power of two. */
 LANE f32_v f32_flip(f32_v v, int distance)
 {
@@ -139,6 +149,14 @@ LANE f64_v f64_select(f64_m m, f64_v a, f64_v b) { return _mm512_mask_blend_pd(m
 LANE f64_v f64_scale(f64_v p, f64_v t)
 {
     return _mm512_castsi512_pd(_mm512_add_epi64(f64_bits(p), _mm512_slli_epi64(f64_bits(t), 52)));
+}
+LANE f64_v f64_leading(f64_v a)
+{
+    return _mm512_castsi512_pd(_mm512_srli_epi64(f64_bits(a), 51));
+}
+LANE f64_v f64_lookup(f64_v index, const double *table)
+{
+    return _mm512_permutexvar_pd(f64_bits(index), _mm512_loadu_pd(table));
 }
 LANE f64_v f64_flip(f64_v v, int distance)
 {

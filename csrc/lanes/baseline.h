@@ -43,6 +43,20 @@
     LANE T##_v T##_select(T##_m m, T##_v a, T##_v b) { return m ? a : b; }                         \
     LANE T##_v T##_flip(T##_v v, int distance) { (void)distance; return v; }                       \
     LANE T##_m T##_load_mask(const unsigned char *p) { return *p != 0; }                           \
+    LANE T##_v T##_lookup(T##_v index, const TYPE *table)                                          \
+    {                                                                                              \
+        BITS i;                                                                                    \
+        memcpy(&i, &index, sizeof i);                                                              \
+        return table[i & 7];                                                                       \
+    }                                                                                              \
+    LANE T##_v T##_leading(T##_v a)                                                                \
+    {                                                                                              \
+        BITS i;                                                                                    \
+        memcpy(&i, &a, sizeof i);                                                                  \
+        i >>= MANTISSA - 1;                                                                        \
+        memcpy(&a, &i, sizeof a);                                                                  \
+        return a;                                                                                  \
+    }                                                                                              \
     LANE T##_v T##_scale(T##_v p, T##_v t)                                                         \
     {                                                                                              \
         BITS i, j;                                                                                 \

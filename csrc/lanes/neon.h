@@ -55,6 +55,19 @@ LANE f32_v f32_scale(f32_v p, f32_v t)
     const uint32x4_t shifted = vshlq_n_u32(vreinterpretq_u32_f32(t), 23);
     return vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(p), shifted));
 }
+LANE f32_v f32_leading(f32_v a)
+{
+    return vreinterpretq_f32_u32(vshrq_n_u32(vreinterpretq_u32_f32(a), 22));
+}
+/* Of eight entries, those that the lowest three bits of each lane name: bytes 4i to 4i + 3 of two registers. */
+LANE f32_v f32_lookup(f32_v index, const f32_t *table)
+{
+    const uint32x4_t i = vandq_u32(vreinterpretq_u32_f32(index), vdupq_n_u32(7));
+    const uint32x4_t bytes = vmlaq_n_u32(vdupq_n_u32(0x03020100), i, 0x04040404);
+    const uint8x16x2_t entries = {{vreinterpretq_u8_f32(vld1q_f32(table)),
+                                   vreinterpretq_u8_f32(vld1q_f32(table + 4))}};
+    return vreinterpretq_f32_u8(vqtbl2q_u8(entries, vreinterpretq_u8_u32(bytes)));
+}
 /* Lane i takes lane i ^ distance; the distance is a constant, a power of two. */
 LANE f32_v f32_flip(f32_v v, int distance)
 {
@@ -118,6 +131,22 @@ LANE f64_v f64_scale(f64_v p, f64_v t)
 {
     const uint64x2_t shifted = vshlq_n_u64(vreinterpretq_u64_f64(t), 52);
     return vreinterpretq_f64_u64(vaddq_u64(vreinterpretq_u64_f64(p), shifted));
+}
+LANE f64_v f64_leading(f64_v a)
+{
+    return vreinterpretq_f64_u64(vshrq_n_u64(vreinterpretq_u64_f64(a), 51));
+}
+/* Bytes 8i to 8i + 7 of four registers; no product of the sixteen digits carries. */
+LANE f64_v f64_lookup(f64_v index, const f64_t *table)
+{
+    const uint64x2_t i = vandq_u64(vreinterpretq_u64_f64(index), vdupq_n_u64(7));
+    const uint32x4_t both = vreinterpretq_u32_u64(vsliq_n_u64(i, i, 32));
+    const uint32x4_t first = vreinterpretq_u32_u64(vdupq_n_u64(UINT64_C(0x0706050403020100)));
+    const uint32x4_t bytes = vmlaq_n_u32(first, both, 0x08080808);
+    const uint8x16x4_t entries = {
+        {vreinterpretq_u8_f64(vld1q_f64(table)), vreinterpretq_u8_f64(vld1q_f64(table + 2)),
+         vreinterpretq_u8_f64(vld1q_f64(table + 4)), vreinterpretq_u8_f64(vld1q_f64(table + 6))}};
+    return vreinterpretq_f64_u8(vqtbl4q_u8(entries, vreinterpretq_u8_u32(bytes)));
 }
 LANE f64_v f64_flip(f64_v v, int distance)
 {

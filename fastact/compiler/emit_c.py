@@ -54,8 +54,17 @@ def lines(
         yield f'#line {node.line} "{relative(node.file, root)}"'
         kind = node.kind[0] if node.kind == "mask" else "v"
         made = []
+        shown = node.args
+        if node.op == "lookup":
+            shown = node.args[:1]
+            values = ", ".join(literal(arg.value) for arg in node.args[1:])
+            made.append(
+                f"static const _Alignas(8 * sizeof({t}_t)) {t}_t {names[node]}_table[] = {{{values}}};"
+            )
         for copy in copies:
-            args = ", ".join(operand(t, arg, names, leaf, copy) for arg in node.args)
+            args = ", ".join(operand(t, arg, names, leaf, copy) for arg in shown)
+            if node.op == "lookup":
+                args += f", {names[node]}_table"
             made.append(f"const {t}_{kind} {names[node]}{copy} = {t}_{node.op}({args});")
         yield f"    {' '.join(made)}"
     for copy in copies:

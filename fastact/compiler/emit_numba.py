@@ -41,10 +41,16 @@ class Module:
 
     def __init__(self) -> None:
         self.constants: dict[tuple[str, str], str] = {}
+        self.tables: dict[tuple[str, ...], str] = {}
+        self.imports: list[str] = []
         self.lines: list[str] = []
 
     def constant(self, dtype: str, value: float) -> str:
         return self.constants.setdefault((dtype, number(value)), f"C{len(self.constants)}")
+
+    def table(self, dtype: str, entries: Iterable[Node]) -> str:
+        values = (number(entry.value) for entry in entries)
+        return self.tables.setdefault((dtype, *values), f"T{len(self.tables)}")
 
     def add(self, kernel: Kernel) -> None:
         """Append the function for scalar parameters and, where there are any, that for arrays."""
@@ -64,6 +70,8 @@ class Module:
         ]
         yield f"def {kernel.pass_}_{kernel.dtype}_{kind}({', '.join((*inputs, *outputs, *params))}):"
         used = {node.op for node in kernel.nodes}
+        if used & {"leading", "lookup"}:
+            self.imports = ["from ..tables import leading, table"]
         yield from (f"    {line}" for line in self.parameters(kernel, used, arrays))
         yield f"    for i in range({inputs[-1]}.size):"
         if arrays:
@@ -101,6 +109,10 @@ class Module:
                 yield f"{self.names[node]} = {self.expression(kernel, node)}"
 
     def expression(self, kernel: Kernel, node: Node) -> str:
+        if node.op == "lookup":
+            return (
+                f"{self.table(kernel.dtype, node.args[1:])}({self.operand(kernel, node.args[0])})"
+            )
         args = [self.operand(kernel, arg) for arg in node.args]
         if node.op in INFIX:
             return f"{args[0]} {INFIX[node.op]} {args[1]}"
@@ -125,11 +137,16 @@ class Module:
             "from ..operations import (",
             "    copysign, fabs, fma, fmax2, fmin2, independent_loops, load, low_part, scale, select, sqrt, store,",
             ")",
+            *self.imports,
             "",
             f'COST = "{cost}"',
             f"ARRAYS = {arrays}",
             f"DEFAULTS = ({''.join(f'{number(value)}, ' for value in declaration.defaults)})",
             *(f"{name} = {NUMPY[dtype]}({text})" for (dtype, text), name in self.constants.items()),
+            *(
+                f"{name} = table({NUMPY[dtype]}, ({', '.join(values)}))"
+                for (dtype, *values), name in self.tables.items()
+            ),
         ]
         return "\n".join((*head, *self.lines)) + "\n"
 

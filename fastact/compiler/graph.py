@@ -9,17 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..definitions.dialect import DType, round_to
+from ..definitions.dialect import ENTRIES, DType, round_to
 
 Kind = Literal["lane", "mask"]
 
 #: operation -> (number of operands, kind of its result)
 OPERATIONS: dict[str, tuple[int, Kind]] = {
     **dict.fromkeys(("add", "sub", "mul", "div", "max", "min", "copysign", "scale"), (2, "lane")),
-    **dict.fromkeys(("neg", "abs", "nabs", "sqrt"), (1, "lane")),
+    **dict.fromkeys(("neg", "abs", "nabs", "sqrt", "leading"), (1, "lane")),
     **dict.fromkeys(("fma", "select"), (3, "lane")),
     **dict.fromkeys(("lt", "le", "gt", "ge", "eq", "ne", "and", "or"), (2, "mask")),
     "not": (1, "mask"),
+    "lookup": (1 + ENTRIES, "lane"),  # the index and what it chooses from, all constants
 }
 
 

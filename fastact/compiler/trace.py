@@ -15,13 +15,17 @@ from types import FunctionType
 from typing import Any, NoReturn
 
 from ..definitions.dialect import (
+    ENTRIES,
     Absent,
     Coefficients,
     Exact,
     PerType,
+    Pieces,
     Primitive,
     Reduction,
     known,
+    lookup,
+    piecewise,
     polynomial,
     polynomial_parts,
 )
@@ -120,6 +124,19 @@ class Tracer:
         value = apply("fma", rising, x, constant)
         left = apply("fma", rising, x, apply("sub", constant, value))
         return value, apply("add", left, self.lane(table.rest))
+
+    def lookup(self, index: Node, values: Sequence[float]) -> Node:
+        if len(values) != ENTRIES:
+            raise TypeError(
+                f"a table has {ENTRIES} entries for {self.graph.dtype}, not {len(values)}"
+            )
+        return self.graph.apply("lookup", index, *map(self.graph.constant, values))
+
+    def piecewise(self, x: Node, index: Node, table: Pieces) -> Node:
+        coefficients = [self.lookup(index, values) for values in table.of(self.graph.dtype)]
+        if not coefficients:
+            raise TypeError(f"the table has no pieces for {self.graph.dtype}")
+        return self.chain(x, coefficients)
 
     def horner(self, x: Node, table: Sequence[float]) -> Node:
         """The polynomial; of a long one all but the constant term as two of half the length, in x², side by side.
@@ -269,7 +286,13 @@ class _Frame:
         if node.keywords:
             self.fail(node, "arguments are given by position in the dialect")
         called, args = self.evaluate(node.func), list(map(self.evaluate, node.args))
+        called = called.of(self.graph.dtype) if isinstance(called, PerType) else called
         called = getattr(called, "forward", called)
+        if called is lookup:
+            return self.tracer.lookup(self.tracer.lane(args[0]), args[1].of(self.graph.dtype))
+        if called is piecewise:
+            x, index = map(self.tracer.lane, args[:2])
+            return self.tracer.piecewise(x, index, args[2])
         if called is polynomial or called is polynomial_parts:
             expand = (
                 self.tracer.polynomial if called is polynomial else self.tracer.polynomial_parts

@@ -46,6 +46,12 @@ copysign = Primitive(
 scale = Primitive(
     "scale", 2, "p·2ⁿ for an operand t = n + 1.5·2^mantissa: n is added to the exponent bits of p."
 )
+leading = Primitive(
+    "leading",
+    1,
+    "The bits of a positive number moved down: the lowest three are the first of its significand below two of its "
+    "exponent, so that as an index they count half octaves, modulo eight.",
+)
 low = Primitive(
     "low", 1, "What a parameter or a constant has beyond its value in the computing type."
 )
@@ -114,6 +120,31 @@ class Coefficients:
         return self.f32 if dtype == "f32" else self.f64
 
 
+#: As many numbers as one permutation instruction of AVX2 chooses from.
+ENTRIES = 8
+
+
+class Entries:
+    """Eight numbers for each computing type, to look one up in."""
+
+    def __init__(self, f32: tuple[float, ...], f64: tuple[float, ...]) -> None:
+        self.f32, self.f64 = f32, f64
+
+    def of(self, dtype: DType) -> tuple[float, ...]:
+        return self.f32 if dtype == "f32" else self.f64
+
+
+class Pieces:
+    """The coefficients of eight polynomials, for each computing type: of each constant term first."""
+
+    def __init__(self, f32: tuple[tuple[float, ...], ...], f64: tuple[tuple[float, ...], ...]):
+        self.f32, self.f64 = f32, f64
+
+    def of(self, dtype: DType) -> list[tuple[float, ...]]:
+        """The eight constant terms, the eight coefficients of x, and so on."""
+        return list(zip(*(self.f32 if dtype == "f32" else self.f64), strict=True))
+
+
 class Exact:
     """A real number known to more digits than a double; its value in a computing type, and the rest of it."""
 
@@ -146,12 +177,46 @@ def exact(decimal: str) -> Any:
 
 
 def coefficients(
-    *, f32: tuple[str, ...], f64: tuple[str, ...], rest: tuple[str, str] | None = None
+    *, f32: tuple[str, ...] = (), f64: tuple[str, ...] = (), rest: tuple[str, str] | None = None
 ) -> Any:
-    """Coefficients given as hexadecimal floats, constant term first; `rest` for f32 and f64."""
+    """Coefficients given as hexadecimal floats, constant term first; `rest` for f32 and f64.
+
+    What float32 and float64 compute in different ways has coefficients for one of them only.
+    """
     tables = [tuple(map(float.fromhex, table)) for table in (f32, f64)]
     known = PerType(f32=float.fromhex(rest[0]), f64=float.fromhex(rest[1])) if rest else None
     return Coefficients(f32=tables[0], f64=tables[1], rest=known)
+
+
+def entries(*, f32: tuple[str, ...] = (), f64: tuple[str, ...] = ()) -> Any:
+    """Eight constants given as hexadecimal floats, for one computing type or both."""
+    return Entries(tuple(map(float.fromhex, f32)), tuple(map(float.fromhex, f64)))
+
+
+def pieces(*, f32: tuple[tuple[str, ...], ...] = (), f64: tuple[tuple[str, ...], ...] = ()) -> Any:
+    """The coefficients of eight polynomials given as hexadecimal floats, for one computing type or both."""
+    read = [
+        tuple(tuple(map(float.fromhex, one)) for one in every) if every else ()
+        for every in (f32, f64)
+    ]
+    return Pieces(*read)
+
+
+def lookup(index: Any, table: Any) -> Any:
+    """The entry of a table of eight that the lowest three bits of `index` name, whatever its other bits are.
+
+    Such an index is `leading(s)`, or the sum of a number and 1.5·2^mantissa, which ends in the integer nearest to it.
+    """
+    raise TypeError(
+        "lookup() has a meaning only inside a dialect function, which is traced and not run"
+    )
+
+
+def piecewise(x: Any, index: Any, table: Any) -> Any:
+    """The polynomial in x that `index` names, by Horner's rule: each coefficient is looked up."""
+    raise TypeError(
+        "piecewise() has a meaning only inside a dialect function, which is traced and not run"
+    )
 
 
 def polynomial(x: Any, table: Any) -> Any:

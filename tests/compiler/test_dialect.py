@@ -16,13 +16,41 @@ from fastact.compiler.kernels import DTYPES, kernels, trace, with_plain
 from fastact.compiler.trace import DialectError
 from fastact.definitions.activations import TABLE
 from fastact.definitions.declare import Table
-from fastact.definitions.dialect import coefficients, exact, fma, low, polynomial, row_max, row_sum
+from fastact.definitions.dialect import (
+    coefficients,
+    entries,
+    exact,
+    fma,
+    leading,
+    lookup,
+    low,
+    per_type,
+    pieces,
+    piecewise,
+    polynomial,
+    row_max,
+    row_sum,
+)
 from fastact.definitions.tables import ELEMENTWISE, ROWS
 from fastact.functions.stub import stub
 
 GOLDEN = Path(__file__).parent / "golden"
 LINE = exact("0.1")
 CURVE = coefficients(f32=("0x1p0", "0x1p-1"), f64=("0x1p0", "0x1p-1", "0x1p-2"))
+STEPS = entries(f32=("0x1p0",) * 7 + ("0x1p1",), f64=("0x1p0",) * 4 + ("0x1p1",) * 4)
+BENT = pieces(f32=(("0x1p0", "0x1p-1"),) * 4 + (("0x1p1", "0x1p-2"),) * 4)
+
+
+def stepped(x: Any) -> Any:
+    index = leading(1.0 + abs(x))
+    return piecewise(x, index, BENT) * lookup(index, STEPS)
+
+
+def smooth(x: Any) -> Any:
+    return x * lookup(leading(x), STEPS)
+
+
+BY_TYPE = per_type(f32=stepped, f64=smooth)
 
 
 def sample() -> Table:
@@ -39,7 +67,7 @@ def sample() -> Table:
 
     @sample.derivative
     def sample_slope(x: Any, slope: float) -> Any:
-        return 1.0 if x > 0.0 else slope
+        return BY_TYPE(x) if x > 0.0 else slope
 
     return table
 
@@ -138,6 +166,18 @@ def foreign_call(x: Any) -> Any:
     return round(x)
 
 
+def seven_entries(x: Any) -> Any:
+    return lookup(leading(x), SEVEN)
+
+
+def no_pieces(x: Any) -> Any:
+    return piecewise(x, leading(x), NO_PIECES)
+
+
+SEVEN = entries(f32=("0x1p0",) * 7)
+NO_PIECES = pieces(f64=(("0x1p0",),) * 8)
+
+
 REFUSED = {
     branches: (1, "If is not of the dialect"),
     integer_division: (1, "operator FloorDiv is not of the dialect"),
@@ -148,6 +188,8 @@ REFUSED = {
     wrong_arity: (1, "fma() takes 3 arguments, 2 given"),
     returns_nothing: (0, "returns_nothing() returns nothing"),
     foreign_call: (1, "round is not known here"),
+    seven_entries: (1, "a table has 8 entries for f32, not 7"),
+    no_pieces: (1, "the table has no pieces for f32"),
 }
 
 

@@ -15,6 +15,7 @@ from numba.core.registry import cpu_target
 
 from ..halves import NARROW, WIDEN
 from ..llvm import call_llvm, pointer
+from ..tables import lanes, loaded, permuted
 
 BYTE: Final = ir.IntType(8)
 _INT32: Final = ir.IntType(32)
@@ -101,6 +102,32 @@ class Operations:
         start, exponent = (self.builder.bitcast(self.value(arg), integers) for arg in (p, t))
         raised = self.builder.shl(exponent, integers([shift] * integers.count))
         return self.builder.bitcast(self.builder.add(start, raised), self.kind)
+
+    def leading(self, a: Any) -> Any:
+        """Return the bits of a, moved down to the first one of the significand."""
+        bits, shift = _MANTISSA_BITS[self.kind.element]
+        integers = ir.VectorType(ir.IntType(bits), self.kind.count)
+        pattern = self.builder.bitcast(self.value(a), integers)
+        moved = self.builder.lshr(pattern, integers([shift - 1] * integers.count))
+        return self.builder.bitcast(moved, self.kind)
+
+    def lookup(self, index: Any, *values: float) -> Any:
+        """Return of eight numbers those that the lowest three bits of each lane name."""
+        bits = _MANTISSA_BITS[self.kind.element][0]
+        integers = ir.VectorType(ir.IntType(bits), self.kind.count)
+        return self._chosen(self.builder.bitcast(index, integers), [*values])
+
+    def _chosen(self, index: Any, values: list[float]) -> Any:
+        count = index.type.count
+        if count in lanes(index.type.element.width):
+            return permuted(self.builder, index, values, self.kind.element)
+        if count == 1:
+            number = loaded(self.builder, self._lane0(index), values, self.kind.element)
+            one = ir.VectorType(self.kind.element, 1)
+            return self.builder.insert_element(one(ir.Undefined), number, _INT32(0))
+        halves = [self._chosen(half, values) for half in self._halves(index)]
+        both = ir.VectorType(_INT32, count)(list(range(count)))
+        return self.builder.shuffle_vector(*halves, both)
 
     # --- what sums and maxima need --------------------------------------------------------------------------------
 
