@@ -1,24 +1,28 @@
-"""Fit the polynomials of fastact/coefficients.py: minimax by Remez exchange in 80-digit arithmetic.
+"""Fit the polynomials of fastact/definitions/coefficients*.py: minimax by Remez exchange in 80-digit arithmetic.
 
 Run ``python tools/fit.py`` to print every table with its worst error, ``python tools/fit.py --check`` to compare
-what it prints with what stands in coefficients.py. Needs mpmath.
+what it prints with what stands there. Needs mpmath.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
-import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import mpmath as mp
-
-mp.mp.dps = 80
-Real = mp.mpf
-Function = Callable[[Real], Real]
+from fit_pieces import tables
+from minimax import (
+    Function,
+    Real,
+    chebyshev_nodes,
+    hexadecimal,
+    least_squares,
+    remez,
+    rounded,
+)
 
 
 @dataclass(frozen=True)
@@ -31,61 +35,6 @@ class Problem:
     interval: tuple[Real, Real]
     degree: dict[str, int]
 
-
-def remez(
-    function: Function, weight: Function, a: Real, b: Real, degree: int
-) -> tuple[list[Real], Real]:
-    """Coefficients, constant term first, and the weighted worst error of the minimax polynomial on [a, b]."""
-    n = degree + 2
-    nodes = [(a + b) / 2 - (b - a) / 2 * mp.cos(mp.pi * (2 * k + 1) / (2 * n)) for k in range(n)]
-    coefficients: list[Real] = []
-    level = mp.mpf(0)
-    for _ in range(30):
-        system = mp.matrix(n, n)
-        right = mp.matrix(n, 1)
-        for i, x in enumerate(nodes):
-            for j in range(degree + 1):
-                system[i, j] = x**j
-            system[i, degree + 1] = (-1) ** i / weight(x)
-            right[i] = function(x)
-        solution = mp.lu_solve(system, right)
-        coefficients, level = [solution[j] for j in range(degree + 1)], abs(solution[degree + 1])
-
-        def error(x: Real, c: list[Real] = coefficients) -> Real:
-            return weight(x) * (mp.polyval(c[::-1], x) - function(x))
-
-        nodes, worst = exchange(error, a, b, nodes)
-        if worst - level < level / 1000:
-            break
-    return coefficients, level
-
-
-def exchange(error: Function, a: Real, b: Real, nodes: list[Real]) -> tuple[list[Real], Real]:
-    """The extremum of `error` between each two of its sign changes, and the largest of them."""
-    edges = [a]
-    for left, right in itertools.pairwise(nodes):
-        sign = mp.sign(error(left))
-        for _ in range(50):
-            middle = (left + right) / 2
-            left, right = (middle, right) if mp.sign(error(middle)) == sign else (left, middle)
-        edges.append(left)
-    edges.append(b)
-    extrema = [golden(error, left, right) for left, right in itertools.pairwise(edges)]
-    return extrema, max(abs(error(x)) for x in extrema)
-
-
-def golden(error: Function, left: Real, right: Real) -> Real:
-    """Where |error| is largest on an interval that holds one extremum (or has it at an end)."""
-    ends = (left, right)
-    ratio = (mp.sqrt(5) - 1) / 2
-    for _ in range(60):
-        x, y = right - ratio * (right - left), left + ratio * (right - left)
-        left, right = (left, y) if abs(error(x)) > abs(error(y)) else (x, right)
-    return max((*ends, (left + right) / 2), key=lambda x: abs(error(x)))
-
-
-# What the errors are measured on once the coefficients are rounded: 120 and 240 points give the same tables' errors.
-NODES = 120
 
 HALF = mp.mpf(1) / 2
 HALF_LN2 = (
@@ -170,40 +119,6 @@ def mills_problem(centre: Real, largest: float, degree: dict[str, int]) -> Probl
     return Problem("MILLS", function, lambda v: 1 / function(v), interval, degree)
 
 
-def hexadecimal(value: Real, dtype: str) -> str:
-    """`value` rounded to `dtype`, as Python's float.hex writes it without trailing zeros."""
-    number = float(value)
-    if dtype == "f32":
-        number = struct.unpack("f", struct.pack("f", number))[0]
-    mantissa, exponent = number.hex().split("p")
-    return f"{mantissa.rstrip('0').rstrip('.')}p{exponent}"
-
-
-def rounded(value: Real, dtype: str) -> Real:
-    """`value` rounded to `dtype`."""
-    return mp.mpf(float.fromhex(hexadecimal(value, dtype)))
-
-
-def least_squares(
-    target: list[Real], weights: list[Real], nodes: list[Real], powers: range
-) -> list[Real]:
-    """The coefficients of `powers` that come nearest to `target` on `nodes`."""
-    n = len(powers)
-    matrix, right = mp.matrix(n, n), mp.matrix(n, 1)
-    moments = [
-        mp.fsum(w * w * v**k for w, v in zip(weights, nodes, strict=True))
-        for k in range(2 * powers.start, 2 * powers.stop - 1)
-    ]
-    for i, power in enumerate(powers):
-        for j in range(n):
-            matrix[i, j] = moments[i + j]
-        right[i] = mp.fsum(
-            w * w * t * v**power for w, t, v in zip(weights, target, nodes, strict=True)
-        )
-    solution = mp.lu_solve(matrix, right)
-    return [solution[i] for i in range(n)]
-
-
 def fitted(problem: Problem, dtype: str) -> tuple[list[str], float]:
     """The rounded coefficients and the rest of the first, and log₂ of the worst weighted error with them.
 
@@ -212,9 +127,7 @@ def fitted(problem: Problem, dtype: str) -> tuple[list[str], float]:
     """
     (a, b), degree = problem.interval, problem.degree[dtype]
     coefficients, _ = remez(problem.function, problem.weight, a, b, degree)
-    nodes = [
-        (a + b) / 2 - (b - a) / 2 * mp.cos(mp.pi * (2 * k + 1) / (2 * NODES)) for k in range(NODES)
-    ]
+    nodes = chebyshev_nodes(a, b)
     weights = list(map(problem.weight, nodes))
     left = [problem.function(v) - coefficients[0] for v in nodes]
     for k in range(1, degree + 1):
@@ -240,43 +153,40 @@ PROBLEMS = [
     Problem(
         "LOG1P", log1p_ratio, lambda v: 1 / log1p_ratio(v), (-HALF, HALF), {"f32": 9, "f64": 20}
     ),
-    mills_problem(mp.mpf(95) / 256, 15.0, {"f32": 10}),
     mills_problem(HALF, 39.0, {"f64": 22}),
-    mills_rise_problem(15.0, "f32"),
     mills_rise_problem(39.0, "f64"),
     shrink_problem(2, "f32"),
     shrink_problem(3, "f64"),
 ]
 
 
-def main() -> int:
-    """Print every table, or say which of them coefficients.py does not hold."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare with fastact/coefficients.py")
-    check = parser.parse_args().check
-    missing = 0
-    source = (
-        (Path(__file__).parent.parent / "fastact" / "definitions" / "coefficients.py").read_text()
-        if check
-        else ""
-    )
+def printed() -> Iterator[tuple[str, list[str], str]]:
+    """(title, digits, what else is said) of every table."""
     for problem in PROBLEMS:
         for dtype in problem.degree:
-            table, error = fitted(problem, dtype)
-            *table, rest = table
-            absent = [text for text in table if f'"{text}"' not in source] if check else []
-            missing += bool(absent)
-            print(
-                f"{problem.name} {dtype}: degree {problem.degree[dtype]}, error 2^{error:.1f}",
-                *absent,
-            )
-            if not check:
-                print("    " + ", ".join(f'"{text}"' for text in table), "rest", rest)
+            (*table, rest), error = fitted(problem, dtype)
+            title = f"{problem.name} {dtype}: degree {problem.degree[dtype]}, error 2^{error:.1f}"
+            yield title, table, f"rest {rest}"
     for dtype in LAMBERT:
-        table = [hexadecimal(c, dtype) for c in lambert(dtype)]
+        yield f"SHRINK_BOTTOM {dtype}", [hexadecimal(c, dtype) for c in lambert(dtype)], ""
+    for name, table, error in tables():
+        yield f"{name}: error {error}", table, ""
+
+
+def main() -> int:
+    """Print every table, or say which of them the definitions do not hold."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare with the definitions")
+    check = parser.parse_args().check
+    folder = Path(__file__).parent.parent / "fastact" / "definitions"
+    source = "".join(path.read_text(encoding="utf-8") for path in folder.glob("coefficients*.py"))
+    missing = 0
+    for title, table, more in printed():
         absent = [text for text in table if f'"{text}"' not in source] if check else []
         missing += bool(absent)
-        print(f"SHRINK_BOTTOM {dtype}:", *(absent if check else table))
+        print(title, *absent)
+        if not check:
+            print("    " + ", ".join(f'"{text}"' for text in table), more)
     return missing > 0
 
 

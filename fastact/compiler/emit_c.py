@@ -8,6 +8,7 @@ from pathlib import Path
 from ..definitions.dialect import DType
 from .graph import OPERATIONS, Node
 from .kernels import Kernel
+from .schedule import in_order_of_need
 
 Leaf = Callable[[Node], str]
 
@@ -47,6 +48,9 @@ def lines(
     which are the endings of the names.
     """
     names: dict[Node, str] = {}
+    nodes = list(nodes)
+    if any(node.op == "lookup" for node in nodes):
+        nodes = in_order_of_need(nodes)
     for node in nodes:
         if node.op not in OPERATIONS:
             continue

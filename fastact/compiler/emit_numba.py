@@ -6,7 +6,7 @@ the body costs a quarter more compile time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite
 
 from ..definitions.declare import Declaration
@@ -71,20 +71,33 @@ class Module:
         yield f"def {kernel.pass_}_{kernel.dtype}_{kind}({', '.join((*inputs, *outputs, *params))}):"
         used = {node.op for node in kernel.nodes}
         if used & {"leading", "lookup"}:
-            self.imports = ["from ..tables import leading, table"]
+            self.imports = ["from ..tables import BLOCK, leading, table"]
         yield from (f"    {line}" for line in self.parameters(kernel, used, arrays))
-        yield f"    for i in range({inputs[-1]}.size):"
-        if arrays:
-            yield from (f"        {line}" for line in self.elements(kernel, used))
-        yield from (
-            f"        in{k} = load({name}, i)" for k, name in enumerate(inputs) if f"in{k}" in used
-        )
-        yield from (f"        {line}" for line in self.body(kernel))
-        yield from (
-            f"        store({name}, i, {self.operand(kernel, node)})"
+        element = [*(self.elements(kernel, used) if arrays else ())]
+        element += [f"in{k} = load({name}, i)" for k, name in enumerate(inputs) if f"in{k}" in used]
+        element += self.body(kernel)
+        element += [
+            f"store({name}, i, {self.operand(kernel, node)})"
             for name, node in zip(outputs, kernel.outputs, strict=True)
-        )
+        ]
+        loops = self.blocks if "lookup" in used else self.loop
+        yield from (f"    {line}" for line in loops(f"{inputs[-1]}.size", element))
         yield "    independent_loops()"
+
+    def loop(self, size: str, element: Iterable[str]) -> Iterator[str]:
+        yield f"for i in range({size}):"
+        yield from (f"    {line}" for line in element)
+
+    def blocks(self, size: str, element: Sequence[str]) -> Iterator[str]:
+        """For look-ups: `place` counts from 0 in each block."""
+        yield f"whole = {size} - {size} % BLOCK"
+        yield "for block in range(0, whole, BLOCK):"
+        yield "    for place in range(BLOCK):"
+        yield "        i = block + place"
+        yield from (f"        {line}" for line in element)
+        yield f"for place in range({size} - whole):"
+        yield "    i = whole + place"
+        yield from (f"    {line}" for line in element)
 
     def parameters(self, kernel: Kernel, used: set[str], arrays: bool) -> Iterator[str]:
         for k in range(len(kernel.declaration.params)):
@@ -110,9 +123,11 @@ class Module:
 
     def expression(self, kernel: Kernel, node: Node) -> str:
         if node.op == "lookup":
-            return (
-                f"{self.table(kernel.dtype, node.args[1:])}({self.operand(kernel, node.args[0])})"
+            table, index = (
+                self.table(kernel.dtype, node.args[1:]),
+                self.operand(kernel, node.args[0]),
             )
+            return f"{table}({index}, place)"
         args = [self.operand(kernel, arg) for arg in node.args]
         if node.op in INFIX:
             return f"{args[0]} {INFIX[node.op]} {args[1]}"

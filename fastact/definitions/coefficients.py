@@ -72,25 +72,11 @@ LOG1P = coefficients(
     rest=("0x1.d90812p-26", "-0x1.5ab1bbfe0b483p-58"),
 )
 
-# (a + 4) · Φ(-a) · exp(a²/2), a bounded form of Mills' ratio, in t - MILLS_CENTRE with t = a / (a + 4). Of the powers
-# of two, 4 needs the least degree. The centre: in float32, over all inputs, 5/16 leaves 2.2 ulp in the far tail of
-# gelu, 95/256 1.84, 7/16 4.2 units in its derivative near the zero; in float64 5/16 leaves 4.0 ulp in the tail, 7/16
-# 2.4, and 1/2 1.6. The mapping is that of Shepherd and Laframboise, Math. Comp. 36 (1981),
-# doi:10.1090/S0025-5718-1981-0595058-X: f32 degree 10, 2^-29.3, f64 degree 22, 2^-55.3.
+# (a + 4) · Φ(-a) · exp(a²/2), a bounded form of Mills' ratio, in t - MILLS_CENTRE with t = a / (a + 4), for float64. Of
+# the powers of two, 4 needs the least degree. The centre: 5/16 leaves 4.0 ulp in the tail of gelu, 7/16 2.4, and 1/2
+# 1.6. The mapping is that of Shepherd and Laframboise, Math. Comp. 36 (1981), doi:10.1090/S0025-5718-1981-0595058-X:
+# degree 22, 2^-55.3.
 MILLS = coefficients(
-    f32=(
-        "0x1.e1e668p-1",
-        "-0x1.b2ae5ep+0",
-        "0x1.1cef06p+1",
-        "-0x1.0271b8p+1",
-        "0x1.0d45e2p+0",
-        "-0x1.14a822p-8",
-        "-0x1.7f67f2p-2",
-        "0x1.bd31d8p-4",
-        "0x1.1e67f2p-3",
-        "-0x1.b0c54ep-5",
-        "-0x1.7bffdp-5",
-    ),
     f64=(
         "0x1.82b4bb8c94dcep-1",
         "-0x1.373e3a893c28ap+0",
@@ -116,14 +102,13 @@ MILLS = coefficients(
         "-0x1.96100269eb38cp-11",
         "-0x1.4caa1a015feefp-8",
     ),
-    rest=("-0x1.b98accp-30", "-0x1.5694e37200509p-55"),
+    rest=("0x0p+0", "-0x1.5694e37200509p-55"),
 )
 
-MILLS_CENTRE = per_type(f32=95 / 256, f64=0.5)
-# What t · (a + 4) · Φ(-a) · exp(a²/2) rises by with (a + 4) · t, in t: degree 3, wrong by 0.05 ulp of the product in
-# float32 and 0.09 in float64 for an ulp of t.
+MILLS_CENTRE = 0.5
+# What t · (a + 4) · Φ(-a) · exp(a²/2) rises by with (a + 4) · t, in t: degree 3, wrong by 0.09 ulp of the product for
+# an ulp of t.
 MILLS_RISE = coefficients(
-    f32=("0x1.e83afap-2", "-0x1.0ffe4cp+1", "0x1.9b4e54p+1", "-0x1.a14798p+0"),
     f64=(
         "0x1.d55b096c59a6ap-2",
         "-0x1.dfb01cd5ceba2p+0",

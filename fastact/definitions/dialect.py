@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 # The table is imported with the package: what only the build needs, and dataclasses, stay out of that.
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from fractions import Fraction
 
 DType = Literal["f32", "f64"]
@@ -188,18 +189,29 @@ def coefficients(
     return Coefficients(f32=tables[0], f64=tables[1], rest=known)
 
 
-def entries(*, f32: tuple[str, ...] = (), f64: tuple[str, ...] = ()) -> Any:
-    """Eight constants given as hexadecimal floats, for one computing type or both."""
-    return Entries(tuple(map(float.fromhex, f32)), tuple(map(float.fromhex, f64)))
+def _turned(table: Sequence[Any], first: int) -> tuple[Any, ...]:
+    """`table`, so that its first entry has the index `first`, and the one after the last index 0."""
+    return tuple(table[(k - first) % len(table)] for k in range(len(table)))
 
 
-def pieces(*, f32: tuple[tuple[str, ...], ...] = (), f64: tuple[tuple[str, ...], ...] = ()) -> Any:
-    """The coefficients of eight polynomials given as hexadecimal floats, for one computing type or both."""
-    read = [
-        tuple(tuple(map(float.fromhex, one)) for one in every) if every else ()
-        for every in (f32, f64)
-    ]
-    return Pieces(*read)
+def entries(*, f32: tuple[str, ...] = (), f64: tuple[str, ...] = (), first: int = 0) -> Any:
+    """Eight constants given as hexadecimal floats, for one computing type or both, from the index `first` on."""
+    f32_entries, f64_entries = (tuple(map(float.fromhex, _turned(t, first))) for t in (f32, f64))
+    return Entries(f32_entries, f64_entries)
+
+
+def pieces(
+    *,
+    f32: tuple[tuple[str, ...], ...] = (),
+    f64: tuple[tuple[str, ...], ...] = (),
+    first: int = 0,
+) -> Any:
+    """The coefficients of eight polynomials, likewise; of each constant term first."""
+    f32_pieces, f64_pieces = (
+        tuple(tuple(map(float.fromhex, piece)) for piece in _turned(table, first))
+        for table in (f32, f64)
+    )
+    return Pieces(f32_pieces, f64_pieces)
 
 
 def lookup(index: Any, table: Any) -> Any:

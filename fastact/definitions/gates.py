@@ -14,7 +14,7 @@ from .coefficients import MILLS_END
 from .declare import Declaration, Table
 from .dialect import absent, fma, per_type
 from .elementary import LARGEST, LOWEST, ONE_OVER_UNIT, UNIT, bell_parts, logistic_parts
-from .gaussian import gelu_slope_tail, gelu_tail
+from .gaussian import QUARTER, gelu_slope_tail, gelu_tail_parts
 from .logistic import swish_parts, swish_slope_parts
 
 GATES = Table(bound={"forward": 2.0, "vjp": 4.0}, required=("forward", "vjp"))
@@ -100,7 +100,7 @@ def swiglu_vjp(g: Any, gate: Any, value: Any) -> Any:
 
 def gelu_parts(x: Any) -> Any:
     # Between -1 and 1 it has the unit too, and is x/2 near 0: it is subnormal where x is.
-    tail, tail_low = gelu_tail(x)
+    tail, tail_low = gelu_tail_parts(x)
     large, closed = x >= 1.0, x < -MILLS_END
     unit = 1.0 if large else UNIT
     high = max(x if large else x * ONE_OVER_UNIT, 0.0)
@@ -114,9 +114,9 @@ def gelu_parts(x: Any) -> Any:
 
 
 def gelu_slope_parts(x: Any) -> Any:
-    tail, rising = 0.25 * gelu_slope_tail(x), x >= 0.0
-    below = 0.0 if x < -MILLS_END else -tail
-    return 1.0 + tail * UNIT if rising else below, 1.0 if rising else UNIT
+    tail, rising = QUARTER * gelu_slope_tail(x), x >= 0.0
+    below = 0.0 if x < -MILLS_END else tail
+    return 1.0 - tail * UNIT if rising else below, 1.0 if rising else UNIT
 
 
 @gate(source="Shazeer 2020, arXiv:2002.05202")

@@ -160,7 +160,7 @@ def _element(context: Any, builder: Any, array_type: Any, array: Any, index: Any
     return builder.gep(view.data, [index])
 
 
-def _in_group(builder: Any, access: Any) -> Any:
+def in_group(builder: Any, access: Any) -> Any:
     """Mark a memory access as one that `independent_loops` vouches for."""
     module = builder.module
     groups = (node for node in module.metadata if isinstance(node, _DistinctNode))
@@ -212,7 +212,7 @@ def load(typingctx: Any, array: Any, index: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         address = _element(context, builder, signature.args[0], *args)
-        value = _in_group(builder, builder.load(address))
+        value = in_group(builder, builder.load(address))
         return WIDEN[array.element](builder, value) if is_narrow(array) else value
 
     return _computed(array)(array, types.intp), codegen
@@ -228,7 +228,7 @@ def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
         address, value = _element(context, builder, signature.args[0], *args[:2]), args[2]
         if is_narrow(array):
             value = NARROW[array.element](builder, value)
-        written = _in_group(builder, builder.store(value, address))
+        written = in_group(builder, builder.store(value, address))
         if getattr(array, "streamed", False):
             # The alignment of a vector: with that of an element LLVM does not vectorise a non-temporal
             # store. Elements of the remainder loop are stored whatever the alignment says.

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..dialect import absent, copysign, exact, fma, known, low, per_type
 from ..elementary import BOTTOM, LOWEST, SATURATED, SCALED, UNIT, reduced, scaled
-from ..gaussian import DENSITY, gelu_slope_tail, gelu_tail
+from ..gaussian import DENSITY, QUARTER, gelu_slope_tail, gelu_tail
 from ..logistic import plain_slope, swish, swish_of_any, swish_slope
 from ..two_parts import fast_two_sum, fused_remainder, remainder, two_fma, two_product, two_sum
 from .table import elementwise
@@ -125,14 +125,13 @@ GELU_CHOICES: dict[str, dict[object, str]] = {
 def gelu(x: Any) -> Any:
     """x·Φ(x), Φ the normal cdf. With `approximate="tanh"`, `gelu_tanh`."""
     # max(x, 0) - |x|·Φ(-|x|) has no cancellation.
-    tail, _ = gelu_tail(x)
-    return fma(tail, -UNIT, max(x, 0.0))
+    return fma(gelu_tail(x), -UNIT, max(x, 0.0))
 
 
 @gelu.derivative
 def gelu_slope(x: Any) -> Any:
-    tail = gelu_slope_tail(x) * (0.25 * UNIT)
-    return 1.0 + tail if x > 0.0 else -tail
+    tail = gelu_slope_tail(x) * (QUARTER * UNIT)
+    return 1.0 - tail if x > 0.0 else tail
 
 
 # DENSITY times 0.044715.
