@@ -45,7 +45,10 @@ copysign = Primitive(
     "copysign", 2, "The magnitude of the first operand with the sign of the second."
 )
 scale = Primitive(
-    "scale", 2, "p·2ⁿ for an operand t = n + 1.5·2^mantissa: n is added to the exponent bits of p."
+    "scale",
+    2,
+    "p·2ⁿ for an operand t = n + 1.5·2^mantissa: n is added to the exponent bits of p. With a p of 0, and the "
+    "exponent's bias in t, it is 2ⁿ.",
 )
 leading = Primitive(
     "leading",

@@ -32,14 +32,16 @@ LOG2E = exact(
 
 LARGEST = per_type(f32=float.fromhex("0x1.fffffep127"), f64=float.fromhex("0x1.fffffffffffffp1023"))
 
-# 1.5 · 2^(bits of the significand): adding it leaves the sum rounded to an integer in the low bits.
-ROUNDER = per_type(f32=12582912.0, f64=6755399441055744.0)
+# 1.5 · 2^(bits of the significand), and the bias of the exponent: adding it leaves the sum rounded to an integer n in
+# the low bits, plus the bias. Moved up to the exponent these are 2ⁿ itself, `scale(0.0, t)`; without the bias
+# `scale(1.0, t)` takes one addition more, and float32 silu, tanh and exp 6 to 9 % longer on AVX2.
+ROUNDER = per_type(f32=12583039.0, f64=6755399441056767.0)
 
 # exp of a negative number is computed 2^UNIT_BITS too high and comes with the unit 2^-UNIT_BITS, so that whatever it is
 # multiplied by, the product is rounded into the subnormals once. Down to LOWEST the significand is a normal number, and
 # a product of |x| or less with it has reached zero there.
 UNIT_BITS = per_type(f32=64.0, f64=128.0)
-SCALED = per_type(f32=12582912.0 + 64.0, f64=6755399441055744.0 + 128.0)
+SCALED = per_type(f32=12583039.0 + 64.0, f64=6755399441056767.0 + 128.0)
 UNIT = per_type(f32=2.0**-64, f64=2.0**-128)
 ONE_OVER_UNIT = per_type(f32=2.0**64, f64=2.0**128)
 LOWEST = per_type(f32=-120.0, f64=-780.0)
@@ -47,7 +49,7 @@ LOWEST = per_type(f32=-120.0, f64=-780.0)
 # For products with a factor of any size, such as alpha: only below TINY the significand is scaled, by so much that it
 # stays normal down to FAR, and so little that e^TINY · 2^100 (float64: 2^980) times the largest number is finite.
 TINY = per_type(f32=-70.0, f64=-700.0)
-FAR_SCALED = per_type(f32=12582912.0 + 100.0, f64=6755399441055744.0 + 980.0)
+FAR_SCALED = per_type(f32=12583039.0 + 100.0, f64=6755399441056767.0 + 980.0)
 FAR_UNIT = per_type(f32=2.0**-100, f64=2.0**-980)
 FAR = per_type(f32=-156.0, f64=-1386.0)
 
@@ -59,7 +61,7 @@ def reduction(x: Any, x_low: Any, rounder: Any) -> Any:
     r = fma(n, -LN2, x)
     # The small parts are added up first: r rounded twice leaves 2.03 ulp in float32 quick_gelu.
     r = fma(n, -low(LN2), r) if known(x_low) else r + fma(n, -low(LN2), x_low)
-    return r, scale(1.0, t)
+    return r, scale(0.0, t)
 
 
 def reduced(x: Any, x_low: Any, rounder: Any) -> Any:
@@ -85,7 +87,7 @@ def exp_far(x: Any, x_low: Any) -> Any:
 
 
 # exp of any number is computed a power of two too low, so that the last multiplication overflows where the result does.
-LOWERED = per_type(f32=12582912.0 - 1.0, f64=6755399441055744.0 - 1.0)
+LOWERED = per_type(f32=12583039.0 - 1.0, f64=6755399441056767.0 - 1.0)
 HIGHEST = per_type(f32=89.0, f64=710.0)
 
 
@@ -156,7 +158,7 @@ def over_one_plus(top: Any, small: Any) -> Any:
 
 # Quotients of 1 + e⁻ᶻ: e⁻ᶻ is computed so many powers of two too low, the 1 becomes ONE, and neither overflows where
 # the quotient is not zero yet. Above SATURATED e⁻ᶻ makes no difference to the 1.
-BELOW = per_type(f32=12582912.0 - 32.0, f64=6755399441055744.0 - 128.0)
+BELOW = per_type(f32=12583039.0 - 32.0, f64=6755399441056767.0 - 128.0)
 ONE = per_type(f32=2.0**-32, f64=2.0**-128)
 SATURATED = per_type(f32=42.0, f64=90.0)
 # x·e^x is zero below this, for what x may be there, and e^-BOTTOM · ONE still finite.
@@ -228,7 +230,7 @@ def halves(z: Any) -> Any:
     t = fma(z, LOG2E, ROUNDER)
     n = t - ROUNDER
     r = fma(n, -(low(LN2) * DOUBLE), fma(n, -LN2, z))
-    return fma(r * r, polynomial(r, EXPM1), r), scale(1.0, t)
+    return fma(r * r, polynomial(r, EXPM1), r), scale(0.0, t)
 
 
 # Above, x - tanh x is (x - 1) + 2/(e^2x + 1) without a loss; up to it the fit holds.

@@ -66,7 +66,7 @@ SLOPE_END = per_type(f32=1e6, f64=1e6)
 # For x·σ(z) with any factor x: below DEPTH alone e⁻ᶻ is computed lower and x with it, by so much that the quotient is
 # finite for the largest x and right for the smallest result.
 DEPTH = per_type(f32=-70.0, f64=-700.0)
-FAR_BELOW = per_type(f32=12582912.0 - 152.0, f64=6755399441055744.0 - 1080.0)
+FAR_BELOW = per_type(f32=12583039.0 - 152.0, f64=6755399441056767.0 - 1080.0)
 FAR_TOP = per_type(f32=2.0**-64, f64=2.0**-512)
 FAR_DOWN = per_type(f32=2.0**-88, f64=2.0**-568)
 
@@ -83,7 +83,7 @@ def swish_of_any(x: Any, z: Any, z_low: Any) -> Any:
 
 
 # Products with e⁻ˣ, too, are finite with this many powers of two less.
-DEEP = per_type(f32=12582912.0 - 40.0, f64=6755399441055744.0 - 140.0)
+DEEP = per_type(f32=12583039.0 - 40.0, f64=6755399441056767.0 - 140.0)
 DEEP_ONE = per_type(f32=2.0**-40, f64=2.0**-140)
 
 
