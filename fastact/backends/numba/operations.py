@@ -1,8 +1,7 @@
-"""The operations that the emitted Numba kernels are written in.
+"""What the loops of the emitted Numba kernels are written in; arithmetic.py has what they compute with.
 
-Each is an LLVM intrinsic or a handful of instructions on one element. Their operands must have the
-same float type, so an operation never widens: a mixed call is a typing error when the kernel is
-compiled. A loop that reads with `load`, writes with `store` and ends in `independent_loops()` is
+Operands must have the same float type, so nothing is ever widened: a mixed call is a typing error
+when the kernel is compiled. A loop that reads with `load`, writes with `store` and ends in `independent_loops()` is
 compiled to packed instructions, also when the output is the input.
 
 The functions have no Python implementation: they can be called from compiled code only.
@@ -16,6 +15,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import models, register_model
 
+from .arithmetic import low_part_of
 from .halves import NARROW, WIDEN
 from .llvm import intrinsic
 
@@ -32,50 +32,10 @@ _INTERLEAVE_CHAIN: Final = 4
 _CHAIN: Final = 4  # fma instructions
 
 _FLOATS: Final = {"f32": types.float32, "f64": types.float64}
-_MANTISSA_BITS: Final = {types.float32: 23, types.float64: 52}
 
 
-def _same_float(*operands: Any) -> bool:
-    return operands[0] in _MANTISSA_BITS and all(operand == operands[0] for operand in operands)
-
-
-def _llvm_call(name: str) -> Any:
-    """Code for the LLVM intrinsic `name`, overloaded on the type of its operands."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kind = args[0].type
-        function = builder.module.declare_intrinsic(
-            name, [kind], ir.FunctionType(kind, [kind] * len(args))
-        )
-        return builder.call(function, args)
-
-    return codegen
-
-
-@intrinsic
-def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
-    """Return a * b + c, rounded once."""
-    return (a(a, b, c), _llvm_call("llvm.fma")) if _same_float(a, b, c) else None
-
-
-@intrinsic
-def sqrt(typingctx: Any, a: Any) -> Any:
-    """Return the square root of a."""
-    return (a(a), _llvm_call("llvm.sqrt")) if _same_float(a) else None
-
-
-@intrinsic
-def fabs(typingctx: Any, a: Any) -> Any:
-    """Return a without its sign."""
-    return (a(a), _llvm_call("llvm.fabs")) if _same_float(a) else None
-
-
-@intrinsic
-def copysign(typingctx: Any, magnitude: Any, sign: Any) -> Any:
-    """Return magnitude with the sign of sign."""
-    if not _same_float(magnitude, sign):
-        return None
-    return magnitude(magnitude, sign), _llvm_call("llvm.copysign")
+def _same_float(a: Any, b: Any) -> bool:
+    return a in (types.float32, types.float64) and a == b
 
 
 @intrinsic
@@ -86,43 +46,6 @@ def select(typingctx: Any, mask: Any, a: Any, b: Any) -> Any:
     return a(mask, a, b), lambda context, builder, signature, args: builder.select(*args)
 
 
-def _ordered(comparison: str) -> Any:
-    """Code for `a comparison b ? a : b`, which is one MAXPS or MINPS."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.select(builder.fcmp_ordered(comparison, *args), *args)
-
-    return codegen
-
-
-@intrinsic
-def fmax2(typingctx: Any, a: Any, b: Any) -> Any:
-    """Return a if a > b else b: the second operand where either is NaN or both are equal."""
-    return (a(a, b), _ordered(">")) if _same_float(a, b) else None
-
-
-@intrinsic
-def fmin2(typingctx: Any, a: Any, b: Any) -> Any:
-    """Return a if a < b else b: the second operand where either is NaN or both are equal."""
-    return (a(a, b), _ordered("<")) if _same_float(a, b) else None
-
-
-@intrinsic
-def scale(typingctx: Any, p: Any, t: Any) -> Any:
-    """Return p with the low bits of t added to its exponent, in wrapping integer arithmetic."""
-    if not _same_float(p, t):
-        return None
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        integer = ir.IntType(signature.return_type.bitwidth)
-        shift = integer(_MANTISSA_BITS[signature.return_type])
-        bits, exponent = (builder.bitcast(arg, integer) for arg in args)
-        total = builder.add(bits, builder.shl(exponent, shift))
-        return builder.bitcast(total, args[0].type)
-
-    return p(p, t), codegen
-
-
 @intrinsic
 def low_part(typingctx: Any, value: Any) -> Any:
     """Return value - np.float32(value) of a float64 as a float32, or 0 if that rounds to inf or NaN."""
@@ -130,13 +53,7 @@ def low_part(typingctx: Any, value: Any) -> Any:
         return None
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        single, double = ir.FloatType(), ir.DoubleType()
-        high = builder.fptrunc(args[0], single)
-        low = builder.fptrunc(builder.fsub(args[0], builder.fpext(high, double)), single)
-        infinite = builder.fcmp_unordered(
-            "==", _llvm_call("llvm.fabs")(context, builder, signature, [high]), single(float("inf"))
-        )
-        return builder.select(infinite, single(0.0), low)
+        return low_part_of(builder, args[0])
 
     return types.float32(value), codegen
 
