@@ -28,6 +28,24 @@ def train(const floating[::1] x, const floating[::1] g, floating[::1] value, flo
             gradient[i] = g[i] * slope
 
 
+def smooth(const floating[::1] x, floating[::1] out, double alpha=1.0):
+    """Write gelu(elu(x, alpha)) into out, by fastact's own kernels on this thread."""
+    if out.shape[0] != x.shape[0]:
+        raise ValueError("x and out differ in length")
+    with nogil:
+        fa.elu_array(&x[0], &out[0], x.shape[0], alpha)
+        fa.gelu_array(&out[0], &out[0], x.shape[0])
+
+
+def gradients(const floating[::1] g, const floating[::1] gate, const floating[::1] value,
+              floating[::1] dgate, floating[::1] dvalue):
+    """Write the gradients of swiglu."""
+    if not g.shape[0] == gate.shape[0] == value.shape[0] == dgate.shape[0] == dvalue.shape[0]:
+        raise ValueError("the arrays differ in length")
+    with nogil:
+        fa.swiglu_vjp_array(&g[0], &gate[0], &value[0], &dgate[0], &dvalue[0], g.shape[0])
+
+
 def slopes(double x):
     """Return leaky_relu with the default slope and with 0.25, and the gradients of swiglu with gate and value x."""
     cdef double gate, value

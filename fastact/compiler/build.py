@@ -51,6 +51,7 @@ def write_headers(directory: Path) -> None:
     write(directory.parent / "api.pxd", emit_headers.declarations(kernels(public)))
     for name, group in groupby(kernels(public), key=lambda kernel: kernel.name):
         write(directory / "fastact" / f"{name}.h", emit_headers.header(group))
+    write(directory / "fastact_arrays.h", emit_headers.array_headers(kernels(public)))
     write(directory / "fastact.h", emit_headers.all_headers(public))
 
 

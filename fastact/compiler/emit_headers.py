@@ -80,6 +80,46 @@ def all_headers(names: Iterable[str]) -> str:
     return "\n".join((*lines, "", "#endif")) + "\n"
 
 
+def array_headers(kernels: Iterable[Kernel]) -> str:
+    """The header of the functions of arrays."""
+    lines = [
+        "/* Functions of arrays: emitted from fastact/definitions/. */",
+        *("#ifndef FASTACT_ARRAYS_H_", "#define FASTACT_ARRAYS_H_", ""),
+        '#include "fastact/arrays.h"',
+    ]
+    for kernel in kernels:
+        lines += ["", *array_function(kernel)]
+    return "\n".join((*lines, "", "#endif")) + "\n"
+
+
+def array_arguments(kernel: Kernel, kind: str) -> list[str]:
+    inputs, outputs = kernel.signature
+    return [f"const {kind} *{one}" for one in inputs] + [f"{kind} *{one}" for one in outputs]
+
+
+def array_name(kernel: Kernel) -> str:
+    return f"{name_of(kernel).removesuffix(f'_{kernel.dtype}')}_array_{kernel.dtype}"
+
+
+def array_function(kernel: Kernel) -> Iterator[str]:
+    """A function of contiguous arrays, which calls the kernel."""
+    inputs, outputs = kernel.signature
+    params = list(kernel.declaration.params)
+    given = [*array_arguments(kernel, TYPES[kernel.dtype]), "Py_ssize_t size"]
+    given += [f"double {one}" for one in params]
+    yield f"static inline int {array_name(kernel)}({', '.join(given)})"
+    yield "{"
+    yield "    static const void *volatile kernel_;"
+    yield f"    const void *const in_[] = {{{', '.join(inputs)}}};"
+    yield f"    void *const out_[] = {{{', '.join(outputs)}}};"
+    if params:
+        yield f"    const double params_[] = {{{', '.join(params)}}};"
+    names = f'"{kernel.name}", "{kernel.pass_}", "{kernel.dtype}"'
+    rest = f"in_, out_, {'params_' if params else 'NULL'}, size"
+    yield f"    return fastact_call_array(&kernel_, {names}, {rest});"
+    yield "}"
+
+
 def declarations(kernels: Iterable[Kernel]) -> str:
     """api.pxd: for each pass a function of either float type, which calls that of the header."""
     lines = [
@@ -89,7 +129,7 @@ def declarations(kernels: Iterable[Kernel]) -> str:
     ]
     for kernel in kernels:
         if kernel.dtype == "f32":
-            lines += ["", "", *declaration(kernel)]
+            lines += ["", "", *declaration(kernel), "", "", *array_declaration(kernel)]
     return "\n".join(lines) + "\n"
 
 
@@ -119,6 +159,31 @@ def declaration(kernel: Kernel) -> Iterator[str]:
     yield f"        {call}{calls['float']}({', '.join(names)})"
     yield "    else:"
     yield f"        {call}{calls['double']}({', '.join(names)})"
+
+
+def array_declaration(kernel: Kernel) -> Iterator[str]:
+    """The function of arrays of one pass, for both types."""
+    inputs, outputs = kernel.signature
+    params = kernel.declaration.params
+    names = [*inputs, *outputs, "size", *params]
+    yield 'cdef extern from "fastact_arrays.h" nogil:'
+    for dtype, kind in TYPES.items():
+        given = [
+            *array_arguments(kernel, kind),
+            "Py_ssize_t size",
+            *(f"double {p}" for p in params),
+        ]
+        name = array_name(kernel).removesuffix(kernel.dtype) + dtype
+        yield f"    int {name}({', '.join(given)}) except -1"
+    own = array_name(kernel).removeprefix("fastact_").removesuffix(f"_{kernel.dtype}")
+    given = [*array_arguments(kernel, "floating"), "Py_ssize_t size"]
+    given += [f"double {one.name}{default_of(one)}" for one in params.values()]
+    yield ""
+    yield f"cdef inline int {own}({', '.join(given)}) except -1 nogil:"
+    for head, dtype in (("if floating is float:", "f32"), ("else:", "f64")):
+        name = array_name(kernel).removesuffix(kernel.dtype) + dtype
+        yield f"    {head}"
+        yield f"        return {name}({', '.join(names)})"
 
 
 def default_of(parameter: Parameter) -> str:

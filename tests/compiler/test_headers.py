@@ -25,7 +25,8 @@ EXAMPLE = ROOT / "examples" / "cython_module"
 TYPES = {"f32": "float", "f64": "double"}
 COUNT = 400
 # The instruction for a fused multiply-add, without which each is a call of the C library.
-FMA = ["-mfma"] if "fma" in Path("/proc/cpuinfo").read_text().split() else []
+CPUINFO = Path("/proc/cpuinfo")
+FMA = ["-mfma"] if CPUINFO.exists() and "fma" in CPUINFO.read_text().split() else []
 
 
 def points(dtype: str, seed: int) -> np.ndarray[Any, Any]:
@@ -139,7 +140,31 @@ for dtype in np.float32, np.float64:
     assert np.array_equal(out, fa.gelu(x) * fa.tanh(x) + fa.softplus(x))
     loops.train(x, x[::-1].copy(), value, gradient)
     assert np.array_equal(value, fa.silu(x)) and np.array_equal(gradient, fa.silu.vjp(x[::-1], x))
+    if fa.backends()["cython"] == "available":
+        loops.smooth(x, out, 0.3)
+        assert np.array_equal(out, fa.gelu(fa.elu(x, 0.3)))
+        loops.gradients(x, x[::-1].copy(), out, value, gradient)
+        assert np.array_equal((value, gradient), fa.swiglu.vjp(x, x[::-1], out))
+        unaligned = np.frombuffer(b"abcdefgh" + x.tobytes(), dtype)[8 // x.itemsize + 3:]
+        loops.smooth(unaligned, out[3:])
+        assert np.array_equal(out[3:], fa.gelu(fa.elu(x[3:])))
 assert loops.slopes(-0.7) == (fa.leaky_relu(-0.7), fa.leaky_relu(-0.7, 0.25), *fa.swiglu.vjp(1.0, -0.7, -0.7))
+"""
+
+
+WITHOUT = """
+import sys
+import numpy as np, cython_loops as loops
+sys.modules["fastact.backends.cython._native"] = None
+x = np.ones(3)
+for _ in range(2):
+    try:
+        loops.smooth(x, x)
+    except ImportError as error:
+        assert "fastact.backends.cython._native" in str(error)
+    else:
+        raise AssertionError("no error")
+loops.forward(x, x)
 """
 
 
@@ -158,3 +183,4 @@ def test_example_for_cython(tmp_path: Path) -> None:
     )
     check_python(build, timeout=120)
     check_python(f"import sys; sys.path.insert(0, {str(folder)!r})\n{USE}")
+    check_python(f"import sys; sys.path.insert(0, {str(folder)!r})\n{WITHOUT}")
