@@ -23,6 +23,7 @@ CSRC = Path("csrc")
 PYX = Path("fastact/backends/cython/_native.pyx")
 KERNELS = Path("fastact/backends/numba/_kernels")
 STUB = Path("fastact/__init__.pyi")
+INCLUDE = Path("fastact/include")
 
 # Never -ffast-math, which sets flush-to-zero for the whole process, and never -march=native: the
 # instruction set is chosen at load time.
@@ -66,8 +67,9 @@ def emitter():
 
 
 def emit_python(root):
-    """Write the emitted Python: the Numba kernels and the type stub."""
+    """Write what is emitted into the package: Numba kernels, headers for C and Cython, and the type stub."""
     emitter().write_numba(root / KERNELS)
+    emitter().write_headers(root / INCLUDE)
     write_stub(root / STUB)
 
 
@@ -88,7 +90,9 @@ class BuildKernels(build_py):
         emit_python(self._root())
 
     def get_outputs(self, include_bytecode=True):
-        emitted = [self._root() / STUB, *(self._root() / KERNELS).glob("*.py")]
+        root = self._root()
+        emitted = [root / STUB, root / "fastact/api.pxd", *(root / KERNELS).glob("*.py")]
+        emitted += (root / INCLUDE).rglob("*.h")
         return list({*super().get_outputs(include_bytecode), *map(str, emitted)})
 
 

@@ -19,6 +19,8 @@ import click
 import compare
 import family_tables
 import half_precision
+import loop_tables
+import loops
 import readme_tables
 import speed_tables
 from readme import README, write_block
@@ -90,6 +92,8 @@ def report(
     if functions:
         click.echo(readme_tables.functions())
         return
+    if result is None and loops.DEFAULT.exists():
+        write_loops(readme_path if readme else None)
     measured = [
         path for path in (compare.DEFAULT, compare.FAMILIES, compare.HALVES) if path.exists()
     ]
@@ -114,6 +118,16 @@ def report(
             write_block(readme_path, "families", family_tables.summary(speed), COMMAND)
         elif readme:
             write_readme(speed, picture if picture.exists() else None, readme_path)
+
+
+def write_loops(readme_path: Path | None) -> None:
+    """Print the table of loops and write it, also into the README if one is given."""
+    text = loop_tables.summary(json.loads(loops.DEFAULT.read_text(encoding="utf-8")))
+    said = f"# Speed in users' own loops\n\n{text}\n"
+    loops.DEFAULT.with_suffix(".md").write_text(said, encoding="utf-8")
+    click.echo(said)
+    if readme_path is not None:
+        write_block(readme_path, "loops", text, COMMAND)
 
 
 def write_readme(speed: Speed, picture: Path | None, path: Path) -> None:

@@ -11,6 +11,7 @@ del backends  # the package is loaded, so that nothing hides the function of tha
 _HERE = {
     "backends": ".backends.registry",
     "get_backend": ".backends.registry",
+    "get_include": ".headers",
     "get_num_threads": ".threads",
     "register_backend": ".backends.registry",
     "set_backend": ".backends.registry",

@@ -77,7 +77,7 @@ class ParameterList:
         """
         if self._default_binding is not None and not positional and not named:
             return self._default_binding
-        given = self._assign(label, positional, named)
+        given = self.assign(label, positional, named)
         chosen = None
         for name, table in self.choices.items():
             chosen = choose(label, name, table, given.get(name, self.defaults[name]))
@@ -94,30 +94,34 @@ class ParameterList:
                 raise TypeError(f"{label}() is missing its required parameter {name!r}")
         return value if type(value) is float else parameter_value(label, name, value)
 
-    def _assign(
-        self, label: str, positional: Sequence[Any], named: Mapping[str, Any]
+    def assign(
+        self,
+        label: str,
+        positional: Sequence[Any],
+        named: Mapping[str, Any],
+        options: tuple[str, ...] = ("out", "where", "dtype"),
     ) -> dict[str, Any]:
+        """Return the given parameters by name; errors show the keywords `options`, too."""
         if len(positional) > len(self.names):
             raise TypeError(
                 f"{label}() got too many positional arguments, {len(positional)} after its arrays: "
-                f"{_described(self.shown())}"
+                f"{_described(self._shown(options))}"
             )
         given = dict(zip(self.names, positional, strict=False)) if positional else {}
         for name, value in named.items():
             if name not in self.names:
-                raise unknown_argument(label, name, self.shown())
+                raise unknown_argument(label, name, self._shown(options))
             if name in given:
                 raise TypeError(f"{label}() got two values for {name!r}")
             given[name] = value
         return given
 
-    def shown(self) -> dict[str, str]:
-        """Return the keywords of a call, each as a signature shows it."""
+    def _shown(self, options: tuple[str, ...]) -> dict[str, str]:
         parameters = {
             name: f"{name}={self.defaults[name]!r}" if name in self.defaults else name
             for name in self.names
         }
-        return {**parameters, "out": "out", "where": "where", "dtype": "dtype"}
+        return {**parameters, **{name: name for name in options}}
 
 
 def unknown_argument(label: str, name: str, known: Mapping[str, str]) -> TypeError:
@@ -138,6 +142,8 @@ def unknown_argument(label: str, name: str, known: Mapping[str, str]) -> TypeErr
 
 
 def _described(known: Mapping[str, str]) -> str:
+    if not known:
+        return "it takes none"
     *first, last = known.values()
     return f"it takes {', '.join(first)} and {last}" if first else f"it takes {last}"
 

@@ -1,4 +1,4 @@
-"""Write the emitted files: ``python -m fastact.compiler.build --c DIR --numba DIR``."""
+"""Write the emitted files: ``python -m fastact.compiler.build --c DIR --numba DIR --headers DIR``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import argparse
 from itertools import groupby
 from pathlib import Path
 
-from ..definitions.tables import ELEMENTWISE, ROWS
-from . import emit_c, emit_c_rows, emit_numba, emit_numba_rows
+from ..definitions.tables import ACTIVATIONS, ELEMENTWISE, GATES, ROWS
+from . import emit_c, emit_c_rows, emit_headers, emit_numba, emit_numba_rows
 from .kernels import kernels
 from .row_kernels import row_kernels
 
@@ -44,16 +44,30 @@ def write_numba(directory: Path) -> None:
         write(directory / f"rows_{name}.py", emit_numba_rows.module(rows))
 
 
+def write_headers(directory: Path) -> None:
+    """Write include/ for users' own C, a header for each function and one of all, and api.pxd for Cython beside it."""
+    (directory / "fastact").mkdir(parents=True, exist_ok=True)
+    public = {**ACTIVATIONS, **GATES}
+    write(directory.parent / "api.pxd", emit_headers.declarations(kernels(public)))
+    for name, group in groupby(kernels(public), key=lambda kernel: kernel.name):
+        write(directory / "fastact" / f"{name}.h", emit_headers.header(group))
+    write(directory / "fastact_arrays.h", emit_headers.array_headers(kernels(public)))
+    write(directory / "fastact.h", emit_headers.all_headers(public))
+
+
 def main() -> None:
     """Write what the command line asks for."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--c", type=Path, help="folder for what csrc/ includes")
     parser.add_argument("--numba", type=Path, help="folder for the modules of Numba kernels")
+    parser.add_argument("--headers", type=Path, help="folder include/ for users' own C")
     arguments = parser.parse_args()
     if arguments.c:
         write_c(arguments.c)
     if arguments.numba:
         write_numba(arguments.numba)
+    if arguments.headers:
+        write_headers(arguments.headers)
 
 
 if __name__ == "__main__":

@@ -41,11 +41,12 @@ def lines(
     root: Path,
     leaf: Leaf,
     copies: Sequence[str] = ("",),
+    align: bool = True,
 ) -> Iterator[str]:
     """The statements that compute `outputs`, each under the line of Python that it comes from.
 
     `leaf` names inputs that an elementwise kernel does not have. Each statement stands once for each of the copies,
-    which are the endings of the names.
+    which are the endings of the names. Tables are aligned to a vector register where C has that word; C++ does not.
     """
     names: dict[Node, str] = {}
     nodes = list(nodes)
@@ -62,9 +63,8 @@ def lines(
         if node.op == "lookup":
             shown = node.args[:1]
             values = ", ".join(literal(arg.value) for arg in node.args[1:])
-            made.append(
-                f"static const _Alignas(8 * sizeof({t}_t)) {t}_t {names[node]}_table[] = {{{values}}};"
-            )
+            aligned = f"_Alignas(8 * sizeof({t}_t)) " if align else ""
+            made.append(f"static const {aligned}{t}_t {names[node]}_table[] = {{{values}}};")
         for copy in copies:
             args = ", ".join(operand(t, arg, names, leaf, copy) for arg in shown)
             if node.op == "lookup":

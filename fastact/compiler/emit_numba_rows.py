@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .emit_numba import number
-from .graph import OPERATIONS, Node
+from .emit_numba import number, piece_function
 from .row_kernels import Piece, RowKernel
 
-METHODS = {"and": "both", "or": "either", "not": "opposite"}
 # Pieces that other backends make more of.
 LEFT_OUT = ("prepare", "prepared_terms")
 
@@ -48,16 +46,4 @@ def about(kernel: RowKernel) -> Iterator[str]:
 
 def function(name: str, piece: Piece) -> Iterator[str]:
     """One piece: a function of the operations, and of the elements, slots and parameters by their names."""
-    leaves = {n.op for n in piece.nodes if n.op not in OPERATIONS and n.op != "constant"}
-    names: dict[Node, str] = {}
-
-    def operand(node: Node) -> str:
-        return number(node.value) if node.op == "constant" else names.get(node, node.op)
-
-    yield f"def {name}({', '.join(('o', *sorted(leaves)))}):"
-    for node in piece.nodes:
-        if node.op in OPERATIONS:
-            names[node] = f"v{len(names)}"
-            method = METHODS.get(node.op, node.op)
-            yield f"    {names[node]} = o.{method}({', '.join(map(operand, node.args))})"
-    yield f"    return [{', '.join(map(operand, piece.outputs))}]"
+    return piece_function(name, piece.nodes, piece.outputs)

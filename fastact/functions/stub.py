@@ -31,6 +31,7 @@ from .backends.registry import use_backend as use_backend
 from .functions.base import Function, Pass
 from .functions.catalogue import get as get
 from .functions.catalogue import names as names
+from .headers import get_include as get_include
 from .threads import get_num_threads as get_num_threads
 from .threads import set_num_threads as set_num_threads
 

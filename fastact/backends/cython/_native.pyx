@@ -130,6 +130,7 @@ include "tables.pxi"
 include "kernel.pxi"
 include "compiled.pxi"
 include "caller.pxi"
+include "arrays.pxi"
 include "rows.pxi"
 include "convert.pxi"
 

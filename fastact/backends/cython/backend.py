@@ -34,7 +34,7 @@ def why_unavailable() -> str | None:
 def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
     """Return the kernel of one pass of one function, for one of `dtypes`."""
     try:
-        return _kernels()[name, pass_, ELEMENTS[dtype.name]]
+        return kernels()[name, pass_, ELEMENTS[dtype.name]]
     except KeyError:
         raise KeyError(f"the cython backend has no kernel {name}, {pass_}, {dtype}") from None
 
@@ -86,7 +86,8 @@ def _isa() -> str:
 
 
 @cache
-def _kernels() -> dict[tuple[str, str, str], Kernel]:
+def kernels() -> dict[tuple[str, str, str], Kernel]:
+    """Return the kernels of the instruction set in use, by function, pass and element."""
     from . import _native
 
     table = _native.kernels(_isa())

@@ -64,3 +64,24 @@ def call_compiled(
 def pointer(builder: Any, address: Any, kind: Any) -> Any:
     """Return an address as a pointer to a type."""
     return builder.inttoptr(address, kind.as_pointer())
+
+
+class DistinctNode(ir.values.MDValue):
+    """A metadata node that LLVM does not merge with its equals, as loop and group nodes must be."""
+
+    def __init__(self, module: Any) -> None:
+        super().__init__(module, (), name=str(len(module.metadata)))
+
+    def descr(self, buf: list[str]) -> None:
+        """Append the node's text to buf."""
+        start = len(buf)
+        super().descr(buf)
+        buf[start] = "distinct " + buf[start]
+
+
+def in_group(builder: Any, access: Any) -> Any:
+    """Mark a memory access as one that `independent_loops` vouches for."""
+    module = builder.module
+    groups = (node for node in module.metadata if isinstance(node, DistinctNode))
+    access.set_metadata("llvm.access.group", next(groups, None) or DistinctNode(module))
+    return access

@@ -1,8 +1,7 @@
-"""The operations that the emitted Numba kernels are written in.
+"""What the loops of the emitted Numba kernels are written in; arithmetic.py has what they compute with.
 
-Each is an LLVM intrinsic or a handful of instructions on one element. Their operands must have the
-same float type, so an operation never widens: a mixed call is a typing error when the kernel is
-compiled. A loop that reads with `load`, writes with `store` and ends in `independent_loops()` is
+Operands must have the same float type, so nothing is ever widened: a mixed call is a typing error
+when the kernel is compiled. A loop that reads with `load`, writes with `store` and ends in `independent_loops()` is
 compiled to packed instructions, also when the output is the input.
 
 The functions have no Python implementation: they can be called from compiled code only.
@@ -16,8 +15,9 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import models, register_model
 
+from .arithmetic import low_part_of
 from .halves import NARROW, WIDEN
-from .llvm import intrinsic
+from .llvm import DistinctNode, in_group, intrinsic
 
 # LLVM prefers 256-bit registers where the processor has 512. Asked for in each kernel, without
 # touching any setting of the user's; a processor with narrower registers ignores it. Sapphire
@@ -32,50 +32,10 @@ _INTERLEAVE_CHAIN: Final = 4
 _CHAIN: Final = 4  # fma instructions
 
 _FLOATS: Final = {"f32": types.float32, "f64": types.float64}
-_MANTISSA_BITS: Final = {types.float32: 23, types.float64: 52}
 
 
-def _same_float(*operands: Any) -> bool:
-    return operands[0] in _MANTISSA_BITS and all(operand == operands[0] for operand in operands)
-
-
-def _llvm_call(name: str) -> Any:
-    """Code for the LLVM intrinsic `name`, overloaded on the type of its operands."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kind = args[0].type
-        function = builder.module.declare_intrinsic(
-            name, [kind], ir.FunctionType(kind, [kind] * len(args))
-        )
-        return builder.call(function, args)
-
-    return codegen
-
-
-@intrinsic
-def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
-    """Return a * b + c, rounded once."""
-    return (a(a, b, c), _llvm_call("llvm.fma")) if _same_float(a, b, c) else None
-
-
-@intrinsic
-def sqrt(typingctx: Any, a: Any) -> Any:
-    """Return the square root of a."""
-    return (a(a), _llvm_call("llvm.sqrt")) if _same_float(a) else None
-
-
-@intrinsic
-def fabs(typingctx: Any, a: Any) -> Any:
-    """Return a without its sign."""
-    return (a(a), _llvm_call("llvm.fabs")) if _same_float(a) else None
-
-
-@intrinsic
-def copysign(typingctx: Any, magnitude: Any, sign: Any) -> Any:
-    """Return magnitude with the sign of sign."""
-    if not _same_float(magnitude, sign):
-        return None
-    return magnitude(magnitude, sign), _llvm_call("llvm.copysign")
+def _same_float(a: Any, b: Any) -> bool:
+    return a in (types.float32, types.float64) and a == b
 
 
 @intrinsic
@@ -86,43 +46,6 @@ def select(typingctx: Any, mask: Any, a: Any, b: Any) -> Any:
     return a(mask, a, b), lambda context, builder, signature, args: builder.select(*args)
 
 
-def _ordered(comparison: str) -> Any:
-    """Code for `a comparison b ? a : b`, which is one MAXPS or MINPS."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.select(builder.fcmp_ordered(comparison, *args), *args)
-
-    return codegen
-
-
-@intrinsic
-def fmax2(typingctx: Any, a: Any, b: Any) -> Any:
-    """Return a if a > b else b: the second operand where either is NaN or both are equal."""
-    return (a(a, b), _ordered(">")) if _same_float(a, b) else None
-
-
-@intrinsic
-def fmin2(typingctx: Any, a: Any, b: Any) -> Any:
-    """Return a if a < b else b: the second operand where either is NaN or both are equal."""
-    return (a(a, b), _ordered("<")) if _same_float(a, b) else None
-
-
-@intrinsic
-def scale(typingctx: Any, p: Any, t: Any) -> Any:
-    """Return p with the low bits of t added to its exponent, in wrapping integer arithmetic."""
-    if not _same_float(p, t):
-        return None
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        integer = ir.IntType(signature.return_type.bitwidth)
-        shift = integer(_MANTISSA_BITS[signature.return_type])
-        bits, exponent = (builder.bitcast(arg, integer) for arg in args)
-        total = builder.add(bits, builder.shl(exponent, shift))
-        return builder.bitcast(total, args[0].type)
-
-    return p(p, t), codegen
-
-
 @intrinsic
 def low_part(typingctx: Any, value: Any) -> Any:
     """Return value - np.float32(value) of a float64 as a float32, or 0 if that rounds to inf or NaN."""
@@ -130,42 +53,15 @@ def low_part(typingctx: Any, value: Any) -> Any:
         return None
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        single, double = ir.FloatType(), ir.DoubleType()
-        high = builder.fptrunc(args[0], single)
-        low = builder.fptrunc(builder.fsub(args[0], builder.fpext(high, double)), single)
-        infinite = builder.fcmp_unordered(
-            "==", _llvm_call("llvm.fabs")(context, builder, signature, [high]), single(float("inf"))
-        )
-        return builder.select(infinite, single(0.0), low)
+        return low_part_of(builder, args[0])
 
     return types.float32(value), codegen
-
-
-class _DistinctNode(ir.values.MDValue):
-    """A metadata node that LLVM does not merge with its equals, as loop and group nodes must be."""
-
-    def __init__(self, module: Any) -> None:
-        super().__init__(module, (), name=str(len(module.metadata)))
-
-    def descr(self, buf: list[str]) -> None:
-        """Append the node's text to buf."""
-        start = len(buf)
-        super().descr(buf)
-        buf[start] = "distinct " + buf[start]
 
 
 def _element(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
     """Return the address of one element, with no wrap-around of negative indices."""
     view = context.make_array(array_type)(context, builder, value=array)
     return builder.gep(view.data, [index])
-
-
-def in_group(builder: Any, access: Any) -> Any:
-    """Mark a memory access as one that `independent_loops` vouches for."""
-    module = builder.module
-    groups = (node for node in module.metadata if isinstance(node, _DistinctNode))
-    access.set_metadata("llvm.access.group", next(groups, None) or _DistinctNode(module))
-    return access
 
 
 class Memory(types.Array):
@@ -255,7 +151,7 @@ def independent_loops(typingctx: Any) -> Any:
         set.add(function.attributes, f'"prefer-vector-width"="{VECTOR_BITS}"')
         # 4,096 zeros: 170 ns, and 210 with the C library's memset.
         set.add(function.attributes, '"no-builtin-memset"')
-        group = next(node for node in module.metadata if isinstance(node, _DistinctNode))
+        group = next(node for node in module.metadata if isinstance(node, DistinctNode))
         hints = [
             module.add_metadata([ir.MetaDataString(module, name), value])
             for name, value in (
@@ -264,7 +160,7 @@ def independent_loops(typingctx: Any) -> Any:
             )
         ]
         for branch in _back_edges(function):
-            loop = _DistinctNode(module)
+            loop = DistinctNode(module)
             loop.operands = (loop, *hints)
             branch.set_metadata("llvm.loop", loop)
         return context.get_dummy_value()

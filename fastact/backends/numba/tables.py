@@ -9,18 +9,15 @@ an intrinsic would be called, never inlined: the vectoriser runs last.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils
 from numba.core.registry import cpu_target
 
-from .llvm import call_llvm, intrinsic
-from .operations import in_group
+from .llvm import call_llvm, in_group
 
-_MANTISSA_BITS: Final = {types.float32: 23, types.float64: 52}
 _INT32: Final = ir.IntType(32)
 _CACHE_LINE: Final = 64
 #: Elements of a block: four vectors of the widest registers. 16, 32, 64: 0.48, 0.49, 0.49 ns an element in float32 gelu
@@ -47,44 +44,16 @@ def lanes(bits: int) -> tuple[int, ...]:
     return tuple(width // bits for width, feature in widths if feature in has)
 
 
-@intrinsic
-def leading(typingctx: Any, a: Any) -> Any:
-    """Return the bits of a, moved down to the first one of the significand."""
-    if a not in _MANTISSA_BITS:
-        return None
+def looked_up(builder: Any, index: Any, values: list[float], numbers: Any, place: Any) -> Any:
+    """Return the entry that the lowest three bits of an integer name.
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        integer = ir.IntType(signature.return_type.bitwidth)
-        shift = integer(_MANTISSA_BITS[signature.return_type] - 1)
-        return builder.bitcast(builder.lshr(builder.bitcast(args[0], integer), shift), args[0].type)
-
-    return a(a), codegen
-
-
-def table(element: Any, values: Sequence[float]) -> Any:
-    """Return the look-up in eight numbers of a NumPy float type, a function for compiled code."""
-    double = element().itemsize == 8
-    kind = types.float64 if double else types.float32
-
-    @intrinsic
-    def look_up(typingctx: Any, index: Any, place: Any) -> Any:
-        """Return the number that the lowest three bits of index name; `place` counts elements of a block."""
-        if index != kind or place not in types.signed_domain:
-            return None
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            numbers = ir.DoubleType() if double else ir.FloatType()
-            bits = builder.bitcast(args[0], ir.IntType(64 if double else 32))
-            entries = [float(value) for value in values]
-            width = bits.type.width
-            forms = {n: _FORMS[width, n] for n in lanes(width) if (width, n) in _FORMS}
-            if not forms:
-                return loaded(builder, bits, entries, numbers)
-            return _call(builder, bits, args[1], entries, numbers, forms)
-
-        return index(index, place), codegen
-
-    return look_up
+    In a loop over blocks, `place` counts the elements of a block; elsewhere it is None.
+    """
+    width = index.type.width
+    forms = {n: _FORMS[width, n] for n in lanes(width) if (width, n) in _FORMS}
+    if place is None or not forms:
+        return loaded(builder, index, values, numbers)
+    return _call(builder, index, place, values, numbers, forms)
 
 
 def _call(

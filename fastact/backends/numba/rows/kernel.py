@@ -21,9 +21,10 @@ from . import layout
 from .phases import Body
 from .plan import Plan, address
 
-__all__ = ["phases_of", "row_kernel"]
+__all__ = ["fields_of", "phases_of", "row_kernel"]
 
 _PLANS_KEPT: Final = 16
+_OPERANDS: Final = ("inputs", "row_inputs", "outputs", "row_outputs")
 _PIECES: Final = ("key", "terms", "moved", "start", "next", "finish", "rows", "map", "stored")
 
 
@@ -103,6 +104,19 @@ def phases_of(
     return run_phase
 
 
+def fields_of(module: Any, stem: str, about: dict[str, Any], item: int) -> dict[str, int]:
+    """Return the fields of a plan that depend on the kernel alone, for elements of so many bytes."""
+    return {
+        **{name: about[name] for name in _OPERANDS},
+        "item": item,
+        "value": max(item, 4),
+        "first_step": layout.FIRST_STEPS[about["statistic"]],
+        "solves": int(about["statistic"] == "solve"),
+        # Terms are stored where the results will be, which have no room for them if they are of 16 bits.
+        "storing": int(hasattr(module, f"{stem}_stored") and item > 2),
+    }
+
+
 class _Plans(threading.local):
     """A kernel's plans that are not in use: a thread has its own. They are half of what a small call costs."""
 
@@ -118,20 +132,9 @@ class _RowKernel:
     ) -> None:
         self._module, self._stem, self._about, self._dtype = module, stem, about, dtype
         self._stored = stored
-        operands = {
-            name: about[name] for name in ("inputs", "row_inputs", "outputs", "row_outputs")
-        }
-        self._fields = {
-            **operands,
-            "item": dtype.itemsize,
-            "value": max(dtype.itemsize, 4),
-            "first_step": layout.FIRST_STEPS[about["statistic"]],
-            "solves": int(about["statistic"] == "solve"),
-            # Terms are stored where the results will be, which have no room for them if they are of 16 bits.
-            "storing": int(hasattr(module, f"{stem}_stored") and dtype.itemsize > 2),
-        }
+        self._fields = fields_of(module, stem, about, dtype.itemsize)
         # Where the inputs, the row inputs, the outputs and the row outputs end among the arguments.
-        self._ends = tuple(accumulate(operands.values()))
+        self._ends = tuple(accumulate(about[name] for name in _OPERANDS))
         self._plans = _Plans()
         self._compiled: dict[tuple[bool, bool], int] = {}
 

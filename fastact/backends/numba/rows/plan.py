@@ -15,7 +15,7 @@ from .. import runtime
 from . import layout, tasks
 from .vectors import VECTOR
 
-__all__ = ["Plan", "address"]
+__all__ = ["LAID_OUT", "PART_SLOT_BYTES", "Plan", "address", "laid_out", "thread_bytes"]
 
 # Rows along which there are fewer elements are transposed.
 _SHORT: Final = 48
@@ -41,7 +41,7 @@ _LARGE_FROM: Final = 1 << 17
 _TRANSPOSED_STEP: Final = 2 * VECTOR + VECTOR // 4
 # Two cache lines: the longest vector, and what processors fetch at once.
 _LINES: Final = 128
-_PART_SLOT_BYTES: Final = layout.PART_SLOT_COUNT * VECTOR
+PART_SLOT_BYTES: Final = layout.PART_SLOT_COUNT * VECTOR
 
 
 def address(array: Any) -> int:
@@ -73,18 +73,18 @@ class Plan:
         item, value = kernel["item"], kernel["value"]
         # Read once: what is gathered, the memory and the pieces must depend on one number.
         self.thread_count = threads.get_num_threads()
-        fields = kernel | _laid_out(shape, item, value, full_mask)
-        scratch = 0
-        if fields["layout"] == layout.TRANSPOSED:
-            scratch = fields["steps"] * _TRANSPOSED_STEP
-        elif fields["layout"] == layout.ACROSS:
-            scratch = _gather(fields, prod(shape) * value, self.thread_count)
+        outer, axis, inner = shape
+        found = laid_out(outer, axis, inner, item, value, full_mask)
+        fields = kernel | dict(zip(LAID_OUT, found, strict=True))
+        # For each thread; the slots of parts come after the rest.
+        self._each = thread_bytes(fields["layout"] == layout.TRANSPOSED, fields["steps"])
+        if fields["layout"] == layout.ACROSS:
+            gathered = _gather(fields, prod(shape) * value, self.thread_count)
+            self._each += -(-gathered // _LINES) * _LINES
         self._parts = fields["parts"]
         fields["storing"] &= self._parts == 1
         self._tasks = fields.pop("tasks")
-        # For each thread; the slots of parts come after the rest.
-        self._each = -(-(layout.TILE + scratch) // _LINES) * _LINES
-        self._slots = self._parts * _PART_SLOT_BYTES if self._parts > 1 else 0
+        self._slots = self._parts * PART_SLOT_BYTES if self._parts > 1 else 0
         self._shared = prod(shape) * value >= _LARGE_FROM
         self.large = self._shared or self._parts > 1
         values = tuple(fields.pop(name, 0) for name in layout.PLAN.names or ())
@@ -136,56 +136,57 @@ class Plan:
                 what = self._run(layout.END, what, task, task + 1, self._at, memory)
 
 
-def _laid_out(shape: tuple[int, ...], item: int, value: int, full_mask: bool) -> dict[str, int]:
-    """Return the fields of a plan that depend on the shape of the arrays, and how many tasks there are."""
-    outer, axis, inner = shape
+#: The fields of a plan that depend on the shape of the arrays, and how many tasks there are.
+LAID_OUT: Final = (
+    *("layout", "vector", "x_step", "y_step", "t_step", "m_step", "x_row", "y_row", "t_row"),
+    *("m_row", "rows", "steps", "whole_steps", "lanes_left", "across", "fold", "tasks", "blocks"),
+    *("columns", "tile_rows", "outer_rows", "x_tile", "m_tile", "x_outer", "m_outer"),
+    *("parts", "part_steps"),
+)
+
+
+def laid_out(
+    outer: int, axis: int, inner: int, item: int, value: int, full_mask: bool
+) -> tuple[int, ...]:
+    """Return the fields `LAID_OUT` for a shape; Numba compiles it, too."""
     lanes, elements = VECTOR // value, axis * inner
     vector = lanes * item
-    per_mask, row_mask = elements if full_mask else 0, axis if full_mask else 0
+    per_mask, row_mask = (elements, axis) if full_mask else (0, 0)
     # One row of tiles, each of several rows along the axis, unless other axes follow.
-    kind, tile_rows, outer_rows, outer = layout.ALONG, inner, inner, outer
+    kind, tile_rows, outer_rows = layout.ALONG, inner, inner
     steps, step, mask_step = -(-elements // lanes), vector, lanes
+    x_tile, m_tile = 1, 1
     if inner == 1:
         outer, outer_rows = 1, outer
         tile_rows = min(max(_GROUP // (axis * value), 1), lanes)
         x_tile, m_tile = axis, row_mask
         if axis < _SHORT:
             kind, steps, tile_rows = layout.TRANSPOSED, axis, lanes
+    elif inner < lanes and lanes % inner == 0:
+        kind = layout.FOLDED
     else:
-        x_tile = m_tile = 1
-        if inner < lanes and lanes % inner == 0:
-            kind = layout.FOLDED
-        else:
-            kind, tile_rows = layout.ACROSS, lanes
-            steps, step, mask_step = axis, inner * item, inner
-    whole = steps if kind in (layout.TRANSPOSED, layout.ACROSS) else elements // lanes
+        kind, tile_rows = layout.ACROSS, lanes
+        steps, step, mask_step = axis, inner * item, inner
+    whole = elements // lanes
+    if kind == layout.TRANSPOSED or kind == layout.ACROSS:
+        whole = steps
     blocks = -(-outer_rows // tile_rows)
     part = max(_PART // VECTOR, -(-steps // _MOST_PARTS))
-    return {
-        "layout": kind,
-        "vector": vector,
-        **dict.fromkeys(("x_step", "y_step", "t_step"), step),
-        "m_step": mask_step,
-        **dict.fromkeys(("x_row", "y_row", "t_row"), axis * item),
-        "m_row": row_mask,
-        "rows": 1,
-        "steps": steps,
-        "whole_steps": whole,
-        "lanes_left": elements % lanes,
-        "across": int(kind != layout.ALONG),
-        "fold": inner if kind == layout.FOLDED else lanes,
-        "tasks": outer * blocks,
-        "blocks": blocks,
-        "columns": 1,
-        "tile_rows": tile_rows,
-        "outer_rows": outer_rows,
-        "x_tile": tile_rows * x_tile * item,
-        "m_tile": tile_rows * m_tile,
-        "x_outer": elements * item,
-        "m_outer": per_mask,
-        "parts": -(-steps // part),
-        "part_steps": part,
-    }
+    row, tile = axis * item, tile_rows * x_tile * item
+    fold = inner if kind == layout.FOLDED else lanes
+    across = int(kind != layout.ALONG)
+    parts = -(-steps // part)
+    at_steps = kind, vector, step, step, step, mask_step
+    at_rows = row, row, row, row_mask
+    inside = 1, steps, whole, elements % lanes, across, fold, outer * blocks, blocks, 1
+    at_tiles = tile_rows, outer_rows, tile, tile_rows * m_tile
+    return at_steps + at_rows + inside + at_tiles + (elements * item, per_mask, parts, part)
+
+
+def thread_bytes(transposed: bool, steps: int) -> int:
+    """Return the bytes of a thread's memory without slots of parts, where no columns are gathered."""
+    scratch = steps * _TRANSPOSED_STEP if transposed else 0
+    return -(-(layout.TILE + scratch) // _LINES) * _LINES
 
 
 def _gather(fields: dict[str, int], size: int, count: int) -> int:

@@ -1,18 +1,17 @@
 """Vectors in LLVM's terms: what the pieces of row kernels are functions of.
 
 LLVM does not vectorise a floating-point reduction, so row kernels use explicit vectors, as those in C do. A vector is
-two registers wide: two are in flight, as in the elementwise kernels. The pieces are called while a kernel is compiled
-and write its code. To let Numba type their operations would take 1 ms for each, ten times as long as all the rest.
+two registers wide: two are in flight, as in the elementwise kernels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from llvmlite import ir
 from numba.core.registry import cpu_target
 
+from ..arithmetic import Arithmetic, suffix
 from ..halves import NARROW, WIDEN
 from ..llvm import call_llvm, pointer
 from ..tables import lanes, loaded, permuted
@@ -20,8 +19,6 @@ from ..tables import lanes, loaded, permuted
 BYTE: Final = ir.IntType(8)
 _INT32: Final = ir.IntType(32)
 _INT16: Final = ir.IntType(16)
-_NAMES: Final = {ir.FloatType(): "f32", ir.DoubleType(): "f64", _INT16: "i16", BYTE: "i8"}
-_MANTISSA_BITS: Final = {ir.FloatType(): (32, 23), ir.DoubleType(): (64, 52)}
 
 
 def _vector_bytes() -> int:
@@ -38,84 +35,12 @@ FLOATS: Final = {
 }
 
 
-def _suffix(vector: Any) -> str:
-    return f"v{vector.count}{_NAMES[vector.element]}"
-
-
-def _llvm(name: str) -> Callable[..., Any]:
-    def operation(self: Operations, *operands: Any) -> Any:
-        args = map(self.value, operands)
-        return call_llvm(self.builder, f"llvm.{name}.{_suffix(self.kind)}", self.kind, *args)
-
-    return operation
-
-
-def _instruction(name: str) -> Callable[..., Any]:
-    def operation(self: Operations, *operands: Any) -> Any:
-        return getattr(self.builder, name)(*map(self.value, operands))
-
-    return operation
-
-
-def _comparison(symbol: str) -> Callable[..., Any]:
-    def operation(self: Operations, a: Any, b: Any) -> Any:
-        compare = self.builder.fcmp_unordered if symbol == "!=" else self.builder.fcmp_ordered
-        return compare(symbol, self.value(a), self.value(b))
-
-    return operation
-
-
-class Operations:
-    """The operations of the dialect, on vectors of one type and on Python's numbers."""
-
-    def __init__(self, builder: Any, kind: Any) -> None:
-        self.builder, self.kind = builder, kind
-
-    def value(self, operand: Any) -> Any:
-        """Return a vector or a mask as it is, or a vector that holds a number in every lane."""
-        if isinstance(operand, float):
-            return self.kind([operand] * self.kind.count)
-        return operand
-
-    add, sub, mul, div = map(_instruction, ("fadd", "fsub", "fmul", "fdiv"))
-    neg, both, either, opposite = map(_instruction, ("fneg", "and_", "or_", "not_"))
-    select = _instruction("select")
-    abs, sqrt, fma, copysign = map(_llvm, ("fabs", "sqrt", "fma", "copysign"))
-    lt, le, gt, ge, eq, ne = map(_comparison, ("<", "<=", ">", ">=", "==", "!="))
-
-    def max(self, a: Any, b: Any) -> Any:
-        """Return a if a > b else b, which is one instruction."""
-        return self.select(self.gt(a, b), a, b)
-
-    def min(self, a: Any, b: Any) -> Any:
-        """Return a if a < b else b."""
-        return self.select(self.lt(a, b), a, b)
-
-    def nabs(self, a: Any) -> Any:
-        """Return -abs(a)."""
-        return self.neg(self.abs(a))
-
-    def scale(self, p: Any, t: Any) -> Any:
-        """Return p with the low bits of t added to its exponent, in wrapping integer arithmetic."""
-        bits, shift = _MANTISSA_BITS[self.kind.element]
-        integers = ir.VectorType(ir.IntType(bits), self.kind.count)
-        start, exponent = (self.builder.bitcast(self.value(arg), integers) for arg in (p, t))
-        raised = self.builder.shl(exponent, integers([shift] * integers.count))
-        return self.builder.bitcast(self.builder.add(start, raised), self.kind)
-
-    def leading(self, a: Any) -> Any:
-        """Return the bits of a, moved down to the first one of the significand."""
-        bits, shift = _MANTISSA_BITS[self.kind.element]
-        integers = ir.VectorType(ir.IntType(bits), self.kind.count)
-        pattern = self.builder.bitcast(self.value(a), integers)
-        moved = self.builder.lshr(pattern, integers([shift - 1] * integers.count))
-        return self.builder.bitcast(moved, self.kind)
+class Operations(Arithmetic):
+    """The operations of the dialect on vectors of one type, sums and maxima of lanes, and memory."""
 
     def lookup(self, index: Any, *values: float) -> Any:
         """Return of eight numbers those that the lowest three bits of each lane name."""
-        bits = _MANTISSA_BITS[self.kind.element][0]
-        integers = ir.VectorType(ir.IntType(bits), self.kind.count)
-        return self._chosen(self.builder.bitcast(index, integers), [*values])
+        return self._chosen(self.builder.bitcast(index, self.integers()), [*values])
 
     def _chosen(self, index: Any, values: list[float]) -> Any:
         count = index.type.count
@@ -201,7 +126,7 @@ class Operations:
             with then:
                 everything, first = self.builder.load(place, align=1), self.builder.block
             with otherwise:
-                name = f"llvm.masked.load.{_suffix(kind)}.p0{_suffix(kind)}"
+                name = f"llvm.masked.load.{suffix(kind)}.p0{suffix(kind)}"
                 part = call_llvm(self.builder, name, kind, place, _INT32(1), some, kind(None))
                 second = self.builder.block
         return self._joined_at((everything, first), (part, second))
@@ -213,7 +138,7 @@ class Operations:
             with then:
                 self.builder.store(value, place, align=1)
             with otherwise:
-                name = f"llvm.masked.store.{_suffix(value.type)}.p0{_suffix(value.type)}"
+                name = f"llvm.masked.store.{suffix(value.type)}.p0{suffix(value.type)}"
                 call_llvm(self.builder, name, ir.VoidType(), value, place, _INT32(1), some)
 
     def load_elements(self, stored: str, address: Any, whole: Any, some: Any) -> Any:

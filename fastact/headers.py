@@ -1,0 +1,21 @@
+"""Where the C headers are, for users' own C, C++ and Cython code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["get_include"]
+
+
+def get_include() -> str:
+    """Return the folder of the C headers, for the compiler's ``-I`` or ``include_dirs`` of an extension.
+
+    ``fastact.h`` in it includes all functions, ``fastact/gelu.h`` those of gelu. Cython code needs the folder, too:
+    ``cimport fastact.api``.
+
+    Returns
+    -------
+    str
+        The folder.
+    """
+    return str(Path(__file__).with_name("include"))
