@@ -70,7 +70,7 @@ def test_code_that_writes_past_the_cache_is_for_large_outputs(asked: list[bool])
 
 
 def test_nothing_is_written_where_there_is_no_code() -> None:
-    def compile(form: str, streaming: bool) -> tuple[int, int]:
+    def compile(form: str, streaming: bool, wide: bool) -> tuple[int, int]:
         raise ZeroDivisionError(form)
 
     x, y = np.ones(9, np.float32), np.zeros(9, np.float32)
