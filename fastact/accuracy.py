@@ -68,7 +68,7 @@ def _finfo(dtype: np.dtype[Any]) -> Any:
     if dtype.name == "bfloat16":
         import ml_dtypes  # which defines it
 
-        return ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+        return ml_dtypes.finfo(dtype)
     return np.finfo(dtype)
 
 
