@@ -49,7 +49,7 @@ def write(folder: Path) -> None:
     for name in fa.names():
         _keep(folder / "functions" / f"{name}.md", page(name))
     _keep(folder / "functions" / "index.md", index(drawn))
-    for name in ("speed.md", "speed.svg", "families.md", "loops.md"):
+    for name in ("speed.md", "speed.svg", "families.md", "halves.md", "loops.md"):
         _keep(
             folder / "measured" / name,
             (ROOT / "bench" / "results" / name).read_text(encoding="utf-8"),
