@@ -26,15 +26,20 @@ def header(kernels: Iterable[Kernel]) -> str:
     """The header of one function, with all its passes."""
     kernels = list(kernels)
     name = kernels[0].name
-    guard = f"FASTACT_{name.upper()}_H"
-    lines = [
-        f"/* {name}: emitted from fastact/definitions/. */",
-        *(f"#ifndef {guard}", f"#define {guard}", ""),
-        '#include "operations.h"',
-    ]
+    lines = ['#include "operations.h"']
     for kernel in kernels:
         lines += ["", *function(kernel)]
-    return "\n".join((*lines, "", "#endif")) + "\n"
+    return guarded(name, f"FASTACT_{name.upper()}_H", lines)
+
+
+def guarded(about: str, guard: str, lines: Iterable[str]) -> str:
+    """A header of these lines, which may be included twice."""
+    head = (
+        f"/* {about}: emitted from fastact/definitions/. */",
+        f"#ifndef {guard}",
+        f"#define {guard}",
+    )
+    return "\n".join((*head, "", *lines, "", "#endif")) + "\n"
 
 
 def function(kernel: Kernel) -> Iterator[str]:
@@ -73,26 +78,16 @@ def function(kernel: Kernel) -> Iterator[str]:
 
 def all_headers(names: Iterable[str]) -> str:
     """The header that includes those of all functions."""
-    lines = [
-        "/* All functions: emitted from fastact/definitions/. */",
-        "#ifndef FASTACT_H_",
-        "#define FASTACT_H_",
-        "",
-    ]
-    lines += [f'#include "fastact/{name}.h"' for name in names]
-    return "\n".join((*lines, "", "#endif")) + "\n"
+    lines = [f'#include "fastact/{name}.h"' for name in names]
+    return guarded("All functions", "FASTACT_H_", lines)
 
 
 def array_headers(kernels: Iterable[Kernel]) -> str:
     """The header of the functions of arrays."""
-    lines = [
-        "/* Functions of arrays: emitted from fastact/definitions/. */",
-        *("#ifndef FASTACT_ARRAYS_H_", "#define FASTACT_ARRAYS_H_", ""),
-        '#include "fastact/arrays.h"',
-    ]
+    lines = ['#include "fastact/arrays.h"']
     for kernel in kernels:
         lines += ["", *array_function(kernel)]
-    return "\n".join((*lines, "", "#endif")) + "\n"
+    return guarded("Functions of arrays", "FASTACT_ARRAYS_H_", lines)
 
 
 def array_arguments(kernel: Kernel, kind: str) -> list[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from llvmlite import ir
 from numba.core import cgutils
 
 from . import runtime
-from .arithmetic import KINDS, TYPES, low_part_of, written
+from .arithmetic import KINDS, low_part_of, written
+from .forms import KernelForm
 from .operations import VECTOR_BITS
 
 __all__ = ["Form", "call"]
@@ -19,28 +20,8 @@ __all__ = ["Form", "call"]
 _NUMBER: Final = ir.DoubleType()
 
 
-class Form(NamedTuple):
-    """One form of one kernel.
-
-    Attributes
-    ----------
-    name, pass_ : str
-        The function and its pass.
-    dtype : str
-        "f32" or "f64".
-    plain : bool
-        Whether it is the form for the default parameters, where there is one.
-    """
-
-    name: str
-    pass_: str
-    dtype: str
-    plain: bool
-
-    @property
-    def element(self) -> Any:
-        """The Numba type of its inputs and outputs."""
-        return TYPES[self.dtype]
+class Form(KernelForm):
+    """One form of one elementwise kernel or gate."""
 
     @property
     def module(self) -> Any:
@@ -51,16 +32,6 @@ class Form(NamedTuple):
     def arrays(self) -> str:
         """An "i" for each input, then an "o" for each output."""
         return str(self.module.ARRAYS[self.pass_])
-
-    @property
-    def label(self) -> str:
-        """What errors call it."""
-        return self.name if self.pass_ == "forward" else f"{self.name}.{self.pass_}"
-
-    @property
-    def stem(self) -> str:
-        """What names in the emitted module begin with."""
-        return f"{self.pass_}_{self.dtype}"
 
     @property
     def suffix(self) -> str:

@@ -29,8 +29,7 @@ class Variant:
 
     `kinds` has a letter for each argument: "i" for an input array, "o" for an output array, "w" for one of
     the type that is computed in, then of the parameters "a" for an array, "f" for a float, "b" for a bool.
-    A call does not go through Numba's
-    dispatcher, which would compile again for a read-only array.
+    A call does not go through Numba's dispatcher, which would compile again for a read-only array.
     """
 
     def __init__(self, function: Callable[..., None], element: str, kinds: str, cost: str) -> None:

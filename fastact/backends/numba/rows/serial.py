@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from llvmlite import ir
 from numba import types
@@ -13,7 +13,7 @@ from numba.core import cgutils
 from numba.core import typing as numba_typing
 
 from .. import runtime
-from ..arithmetic import TYPES
+from ..forms import KernelForm
 from ..llvm import INT, pointer
 from . import layout, tasks
 from .kernel import fields_of, phases_of
@@ -24,43 +24,13 @@ __all__ = ["RowForm", "compute"]
 _LINES: Final = 128
 
 
-class RowForm(NamedTuple):
-    """One form of one row kernel.
-
-    Attributes
-    ----------
-    name, pass_ : str
-        The function and its pass.
-    dtype : str
-        "f32" or "f64".
-    plain : bool
-        Whether it is the form for the default temperature, where there is one.
-    """
-
-    name: str
-    pass_: str
-    dtype: str
-    plain: bool
-
-    @property
-    def element(self) -> Any:
-        """The Numba type of its elements."""
-        return TYPES[self.dtype]
-
-    @property
-    def label(self) -> str:
-        """What errors call it."""
-        return self.name if self.pass_ == "forward" else f"{self.name}.{self.pass_}"
+class RowForm(KernelForm):
+    """One form of one row kernel; the only parameter is the temperature."""
 
     @property
     def module(self) -> Any:
         """The emitted module."""
         return import_module(f"{runtime.KERNELS}.rows_{self.name}")
-
-    @property
-    def stem(self) -> str:
-        """What names in the emitted module begin with."""
-        return f"{self.pass_}_{self.dtype}"
 
 
 def compute(
