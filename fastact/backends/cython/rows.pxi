@@ -85,7 +85,7 @@ cdef class RowKernel:
             call.param[k] = PyFloat_AsDouble(args[place + 1 + k])
         self._run(&call)
 
-    def contiguous(self, g, x, int axis, double temperature, out):
+    def contiguous(self, g, x, axis, double temperature, out):
         """Compute over plain contiguous arrays of any shape: 0.4 us a call instead of 1.4 by views of three dimensions.
 
         `g` is None for a kernel of one input, and `out` for a new array. Returns None, without having written
@@ -94,7 +94,7 @@ cdef class RowKernel:
         cdef const fastact_row_kernel *entry = self.entry
         cdef fastact_row_call call
         cdef cnp.ndarray like, result
-        cdef int k, ndim
+        cdef int k, ndim, place
         check_bound(entry)
         if type(x) is not cnp.ndarray or entry.n_row_in or entry.n_row_out or not entry.n_out:
             return None
@@ -117,14 +117,14 @@ cdef class RowKernel:
         for k in range(2):
             if overlap(call.inputs[k], call.out, cnp.PyArray_NBYTES(like), True):
                 return None
-        axis = axis + ndim if axis < 0 else axis
+        place = axis + ndim if axis < 0 else axis
         call.outer = call.inner = 1
         for k in range(ndim):
-            if k < axis:
+            if k < place:
                 call.outer *= cnp.PyArray_DIM(like, k)
-            elif k > axis:
+            elif k > place:
                 call.inner *= cnp.PyArray_DIM(like, k)
-        call.axis = cnp.PyArray_DIM(like, axis)
+        call.axis = cnp.PyArray_DIM(like, place)
         call.mask = NULL
         call.mask_is_shared = False
         call.param[0] = temperature
