@@ -9,6 +9,7 @@ from ._version import __version__ as __version__
 del backends  # the package is loaded, so that nothing hides the function of that name with it
 
 _HERE = {
+    "activation": ".functions.own",
     "backends": ".backends.registry",
     "get_backend": ".backends.registry",
     "get_include": ".headers",

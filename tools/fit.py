@@ -83,6 +83,14 @@ def mills_rise_problem(largest: float, dtype: str) -> Problem:
     )
 
 
+def atan_rest(u: Real) -> Real:
+    """(atan(t) / t - 1) / u at t² = u."""
+    if u < mp.mpf(10) ** -20:
+        return -mp.mpf(1) / 3 + u / 5
+    t = mp.sqrt(u)
+    return (mp.atan(t) / t - 1) / u
+
+
 # Lambert's continued fraction of tanh x, cut off after its fifth and its ninth term: the denominators, in x².
 LAMBERT = {"f32": (945, 420, 15), "f64": (34459425, 16216200, 945945, 13860, 45)}
 
@@ -157,6 +165,13 @@ PROBLEMS = [
     mills_rise_problem(39.0, "f64"),
     shrink_problem(2, "f32"),
     shrink_problem(3, "f64"),
+    Problem(
+        "ATAN",
+        atan_rest,
+        lambda u: u + mp.mpf("0.003"),  # what is fitted is added to 1, multiplied by u
+        (mp.mpf(0), mp.tan(mp.pi / 8) ** 2 * (1 + mp.mpf(2) ** -12)),
+        {"f32": 4, "f64": 10},
+    ),
 ]
 
 

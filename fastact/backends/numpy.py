@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..definitions.declare import BY
 from ..definitions.tables import ELEMENTWISE
 from ..reference import activations, rows, several
 from .environment import silent
@@ -36,11 +37,13 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
         raise KeyError(f"the numpy backend has no {pass_} of {name!r}")
     declared = ELEMENTWISE[name].passes[pass_]
     n_in, n_arrays = len(declared.inputs), len(declared.inputs) + len(declared.outputs)
-    compute = _PASSES[pass_] if name in activations.TABLE else _several(pass_)
+    compute = _several(pass_)
+    if name in activations.TABLE:
+        compute = _by(pass_) if pass_.startswith(BY) else _PASSES[pass_]
 
     def run(*operands: Any) -> None:
         with silent():
-            params = [_parameter(dtype, value) for value in operands[n_arrays:]]
+            params = [parameter(dtype, value) for value in operands[n_arrays:]]
             inputs = [*operands[:n_in], *params]
             for start in range(0, operands[0].size, BLOCK):
                 part = slice(start, start + BLOCK)
@@ -52,7 +55,7 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
     return run
 
 
-def _parameter(dtype: np.dtype[Any], value: Any) -> Any:
+def parameter(dtype: np.dtype[Any], value: Any) -> Any:
     """Return a number as the compiled kernels see it: in float32 as the sum of a high and a low part.
 
     From 1e-30 on the low part holds all further digits that matter; below, it would be subnormal.
@@ -99,6 +102,13 @@ _PASSES: dict[str, Callable[..., tuple[Array, ...]]] = {
     "value_and_derivative": _value_and_derivative,
     "vjp_from_output": _vjp_from_output,
 }
+
+
+def _by(pass_: str) -> Callable[..., tuple[Array, ...]]:
+    """Return the product of g and the derivative by a parameter."""
+    return lambda name, g, x, *params: (
+        _product(g, activations.evaluate(name, pass_, x, *params)),
+    )
 
 
 def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:

@@ -73,11 +73,17 @@ class KernelTable(dict[Backend, _Bound]):
     ----------
     bind : callable
         Returns the kernel of a backend for a dtype.
+    dtypes : callable
+        Returns the names of the dtypes that a backend has such kernels for.
     """
 
-    def __init__(self, bind: Callable[[Backend, DType], Kernel]) -> None:
+    def __init__(
+        self,
+        bind: Callable[[Backend, DType], Kernel],
+        dtypes: Callable[[Backend], frozenset[str]] = computed_dtypes,
+    ) -> None:
         super().__init__()
-        self._bind = bind
+        self._bind, self._dtypes = bind, dtypes
         when_replaced(lambda backend: self.pop(backend, None))
 
     @classmethod
@@ -91,7 +97,7 @@ class KernelTable(dict[Backend, _Bound]):
         return cls(lambda backend, dtype: row_kernel(backend, name, pass_, dtype))
 
     def __missing__(self, backend: Backend) -> _Bound:
-        bound = _Bound(partial(self._bind, backend), computed_dtypes(backend))
+        bound = _Bound(partial(self._bind, backend), self._dtypes(backend))
         # A backend that was replaced during the call is not kept.
         return self.setdefault(backend, bound) if is_loaded(backend) else bound
 

@@ -12,7 +12,7 @@ import inspect
 import textwrap
 from collections.abc import Sequence
 from types import FunctionType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from ..definitions.dialect import (
     ENTRIES,
@@ -66,6 +66,13 @@ def parameter_names(function: FunctionType) -> list[str]:
     return list(inspect.signature(function).parameters)
 
 
+class Traced(Protocol):
+    """What stands in the place of a dialect function: it makes its nodes itself."""
+
+    def traced(self, tracer: Tracer, *args: Any) -> Any:
+        """The node of the result for `args`."""
+
+
 class Tracer:
     """Evaluates dialect functions on graph nodes."""
 
@@ -73,8 +80,10 @@ class Tracer:
         self.graph = graph
         self.low_parts = low_parts
 
-    def call(self, function: FunctionType, *args: Any) -> Any:
+    def call(self, function: FunctionType | Traced, *args: Any) -> Any:
         """The node (or tuple of nodes) that `function` returns for `args`."""
+        if not isinstance(function, FunctionType):
+            return function.traced(self, *args)
         outer = self.graph.where
         result = _Frame(self, function, args).run()
         self.graph.where = outer

@@ -21,6 +21,9 @@ SIGNATURES: Mapping[str, Signature] = {
     "vjp_from_output": (("g", "y"), ("out",)),
 }
 
+#: What the name of a pass begins with that is g times the derivative with respect to a parameter.
+BY = "by_"
+
 #: What an error bound is multiplied by for parameters other than the defaults, whose rounding in float32 adds to it.
 OTHER_PARAMETERS = 1.15
 
@@ -128,7 +131,8 @@ class Declaration:
 
     def most(self, pass_: str, default_parameters: bool = True) -> float:
         """Return the largest error that a pass may have, in ulp."""
-        return self.bound[pass_] * (1.0 if default_parameters else OTHER_PARAMETERS)
+        key = BY if pass_.startswith(BY) else pass_
+        return self.bound[key] * (1.0 if default_parameters else OTHER_PARAMETERS)
 
     def check_domain(self, label: str, values: Mapping[str, Any], pass_: str = "forward") -> None:
         """Raise if parameters, by name, numbers or arrays, lie outside the domain of a pass.
@@ -165,6 +169,16 @@ class Declaration:
 
         return declare
 
+    def by(self, parameter: str) -> Callable[[Callable[..., Any]], Declaration]:
+        """Decorator: the derivative with respect to a parameter, given x and the parameters."""
+
+        def declare(function: Callable[..., Any]) -> Declaration:
+            assert isinstance(function, FunctionType) and parameter in self.params
+            self._add(BY + parameter, (function,), times_g=True)
+            return self
+
+        return declare
+
     def vjp(self, **facts: tuple[str, ...]) -> Callable[[Callable[..., Any]], Declaration]:
         """Decorator: the gradients with respect to the inputs; see `add`."""
         return self.add("vjp", **facts)
@@ -191,7 +205,7 @@ class Declaration:
         return declare
 
     def _add(self, pass_: str, functions: tuple[FunctionType, ...], **facts: Any) -> None:
-        inputs, outputs = SIGNATURES[pass_]
+        inputs, outputs = SIGNATURES["vjp" if pass_.startswith(BY) else pass_]
         self.passes[pass_] = DeclaredPass(functions, inputs, outputs, **facts)
 
 

@@ -57,6 +57,11 @@ class Pass:
         self.ntypes = len(FLOATS)
 
     @property
+    def identity(self) -> str:
+        """What tells it from every other pass of every function."""
+        return f"{self.__module__}.{self.__qualname__}"
+
+    @property
     def types(self) -> list[str]:
         """The loop types, as a ufunc shows them."""
         return [f"{dtype.char * self.nin}->{dtype.char * self.nout}" for dtype in FLOATS]
@@ -87,6 +92,12 @@ class Pass:
         return [name for name in object.__dir__(self) if name[:2] == "__" or name in _UFUNC]
 
 
+_WHY_MISSING = {
+    "vjp_from_output": ": its output does not determine its derivative",
+    "parameter_vjp": ": it has no parameters",
+}
+
+
 class MissingPass(AttributeError, TypeError):
     """Raised on access to a pass that a function does not have."""
 
@@ -109,11 +120,7 @@ class _Missing:
             if pass_ != "forward"
         ]
         has = f"it has {' and '.join(calls)}" if calls else "it has no pass but the function itself"
-        why = (
-            ": its output does not determine its derivative"
-            if self._name == "vjp_from_output"
-            else ""
-        )
+        why = _WHY_MISSING.get(self._name, "")
         raise MissingPass(f"{function.name} has no {self._name}{why}; {has}")
 
 
@@ -147,7 +154,7 @@ class Function(Pass):
 
     if not TYPE_CHECKING:
         derivative, vjp, value_and_derivative = _Missing(), _Missing(), _Missing()
-        vjp_from_output, value_and_grad = _Missing(), _Missing()
+        vjp_from_output, value_and_grad, parameter_vjp = _Missing(), _Missing(), _Missing()
         grad, gradient, backward, jvp = _Missing(), _Missing(), _Missing(), _Missing()
 
     def _introduce(

@@ -13,8 +13,9 @@ from ..calling import arguments, broadcast, docs, fast, protocols
 from ..calling.dtypes import loop_dtype
 from ..calling.fast import Caller, fast_call
 from ..definitions.activations import TABLE
-from ..definitions.declare import Declaration
+from ..definitions.declare import BY, Declaration
 from .base import Function, Pass
+from .parameter_vjp import ParameterVjp
 
 __all__ = ["FUNCTIONS", "BoundPass", "Elementwise", "ElementwisePass"]
 
@@ -58,11 +59,14 @@ class ElementwisePass(Pass, Caller):
         self._name(declaration.name, pass_)
         self.declaration = declaration
         self.parameter_list = arguments.ParameterList(declaration, pass_)
-        self.kernels = fast.KernelTable.elementwise(declaration.name, pass_)
+        self.kernels = self._kernels(pass_)
         self._defaults = self.parameter_list.complete
         # Positional arguments of a call without parameters; -1 if a parameter is required.
         self._short_count = -1 if self._defaults is None else self.nin
         self.prepare(self.kernels, chosen_here, state, self.nin, self.nout, self._defaults)
+
+    def _kernels(self, pass_: str) -> fast.KernelTable:
+        return fast.KernelTable.elementwise(self.declaration.name, pass_)
 
     def call(self, *args: Any, out: Any = None, **options: Any) -> Any:
         """Compute, like a call of the object; ``inspect.signature`` shows the arguments."""
@@ -89,8 +93,7 @@ class ElementwisePass(Pass, Caller):
         """The passes that compute each output separately."""
         if self.nout == 1:
             return (self,)
-        passes = FUNCTIONS[self.declaration.name].passes
-        return passes["forward"], passes["derivative"]
+        return self.owner.passes["forward"], self.owner.passes["derivative"]
 
     def _signature(self) -> inspect.Signature:
         kind = inspect.Parameter
@@ -104,7 +107,6 @@ class ElementwisePass(Pass, Caller):
         return inspect.Signature(shown)
 
     def _text(self) -> docs.Text:
-        name = self.declaration.name
         forward = self.pass_ == "forward"
         summary = inspect.cleandoc(self.declaration.doc) if forward else _SUMMARIES[self.pass_]
         texts = {}
@@ -114,7 +116,7 @@ class ElementwisePass(Pass, Caller):
             known = parameter in self.parameter_list.defaults
             texts[parameter] = f"{kind}, default {{default}}" if known else kind
         notes = []
-        if self.pass_ in _ERRORS:
+        if self.pass_ in _ERRORS and self.pass_ in self.declaration.bound:
             bound, others = (self.declaration.most(self.pass_, plain) for plain in (True, False))
             notes.append(_ERRORS[self.pass_].format(bound=bound, others=others))
         domain = (*self.declaration.domain, *self.declaration.passes[self.pass_].domain)
@@ -122,7 +124,7 @@ class ElementwisePass(Pass, Caller):
             conditions = " and ".join(condition.text for condition in domain)
             notes.append(f"The parameters must satisfy {conditions}.")
         return docs.Text(
-            summary if forward else summary.format(name=name),
+            summary if forward else summary.format(name=self.owner.__qualname__),
             _RETURNS[self.nout],
             texts,
             notes=notes,
@@ -199,7 +201,7 @@ class BoundPass(Pass):
     ) -> None:
         self.arrays = (*function.arrays, *arrays)
         self.nout = function.nout
-        self._name(function.declaration.name, function.pass_)
+        self._name(function.owner.__qualname__, function.pass_)
         self._made_of = function, scalars, arrays, dtype
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
@@ -248,7 +250,8 @@ class Elementwise(ElementwisePass, Function):
     Called like a NumPy ufunc, with its parameters after x, by position or by name:
     ``f(x, alpha, out=None, where=True, dtype=None)``. ``f.derivative(x)`` is its derivative,
     ``f.vjp(g, x)`` g times the derivative, ``f.value_and_derivative(x)`` the value and the derivative;
-    ``f.vjp_from_output(g, y)`` is the product from y = f(x), for functions whose y determines it.
+    ``f.vjp_from_output(g, y)`` is the product from y = f(x), for functions whose y determines it;
+    ``f.parameter_vjp(g, x)`` has the gradients with respect to the parameters.
     """
 
     family = "elementwise"
@@ -256,15 +259,27 @@ class Elementwise(ElementwisePass, Function):
     vjp: ElementwisePass
     value_and_derivative: ElementwisePass
     vjp_from_output: ElementwisePass
+    parameter_vjp: ParameterVjp
 
     def __init__(self, declaration: Declaration) -> None:
         super().__init__(declaration, "forward")
+        self._add_passes()
+
+    def _add_passes(self) -> None:
+        declaration = self.declaration
         others = {
-            pass_: ElementwisePass(declaration, pass_)
+            pass_: self._pass(pass_)
             for pass_ in declaration.passes
-            if pass_ != "forward"
+            if pass_ != "forward" and not pass_.startswith(BY)
         }
         self._introduce(declaration.source, others, declaration.aliases, declaration.formula)
+        for one in self.passes.values():
+            one.owner = self
+        if any(pass_.startswith(BY) for pass_ in declaration.passes):
+            self.parameter_vjp = ParameterVjp(self)
+
+    def _pass(self, pass_: str) -> ElementwisePass:
+        return ElementwisePass(self.declaration, pass_)
 
     def _text(self) -> docs.Text:
         return super()._text().replaced(closing=self._closing())

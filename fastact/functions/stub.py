@@ -31,6 +31,7 @@ from .backends.registry import use_backend as use_backend
 from .functions.base import Function, Pass
 from .functions.catalogue import get as get
 from .functions.catalogue import names as names
+from .functions.own import activation as activation
 from .headers import get_include as get_include
 from .threads import get_num_threads as get_num_threads
 from .threads import set_num_threads as set_num_threads
@@ -71,6 +72,8 @@ def stub() -> str:
 def _classes(function: Function) -> Iterator[str]:
     name = function.name
     others = {pass_: one for pass_, one in function.passes.items() if pass_ != "forward"}
+    if "parameter_vjp" in vars(function):
+        others["parameter_vjp"] = vars(function)["parameter_vjp"]
     for pass_, one in others.items():
         yield f"class _{name}_{pass_}(Pass):"
         yield f"    {_call(function, one)}"

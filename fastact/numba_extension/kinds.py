@@ -24,7 +24,7 @@ class PassType(types.Callable, types.Opaque):
 
     def __init__(self, pass_: Pass) -> None:
         self.pass_ = pass_
-        super().__init__(f"fastact.{pass_.__qualname__} {__version__}")
+        super().__init__(f"{pass_.identity} {__version__}")
 
     @property
     def key(self) -> str:

@@ -33,7 +33,7 @@ def write(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> An
     returns = signature.return_type
     result = returns[0] if isinstance(returns, types.BaseTuple) else returns
     form = calls.form_of(pass_, parameters, result.dtype if is_array(result) else result)
-    mark(context, form.name)
+    mark(context, form.module.__name__)
     if is_array(result):
         return arrays.call(context, builder, form, returns, data, args[1:n], numbers)
     inputs = [_element(context, builder, form, *one) for one in zip(data, args[1:n], strict=True)]

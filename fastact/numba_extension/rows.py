@@ -12,6 +12,7 @@ from numba.core import cgutils, errors
 
 from ..backends.numba.llvm import INT
 from ..backends.numba.rows.serial import RowForm, compute
+from ..backends.numba.runtime import KERNELS
 from ..backends.numba.scalar import Form
 from ..backends.numpy import row_kernel
 from ..calling.axes import COLDEST, HOTTEST
@@ -30,7 +31,7 @@ def write(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> An
     element = returns.dtype if is_array(returns) else returns
     plain = isinstance(heat, types.Omitted)
     form = RowForm(declared_name(pass_), pass_.pass_, DTYPES[element], plain)
-    mark(context, f"rows_{form.name}")
+    mark(context, f"{KERNELS}.rows_{form.name}")
     temperature = ir.Constant(ir.DoubleType(), 1.0) if plain else args[-1]
     if not plain:
         _check_temperature(context, builder, form, temperature)

@@ -9,7 +9,6 @@ from typing import Any
 
 from .._version import __version__
 from ..backends.numba import cache as disk_cache
-from ..backends.numba.runtime import KERNELS
 
 __all__ = ["mark"]
 
@@ -44,7 +43,7 @@ def mark(context: Any, module: str) -> None:
     module : str
         The name of the emitted module that it was made from.
     """
-    stamp, library = _stamp(f"{KERNELS}.{module}"), context.active_code_library
+    stamp, library = _stamp(module), context.active_code_library
     if hasattr(library, "_reload_init"):
         library._reload_init.add(stamp)
     else:  # before Numba 0.64, whose cache does not have the constants of a parallel loop

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final, cast
 
@@ -64,7 +63,7 @@ def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., None]:
     try:
         element = ELEMENTS[dtype.name]
         with runtime.compiling():
-            module = import_module(f"{runtime.KERNELS}.{name}")
+            module = runtime.kernel_module(name, pass_, COMPUTED[element])
         stem = f"{pass_}_{COMPUTED[element]}"
         scalar = getattr(module, f"{stem}_scalar")
     except (ModuleNotFoundError, AttributeError, KeyError):

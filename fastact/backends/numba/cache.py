@@ -29,6 +29,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from ..._version import __version__
+from . import own
 
 # Numba's settings, besides the processor, that change the code.
 _SETTINGS: Final = (
@@ -205,9 +206,11 @@ def _sources() -> str:
 @cache
 def _source(module: str) -> str:
     """Return the digest of a module's source as it was when first asked for."""
-    # By the loader, which reads from a zip archive, too.
-    loader: Any = getattr(find_spec(module), "loader", None)
-    text = loader.get_source(module) if hasattr(loader, "get_source") else None
+    text = own.text(module)
+    if text is None:
+        # By the loader, which reads from a zip archive, too.
+        loader: Any = getattr(find_spec(module), "loader", None)
+        text = loader.get_source(module) if hasattr(loader, "get_source") else None
     if text is None:
         raise FileNotFoundError(f"the source of {module} is not there")
     return hashlib.sha256(text.encode()).hexdigest()

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, Final, cast
 
 from ... import threads
+from . import own
 from .fork import compiling
 
 __all__ = [
@@ -19,12 +20,19 @@ __all__ = [
     "compiling",
     "environment",
     "extension",
+    "kernel_module",
     "machine_code",
     "pool",
     "sharer",
 ]
 
-KERNELS: Final = f"{__package__}._kernels"
+KERNELS: Final = own.KERNELS
+
+
+def kernel_module(name: str, pass_: str, dtype: str) -> Any:
+    """Return the emitted module that has the kernel of one pass of one function, in one type."""
+    qualified = own.module_name(name, pass_, dtype)
+    return own.module(qualified) or import_module(qualified)
 
 
 @cache

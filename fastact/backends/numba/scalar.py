@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from importlib import import_module
 from typing import Any, Final
 
 from llvmlite import ir
@@ -26,7 +25,7 @@ class Form(KernelForm):
     @property
     def module(self) -> Any:
         """The emitted module."""
-        return import_module(f"{runtime.KERNELS}.{self.name}")
+        return runtime.kernel_module(self.name, self.pass_, self.dtype)
 
     @property
     def arrays(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from ..dialect import absent, copysign, fma, per_type, sqrt
 from ..elementary import LARGEST
 from ..two_parts import remainder, two_sum
-from .table import elementwise
+from .table import elementwise, inside
 
 
 @elementwise(
@@ -72,3 +72,10 @@ def squareplus_slope(x: Any, b: float) -> Any:
     root, _, below = squareplus_parts(x, b)
     slope = below / max(root, LEAST)
     return slope if x <= 0.0 else 1.0 - slope
+
+
+@squareplus.by("b")
+def squareplus_by_b(x: Any, b: float) -> Any:
+    """1/(4·√(x² + b))."""
+    root, _, _ = squareplus_parts(x, b)
+    return inside(abs(x) <= LARGEST, x, 0.25 / max(root, LEAST))

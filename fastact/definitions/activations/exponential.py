@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from ..dialect import absent, copysign, exact, fma, known, low, per_type
+from ..coefficients import EXPM1
+from ..dialect import absent, copysign, exact, fma, known, low, per_type, polynomial
 from ..elementary import (
     LOWEST,
     THIRD,
@@ -25,7 +26,7 @@ from ..elementary import sigmoid as sigmoid_
 from ..elementary import tanh as tanh_
 from ..elementary import tanh_shrink as tanh_shrink_
 from ..two_parts import remainder, two_product
-from .table import elementwise
+from .table import elementwise, inside
 
 # A divisor whose reciprocal may not be a normal number is multiplied, and x with it, by a power of two.
 RAISE = per_type(f32=2.0**64, f64=2.0**512)
@@ -91,6 +92,11 @@ def elu_slope(x: Any, alpha: float) -> Any:
     return 1.0 if x > 0.0 else fma(e, alpha, e * low(alpha)) * unit
 
 
+@elu.by("alpha")
+def elu_by_alpha(x: Any, alpha: float) -> Any:
+    return expm1(min(x, 0.0))
+
+
 @elu.derivative_from_output(domain=("alpha >= 0",))
 def elu_slope_from_output(y: Any, alpha: float) -> Any:
     return 1.0 if y > 0.0 else y + alpha
@@ -118,6 +124,22 @@ def celu_slope(x: Any, alpha: float) -> Any:
     z, z_low = quotient(min(x, 0.0), alpha)
     e, unit = exp_negative(z, z_low)
     return 1.0 if x > 0.0 else e * unit
+
+
+# Up to half of ln 2, where the polynomial of expm1 holds.
+SMALL = 0.34
+
+
+@celu.by("alpha")
+def celu_by_alpha(x: Any, alpha: float) -> Any:
+    """expm1(z) - z·e^z at z = x/alpha."""
+    z, z_low = quotient(min(x, 0.0), alpha)
+    rest = polynomial(z, EXPM1)
+    e, unit = exp_negative(z, z_low)
+    y, y_low = expm1_parts(z)
+    near = -(z * z) * fma(z, rest, 1.0 - rest)
+    far = (y - (z if z > LOWEST else 0.0) * (e * unit)) + fma(z_low, 1.0 + y, y_low)
+    return near if z > -SMALL else far
 
 
 @celu.derivative_from_output()
@@ -223,6 +245,16 @@ def softcap_slope(x: Any, cap: float) -> Any:
     return 4.0 * b * unit
 
 
+@softcap.by("cap")
+def softcap_by_cap(x: Any, cap: float) -> Any:
+    """tanh z - z·sech² z at z = x/cap."""
+    z, z_low = quotient(x, cap)
+    y = tanh_(z)
+    b, unit = bell_parts(2.0 * z, 2.0 * z_low)
+    bounded = min(max(z, LOWEST), -LOWEST)
+    return fma(z, y * y, -tanh_shrink_(z)) if abs(z) < 1.0 else fma(-bounded, 4.0 * b * unit, y)
+
+
 @elementwise(aliases=("logsigmoid", "log_expit"), formula="log(sigma(x))", source="definition")
 def log_sigmoid(x: Any) -> Any:
     """log σ(x) = min(x, 0) - log1p(exp(-|x|)). The derivative is σ(-x)."""
@@ -259,6 +291,22 @@ def softplus(x: Any, beta: float = 1.0, threshold: float | None = None) -> Any:
 def softplus_slope(x: Any, beta: float, threshold: float) -> Any:
     z, z_low = scaled(x, beta)
     return 1.0 if z > threshold else sigmoid_(z, z_low)
+
+
+@softplus.by("beta")
+def softplus_by_beta(x: Any, beta: float, threshold: float) -> Any:
+    """(z·σ(z) - log(1 + e^z))/beta² at z = beta·x, which is even in z."""
+    z, z_low = scaled(x, beta)
+    a, a_low = -abs(z), facing(z, z_low)
+    p, _, unit = softplus_parts(a, a_low)
+    e, _ = exp_negative(a, a_low)
+    whole = max(a, LOWEST) * (e / fma(e, unit, 1.0)) - p
+    return inside(z <= threshold, x, whole / beta / beta * unit)
+
+
+@softplus.by("threshold")
+def softplus_by_threshold(x: Any, beta: float, threshold: float) -> Any:
+    return 0.0
 
 
 @softplus.derivative_from_output(domain=("threshold == inf",))

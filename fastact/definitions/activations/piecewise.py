@@ -42,6 +42,16 @@ def step_slope(x: Any, threshold: float, at_threshold: float) -> Any:
     return 0.0
 
 
+@step.by("threshold")
+def step_by_threshold(x: Any, threshold: float, at_threshold: float) -> Any:
+    return 0.0
+
+
+@step.by("at_threshold")
+def step_by_at_threshold(x: Any, threshold: float, at_threshold: float) -> Any:
+    return inside(x == threshold and low(threshold) == 0.0, x, 1.0)
+
+
 @elementwise(
     aliases=("hardtanh",),
     formula="clip(x, min_val, max_val)",
@@ -58,6 +68,16 @@ def hard_tanh_slope(x: Any, min_val: float, max_val: float) -> Any:
     return inside(min_val < x and x < max_val, x, 1.0)
 
 
+@hard_tanh.by("min_val")
+def hard_tanh_by_min_val(x: Any, min_val: float, max_val: float) -> Any:
+    return inside(x <= min_val, x, 1.0)
+
+
+@hard_tanh.by("max_val")
+def hard_tanh_by_max_val(x: Any, min_val: float, max_val: float) -> Any:
+    return inside(x >= max_val and x > min_val, x, 1.0)
+
+
 @elementwise(
     aliases=("hardsigmoid",),
     formula="clip(slope*x + offset, 0, 1)",
@@ -71,12 +91,27 @@ def hard_sigmoid(x: Any, slope: float = 1 / 6, offset: float = 0.5) -> Any:
 
 @hard_sigmoid.derivative
 def hard_sigmoid_slope(x: Any, slope: float, offset: float) -> Any:
+    return on_ramp(x, slope, offset, slope)
+
+
+@hard_sigmoid.by("slope")
+def hard_sigmoid_by_slope(x: Any, slope: float, offset: float) -> Any:
+    return on_ramp(x, slope, offset, x)
+
+
+@hard_sigmoid.by("offset")
+def hard_sigmoid_by_offset(x: Any, slope: float, offset: float) -> Any:
+    return on_ramp(x, slope, offset, 1.0)
+
+
+def on_ramp(x: Any, slope: Any, offset: Any, value: Any) -> Any:
+    """`value` between the ends of the slope, else 0."""
     y = ramp(x, slope, offset)
     # The largest x below the upper end gives a y that is rounded to 1.
     left = 1.0 - offset
     end, end_low = ratio(left, ((1.0 - left) - offset) - low(offset), slope)
     rest = ((end - x) + end_low) * slope if abs(end) < FAR_END else 1.0 - y
-    return inside(y > 0.0 and rest > 0.0, x, slope)
+    return inside(y > 0.0 and rest > 0.0, x, value)
 
 
 # 1 in float32. In float64 the quotient of two parameters counts as exact; a float32 one has a low part, of which
@@ -154,6 +189,11 @@ def leaky_relu_slope(x: Any, negative_slope: float) -> Any:
     return 1.0 if x > 0.0 else (x if x != x else negative_slope)
 
 
+@leaky_relu.by("negative_slope")
+def leaky_relu_by_negative_slope(x: Any, negative_slope: float) -> Any:
+    return min(x, 0.0)
+
+
 @leaky_relu.derivative_from_output(domain=("negative_slope >= 0",))
 def leaky_relu_slope_from_output(y: Any, negative_slope: float) -> Any:
     return 1.0 if y > 0.0 else (y if y != y else negative_slope)
@@ -174,6 +214,16 @@ def threshold_slope(x: Any, threshold: float, value: float) -> Any:
     return inside(above(x, threshold), x, 1.0)
 
 
+@threshold.by("threshold")
+def threshold_by_threshold(x: Any, threshold: float, value: float) -> Any:
+    return 0.0
+
+
+@threshold.by("value")
+def threshold_by_value(x: Any, threshold: float, value: float) -> Any:
+    return 0.0 if above(x, threshold) else (x if x != x else 1.0)
+
+
 @elementwise(
     aliases=("hardshrink",),
     formula="where(abs(x) > lambd, x, 0)",
@@ -187,6 +237,11 @@ def hard_shrink(x: Any, lambd: float = 0.5) -> Any:
 @hard_shrink.derivative
 def hard_shrink_slope(x: Any, lambd: float) -> Any:
     return inside(above(abs(x), lambd), x, 1.0)
+
+
+@hard_shrink.by("lambd")
+def hard_shrink_by_lambd(x: Any, lambd: float) -> Any:
+    return 0.0
 
 
 @elementwise(
@@ -204,6 +259,11 @@ def soft_shrink(x: Any, lambd: float = 0.5) -> Any:
 @soft_shrink.derivative
 def soft_shrink_slope(x: Any, lambd: float) -> Any:
     return inside(above(abs(x), lambd), x, 1.0)
+
+
+@soft_shrink.by("lambd")
+def soft_shrink_by_lambd(x: Any, lambd: float) -> Any:
+    return inside(above(abs(x), lambd), x, copysign(1.0, -x))
 
 
 SIXTH = exact("0.16666666666666666666666666666666666666666666666667")

@@ -5,11 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from ..dialect import absent, copysign, exact, fma, known, low, per_type
-from ..elementary import BOTTOM, LOWEST, SATURATED, SCALED, UNIT, reduced, scaled
+from ..elementary import (
+    BOTTOM,
+    FAR,
+    LARGEST,
+    LOWEST,
+    SATURATED,
+    SCALED,
+    UNIT,
+    exp_far,
+    facing,
+    reduced,
+    scaled,
+)
 from ..gaussian import DENSITY, QUARTER, gelu_slope_tail, gelu_tail
 from ..logistic import plain_slope, swish, swish_of_any, swish_slope
 from ..two_parts import fast_two_sum, fused_remainder, remainder, two_fma, two_product, two_sum
-from .table import elementwise
+from .table import elementwise, inside
 
 
 @elementwise(
@@ -34,6 +46,16 @@ def silu_slope_for(x: Any, beta: Any) -> Any:
     z, z_low = scaled(x, beta)
     plain = beta == 1.0 and low(beta) == 0.0
     return plain_slope(x) if plain else swish_slope(z, z_low, z, z_low)
+
+
+@silu.by("beta")
+def silu_by_beta(x: Any, beta: float) -> Any:
+    """x²·σ(z)·σ(-z) at z = beta·x."""
+    z, z_low = scaled(x, beta)
+    e, unit = exp_far(-abs(z), facing(z, z_low))
+    d = fma(e, unit, 1.0)
+    bounded = min(max(x, -LARGEST), LARGEST) if abs(z) < -FAR else 0.0
+    return inside(x == x, x, bounded * (bounded * (e / (d * d))) * unit)
 
 
 QUICK = exact("1.702")

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..arithmetic import Mathematics, Number
-from .table import clipped, derivative_of
+from .table import by, clipped, derivative_of
 
 
 # With h = √(x² + b), (h − |x|)/2 = (b/4)/(h/2 + |x|/2): what is added to max(x, 0), and nothing
@@ -26,6 +26,12 @@ def _(m: Mathematics, x: Number, b: Number = 4.0) -> Number:
     h, rest = _squareplus_parts(m, x, b)
     rest = rest / m.where(h == 0, 1.0, h)
     return m.where(x > 0, 1 - rest, rest)
+
+
+@by(squareplus, "b")
+def _(m: Mathematics, x: Number, b: Number = 4.0) -> Number:
+    h, _ = _squareplus_parts(m, x, b)
+    return 0.25 / h
 
 
 def softsign(m: Mathematics, x: Number) -> Number:

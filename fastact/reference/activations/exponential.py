@@ -8,7 +8,7 @@ import math
 from fractions import Fraction
 
 from ..arithmetic import Mathematics, Number
-from .table import derivative_of
+from .table import by, derivative_of
 
 # Klambauer et al., arXiv:1706.02515, section 2
 SELU_SCALE = Fraction("1.0507009873554804934193349852946")
@@ -75,6 +75,11 @@ def _(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
     return m.where(x > 0, 1.0, m.times_exp(alpha, x))
 
 
+@by(elu, "alpha")
+def _(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
+    return m.where(x > 0, 0.0, m.expm1(x))
+
+
 def celu(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
     q = x / alpha
     # A quotient so small may be subnormal, and have lost digits.
@@ -84,6 +89,17 @@ def celu(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
 @derivative_of(celu, from_output=lambda m, y, alpha=1.0: m.where(y > 0, 1.0, y / alpha + 1.0))
 def _(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
     return m.where(x > 0, 1.0, m.exp(m.wide(x) / alpha))
+
+
+@by(celu, "alpha")
+def _(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
+    # With w = x/alpha it is expm1(w) - w·e^w; below |w| = 1/8 the series -w²/2 - w³/3 - w⁴/8 - …
+    w = m.minimum(x, 0.0) / alpha
+    near = m.maximum(w, -0.125)
+    series = 0.0
+    for k in range(13, 1, -1):
+        series = series * near + m.narrow(m.real(Fraction(k - 1, math.factorial(k))))
+    return m.where(w > -0.125, -near * near * series, m.expm1(w) - m.times_exp(w, w))
 
 
 def selu(m: Mathematics, x: Number) -> Number:
@@ -116,6 +132,19 @@ def _(m: Mathematics, x: Number, beta: Number = 1.0, threshold: Number = math.in
     return m.where(m.narrow(z) > threshold, 1.0, _sigmoid(m, z))
 
 
+@by(softplus, "beta")
+def _(m: Mathematics, x: Number, beta: Number = 1.0, threshold: Number = math.inf) -> Number:
+    z = m.wide(x) * beta
+    e = -m.magnitude(z)
+    whole = m.narrow(m.log1p_exp(e)) - m.times_exp_over(e, e, 1 + m.exp(e))
+    return m.where(m.narrow(z) > threshold, 0.0, -whole / beta / beta)
+
+
+@by(softplus, "threshold", constant=True)
+def _(m: Mathematics, x: Number, beta: Number = 1.0, threshold: Number = math.inf) -> Number:
+    return m.where(x == x, 0.0, 0.0)
+
+
 def exponential(m: Mathematics, x: Number) -> Number:
     return m.exp(x)
 
@@ -134,3 +163,12 @@ def softcap(m: Mathematics, x: Number, cap: Number) -> Number:
 @derivative_of(softcap)
 def _(m: Mathematics, x: Number, cap: Number) -> Number:
     return _sech_squared(m, m.wide(x) / cap)
+
+
+@by(softcap, "cap")
+def _(m: Mathematics, x: Number, cap: Number) -> Number:
+    z = x / cap
+    y = m.tanh(z)
+    bounded = m.maximum(m.minimum(z, 1e4), -1e4)
+    far = y - bounded * _sech_squared(m, bounded)
+    return m.where(m.magnitude(z) < 1, z * y * y - m.x_minus_tanh(z), far)

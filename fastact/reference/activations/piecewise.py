@@ -7,7 +7,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from ..arithmetic import Mathematics, Number
-from .table import clipped, derivative_of, inside
+from .table import by, clipped, derivative_of, inside
 
 SIXTH = Fraction(1, 6)
 
@@ -28,6 +28,16 @@ def step(m: Mathematics, x: Number, threshold: Number = 0.0, at_threshold: Numbe
 @derivative_of(step, constant=True)
 def _(m: Mathematics, x: Number, threshold: Number = 0.0, at_threshold: Number = 1.0) -> Number:
     return m.where(x == x, 0.0, 0.0)
+
+
+@by(step, "threshold", constant=True)
+def _(m: Mathematics, x: Number, threshold: Number = 0.0, at_threshold: Number = 1.0) -> Number:
+    return m.where(x == x, 0.0, 0.0)
+
+
+@by(step, "at_threshold")
+def _(m: Mathematics, x: Number, threshold: Number = 0.0, at_threshold: Number = 1.0) -> Number:
+    return m.where(x == threshold, 1.0, 0.0)
 
 
 def _hard_sigmoid_parts(
@@ -52,6 +62,18 @@ def _(m: Mathematics, x: Number, slope: Number = 1 / 6, offset: Number = 0.5) ->
     return inside(m, x, m.minimum(zero, one), m.maximum(zero, one), slope)
 
 
+@by(hard_sigmoid, "slope")
+def _(m: Mathematics, x: Number, slope: Number = 1 / 6, offset: Number = 0.5) -> Number:
+    slope, zero, one = _hard_sigmoid_parts(m, slope, offset)
+    return inside(m, x, m.minimum(zero, one), m.maximum(zero, one), x)
+
+
+@by(hard_sigmoid, "offset")
+def _(m: Mathematics, x: Number, slope: Number = 1 / 6, offset: Number = 0.5) -> Number:
+    slope, zero, one = _hard_sigmoid_parts(m, slope, offset)
+    return inside(m, x, m.minimum(zero, one), m.maximum(zero, one), 1.0)
+
+
 def hard_tanh(m: Mathematics, x: Number, min_val: Number = -1.0, max_val: Number = 1.0) -> Number:
     return clipped(m, x, min_val, max_val)
 
@@ -59,6 +81,16 @@ def hard_tanh(m: Mathematics, x: Number, min_val: Number = -1.0, max_val: Number
 @derivative_of(hard_tanh)
 def _(m: Mathematics, x: Number, min_val: Number = -1.0, max_val: Number = 1.0) -> Number:
     return inside(m, x, min_val, max_val, 1.0)
+
+
+@by(hard_tanh, "min_val")
+def _(m: Mathematics, x: Number, min_val: Number = -1.0, max_val: Number = 1.0) -> Number:
+    return m.where(x <= min_val, 1.0, 0.0)
+
+
+@by(hard_tanh, "max_val")
+def _(m: Mathematics, x: Number, min_val: Number = -1.0, max_val: Number = 1.0) -> Number:
+    return m.where((x >= max_val) & (x > min_val), 1.0, 0.0)
 
 
 def relu(m: Mathematics, x: Number) -> Number:
@@ -97,6 +129,11 @@ def _(m: Mathematics, x: Number, negative_slope: Number = 0.01) -> Number:
     return m.where(x > 0, 1.0, negative_slope)
 
 
+@by(leaky_relu, "negative_slope")
+def _(m: Mathematics, x: Number, negative_slope: Number = 0.01) -> Number:
+    return m.where(x > 0, 0.0, x)
+
+
 def threshold(m: Mathematics, x: Number, threshold: Number = 1.0, value: Number = 0.0) -> Number:
     return m.where(x > threshold, x, value)
 
@@ -104,6 +141,16 @@ def threshold(m: Mathematics, x: Number, threshold: Number = 1.0, value: Number 
 @derivative_of(threshold)
 def _(m: Mathematics, x: Number, threshold: Number = 1.0, value: Number = 0.0) -> Number:
     return m.where(x > threshold, 1.0, 0.0)
+
+
+@by(threshold, "threshold", constant=True)
+def _(m: Mathematics, x: Number, threshold: Number = 1.0, value: Number = 0.0) -> Number:
+    return m.where(x == x, 0.0, 0.0)
+
+
+@by(threshold, "value")
+def _(m: Mathematics, x: Number, threshold: Number = 1.0, value: Number = 0.0) -> Number:
+    return m.where(x > threshold, 0.0, 1.0)
 
 
 def hard_swish(m: Mathematics, x: Number) -> Number:
@@ -142,6 +189,11 @@ def _(m: Mathematics, x: Number, lambd: Number = 0.5) -> Number:
     return m.where(m.magnitude(x) > lambd, 1.0, 0.0)
 
 
+@by(hard_shrink, "lambd", constant=True)
+def _(m: Mathematics, x: Number, lambd: Number = 0.5) -> Number:
+    return m.where(x == x, 0.0, 0.0)
+
+
 def soft_shrink(m: Mathematics, x: Number, lambd: Number = 0.5) -> Number:
     return m.where(x > lambd, x - lambd, m.where(x < -lambd, x + lambd, 0 * x))
 
@@ -149,3 +201,8 @@ def soft_shrink(m: Mathematics, x: Number, lambd: Number = 0.5) -> Number:
 @derivative_of(soft_shrink)
 def _(m: Mathematics, x: Number, lambd: Number = 0.5) -> Number:
     return m.where(m.magnitude(x) > lambd, 1.0, 0.0)
+
+
+@by(soft_shrink, "lambd")
+def _(m: Mathematics, x: Number, lambd: Number = 0.5) -> Number:
+    return m.where(x > lambd, -1.0, m.where(x < -lambd, 1.0, 0.0))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...definitions.declare import BY
 from ..arithmetic import FLOAT64, Mathematics, Number, exact_arithmetic
 
 Definition = Callable[..., Number]
@@ -24,6 +25,13 @@ class Reference:
     slope: Definition
     slope_is_constant: bool
     slope_from_output: Definition | None
+    slopes_by: dict[str, Definition]
+
+    def at(self, m: Mathematics, pass_: str, x: Number, *params: Number) -> Number:
+        """Evaluate "forward", "derivative", "derivative_from_output", or "by_" and a parameter."""
+        if pass_.startswith(BY):
+            return self.slopes_by[pass_.removeprefix(BY)](m, x, *params)
+        return getattr(self, pass_)(m, x, *params)
 
     def forward(self, m: Mathematics, x: Number, *params: Number) -> Number:
         """Evaluate the function; NaN gives NaN."""
@@ -45,6 +53,10 @@ class Reference:
 TABLE: dict[str, Reference] = {}
 
 
+def _with_nan(slope: Definition) -> Definition:
+    return lambda m, x, *params: m.where(x == x, slope(m, x, *params), x)
+
+
 def derivative_of(
     definition: Definition, *, constant: bool = False, from_output: Definition | None = None
 ) -> Callable[[Definition], None]:
@@ -55,7 +67,21 @@ def derivative_of(
     """
 
     def enter(slope: Definition) -> None:
-        TABLE[definition.__name__] = Reference(definition, slope, constant, from_output)
+        TABLE[definition.__name__] = Reference(definition, slope, constant, from_output, {})
+
+    return enter
+
+
+def by(
+    definition: Definition, parameter: str, *, constant: bool = False
+) -> Callable[[Definition], None]:
+    """Enter the derivative of a definition with respect to a parameter, which this decorates.
+
+    `constant` says that it is the same everywhere.
+    """
+
+    def enter(slope: Definition) -> None:
+        TABLE[definition.__name__].slopes_by[parameter] = slope if constant else _with_nan(slope)
 
     return enter
 
@@ -63,11 +89,11 @@ def derivative_of(
 def evaluate(name: str, pass_: str, x: Any, *params: Any) -> Any:
     """Return `pass_` of `name` at x in float64, all broadcast.
 
-    It is "forward", "derivative", or "derivative_from_output" with y = f(x) for x.
+    It is "forward", "derivative", "derivative_from_output" with y = f(x) for x, or "by_" and a parameter.
     """
     arguments = (np.asarray(a, dtype=np.float64) for a in (x, *params))
     with np.errstate(all="ignore"):
-        return getattr(TABLE[name], pass_)(FLOAT64, *arguments)
+        return TABLE[name].at(FLOAT64, pass_, *arguments)
 
 
 def exact(name: str, pass_: str, x: float, *params: float) -> Any:
@@ -80,7 +106,7 @@ def exact(name: str, pass_: str, x: float, *params: float) -> Any:
     if not math.isfinite(x) or any(math.isnan(p) for p in params):
         return m.context.mpf(float(evaluate(name, pass_, x, *params)))
     arguments = (m.context.mpf(a) for a in (x, *params))
-    return m.context.mpf(getattr(TABLE[name], pass_)(m, *arguments))
+    return m.context.mpf(TABLE[name].at(m, pass_, *arguments))
 
 
 def clipped(m: Mathematics, x: Number, low: Number, high: Number) -> Number:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from ..arithmetic import Mathematics, Number
-from .table import clipped, derivative_of
+from .table import by, clipped, derivative_of
 
 QUICK_GELU_SLOPE = Fraction("1.702")  # Hendrycks and Gimpel, arXiv:1606.08415, section 2
 GELU_TANH_CUBIC = Fraction("0.044715")  # the same
@@ -87,6 +87,14 @@ def silu(m: Mathematics, x: Number, beta: Number = 1.0) -> Number:
 def _(m: Mathematics, x: Number, beta: Number = 1.0) -> Number:
     z = m.wide(x) * beta
     return _gated_slope(m, z, z)
+
+
+@by(silu, "beta")
+def _(m: Mathematics, x: Number, beta: Number = 1.0) -> Number:
+    z = m.wide(x) * beta
+    e = m.exp(-m.magnitude(z))
+    bounded = clipped(m, x, -1e308, 1e308)
+    return m.times_exp_over(bounded, -m.magnitude(z), (1 + e) * (1 + e)) * bounded
 
 
 # tanh(log(1 + e^x)) = ((1 + e^x)² − 1)/((1 + e^x)² + 1). With E = e^x that is E(2 + E)/(2 + 2E +

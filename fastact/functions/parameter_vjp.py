@@ -1,0 +1,175 @@
+"""The gradients of a function with respect to its parameters: accurate sums in bounded memory."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..backends.environment import silent
+from ..calling import arguments, docs, labelled
+from ..calling.broadcast import as_slices, regions
+from ..calling.dtypes import Array, computing, loop_dtype
+from ..calling.fast import KernelTable, alike
+from ..definitions.declare import BY
+from .base import Pass
+
+__all__ = ["SUM_BLOCK", "ParameterVjp", "summed"]
+
+# Elements of a partial sum: with two inputs and a product 384 KiB of float32.
+SUM_BLOCK = 1 << 15
+
+
+class ParameterVjp(Pass):
+    """The vector-Jacobian products of one function with respect to its parameters.
+
+    Called as ``f.parameter_vjp(g, x, alpha, dtype=None)``, with the parameters by position or by name.
+    """
+
+    arrays = ("g", "x")
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+        self._name(function.__qualname__, "parameter_vjp")
+        self.__module__ = function.__module__
+
+    @cached_property
+    def _tables(self) -> dict[str, KernelTable]:
+        """The kernels of g times the derivative, by parameter."""
+        names = self._function.parameter_list.params
+        return {name: self._function._kernels(BY + name) for name in names}
+
+    def __call__(self, g: Any, x: Any, *params: Any, dtype: Any = None, **named: Any) -> Any:
+        """Compute; ``inspect.signature`` shows the arguments."""
+        label = self.__qualname__
+        values, labels = labelled.plain(label, (g, x))
+        arrays = [arguments.real_array(label, value) for value in values]
+        _, bound = self._function.parameter_list.bind(label, params, named)
+        given = [
+            value if type(value) is float else arguments.real_array(label, value)
+            for value in bound.values()
+        ]
+        loop = loop_dtype(label, values, arrays, dtype)
+        if labels is not None:
+            arrays = list(map(labelled.masked_out, arrays, labels.missing))
+        return {
+            name: summed(label, self._tables[name], arrays, given, given[k], loop)
+            for k, name in enumerate(bound)
+        }
+
+    def _signature(self) -> inspect.Signature:
+        kind = inspect.Parameter
+        shown = [kind(name, kind.POSITIONAL_ONLY) for name in self.arrays]
+        known = self._function._signature().parameters
+        shown += [one for one in known.values() if one.name in self._function.parameter_list.names]
+        shown.append(kind("dtype", kind.KEYWORD_ONLY, default=None))
+        return inspect.Signature(shown)
+
+    def _text(self) -> docs.Text:
+        function = self._function
+        found = function._text()
+        texts = {name: found.arguments[name] for name in function.parameter_list.names}
+        return docs.Text(
+            f"The gradients of {function.__qualname__} with respect to its parameters: g times the derivative by each,\n"
+            "summed.",
+            "dict of str to ndarray or scalar\n    By name, each of the shape that the parameter was given in; summed in\n"
+            f"    float64. {docs.DTYPE.format(array='x').capitalize()}",
+            texts,
+            raises={"ValueError": "If shapes do not broadcast, or a parameter is outside of the domain."},
+        )
+
+
+def summed(
+    label: str,
+    table: KernelTable,
+    arrays: Sequence[Array],
+    params: Sequence[float | Array],
+    parameter: float | Array,
+    loop: np.dtype[Any],
+) -> Any:
+    """Return the sum of what a kernel makes of g, x and the parameters, in the shape of one of these.
+
+    Elements are rounded to the dtype that `loop` is computed in, and added in float64 with the rounding errors of the
+    additions.
+    """
+    shape = np.shape(parameter)
+    kernel: Any = table.kernel(loop)
+    total: Any
+    with silent():
+        if not shape and _is_plain(kernel, arrays, params, loop):
+            total = np.asarray(kernel.summed(*arrays, *params))
+        else:
+            total = _in_blocks(label, kernel, arrays, params, shape, computing(loop))
+        rounded = total.reshape(shape).astype(loop)
+    return rounded if rounded.ndim else rounded[()]
+
+
+def _is_plain(
+    kernel: Any, arrays: Sequence[Array], params: Sequence[Any], loop: np.dtype[Any]
+) -> bool:
+    """Tell whether the kernel adds up the results itself: it takes arrays of one dimension."""
+    x = arrays[-1]
+    return (
+        hasattr(kernel, "summed")
+        and x.ndim == 1
+        and x.dtype == loop == computing(loop)
+        and all(alike(array, x) and array.flags.carray for array in arrays)
+        and all(type(value) is float for value in params)
+    )
+
+
+def _in_blocks(
+    label: str,
+    kernel: Any,
+    arrays: Sequence[Array],
+    params: Sequence[float | Array],
+    wanted: tuple[int, ...],
+    dtype: np.dtype[Any],
+) -> Array:
+    whole = _common_shape(label, [*arrays, *(p for p in params if isinstance(p, np.ndarray))])
+    arrays = [np.broadcast_to(array, whole) for array in arrays]
+    spread = [np.broadcast_to(p, whole) if isinstance(p, np.ndarray) else p for p in params]
+    shape = (1,) * (len(whole) - len(wanted)) + wanted
+    shared = tuple(axis for axis, length in enumerate(shape) if length == 1)
+    total, lost = np.zeros(shape), np.zeros(shape)
+    for region in regions(whole, SUM_BLOCK):
+        index = as_slices(region, len(whole))
+        flat = [_contiguous(array[index], dtype) for array in arrays]
+        values = [p if type(p) is float else _contiguous(p[index], dtype) for p in spread]  # type: ignore[index]
+        out = np.empty(flat[-1].size, dtype)
+        kernel(*flat, out, *values)
+        part = out.reshape(arrays[0][index].shape)
+        # The ellipsis keeps a zero-dimensional slice an array, for adding in place.
+        held: tuple[Any, ...] = (
+            *(slice(None) if axis in shared else index[axis] for axis in range(len(whole))),
+            ...,
+        )
+        _add(total[held], lost[held], part.sum(axis=shared, keepdims=True, dtype=np.float64))
+    found: Array = np.where(np.isfinite(lost), total + lost, total)
+    return found
+
+
+def _contiguous(array: Array, dtype: np.dtype[Any]) -> Array:
+    return np.ascontiguousarray(array, dtype).reshape(-1)
+
+
+def _common_shape(label: str, arrays: Sequence[Array]) -> tuple[int, ...]:
+    """Return the shape that the arrays broadcast to: np.broadcast_shapes stops at 32 dimensions."""
+    try:
+        walk = np.nditer(arrays, flags=["multi_index", "zerosize_ok"])
+    except ValueError:
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        raise ValueError(f"{label}(): operands of shape {shapes} do not broadcast") from None
+    shape: tuple[int, ...] = walk.shape
+    return shape
+
+
+def _add(total: Array, lost: Array, part: Array) -> None:
+    """Add `part` in place, accumulating the rounding errors in `lost` (Knuth's two-sum)."""
+    before = total.copy()
+    total += part
+    kept = total - before
+    lost += (before - (total - kept)) + (part - kept)

@@ -1,0 +1,186 @@
+"""Users' own activations, evaluated: in NumPy float64, or in mpmath with 60 digits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from ..definitions.declare import Declaration
+from . import activations
+from .arithmetic import FLOAT64, exact_arithmetic
+
+__all__ = ["evaluate", "exact"]
+
+_NUMPY: Final[Mapping[str, Callable[..., Any]]] = {
+    "abs": np.abs,
+    "add": np.add,
+    "and": np.logical_and,
+    "atan": np.arctan,
+    "copysign": np.copysign,
+    "cos": np.cos,
+    "cosh": np.cosh,
+    "div": np.divide,
+    "eq": np.equal,
+    "floor": np.floor,
+    "ge": np.greater_equal,
+    "gt": np.greater,
+    "le": np.less_equal,
+    "log": np.log,
+    "lt": np.less,
+    "max": np.maximum,
+    "min": np.minimum,
+    "mul": np.multiply,
+    "ne": np.not_equal,
+    "neg": np.negative,
+    "not": np.logical_not,
+    "or": np.logical_or,
+    "power": np.power,
+    "select": np.where,
+    "sin": np.sin,
+    "sinh": np.sinh,
+    "sqrt": np.sqrt,
+    "sub": np.subtract,
+    "tan": np.tan,
+}
+
+
+def evaluate(declaration: Declaration, pass_: str, *inputs: Any) -> tuple[Any, ...]:
+    """Return the outputs of a pass in float64, all inputs broadcast."""
+    one = declaration.passes[pass_]
+    arrays = [np.asarray(value, dtype=np.float64) for value in inputs]
+    g = arrays.pop(0) if one.times_g else None
+    with np.errstate(all="ignore"):
+        results = [_Evaluation(body, arrays).run() for body in one.functions]
+        if g is not None:
+            # Where the slope is 0 the product is 0, even for an infinite g.
+            results = [np.where(slope == 0.0, 0.0, g * slope) for slope in results]
+    return tuple(results)
+
+
+class _Evaluation:
+    """One expression in NumPy."""
+
+    def __init__(self, body: Any, arrays: list[Any]) -> None:
+        self._body = body
+        x, *params = arrays
+        self._leaves = {"x": x, **dict(zip(body.parameters, params, strict=True))}
+        self._values: dict[int, Any] = {}
+
+    def run(self) -> Any:
+        stack = [self._body.expression]
+        while stack:
+            one = stack[-1]
+            missing = [arg for arg in one.args if id(arg) not in self._values]
+            if missing:
+                stack += missing
+            else:
+                stack.pop()
+                self._values[id(one)] = self._value(one, [self._values[id(a)] for a in one.args])
+        return self._values[id(self._body.expression)]
+
+    def _value(self, one: Any, args: list[Any]) -> Any:
+        if one.op == "constant":
+            return np.float64(one.value)
+        if one.op in ("x", "parameter"):
+            return self._leaves[one.value]
+        if one.op == "call":
+            return _called(one.value, FLOAT64, args)
+        return _NUMPY[one.op](*args)
+
+
+def _called(called: Any, m: Any, args: list[Any]) -> Any:
+    """Return one pass of a declared function, at x with its parameters."""
+    name, pass_ = called.declaration.name, called.pass_
+    if name in activations.TABLE:
+        return activations.TABLE[name].at(m, pass_, *args)
+    (body,) = called.declaration.passes[pass_].functions
+    return (_Evaluation if m is FLOAT64 else _Exact)(body, args).run()
+
+
+def exact(declaration: Declaration, pass_: str, *inputs: float) -> tuple[Any, ...]:
+    """Return the outputs of a pass at one point as mpmath numbers of 60 digits; what is not finite as `evaluate` does."""
+    m = exact_arithmetic()
+    if not all(map(math.isfinite, inputs)):
+        return tuple(m.context.mpf(float(value)) for value in evaluate(declaration, pass_, *inputs))
+    one = declaration.passes[pass_]
+    numbers = [m.context.mpf(value) for value in inputs]
+    g = numbers.pop(0) if one.times_g else m.context.one
+    return tuple(m.context.mpf(_Exact(body, numbers).run()) * g for body in one.functions)
+
+
+class _Exact:
+    """One expression in mpmath; of a choice only what is chosen is computed."""
+
+    def __init__(self, body: Any, numbers: list[Any]) -> None:
+        self._m = exact_arithmetic()
+        self._context = self._m.context
+        self._body = body
+        x, *params = numbers
+        self._leaves = {"x": x, **dict(zip(body.parameters, params, strict=True))}
+        self._values: dict[int, Any] = {}
+
+    def run(self) -> Any:
+        return self._value(self._body.expression)
+
+    def _value(self, one: Any) -> Any:
+        if id(one) not in self._values:
+            self._values[id(one)] = self._computed(one)
+        return self._values[id(one)]
+
+    def _computed(self, one: Any) -> Any:
+        if one.op == "constant":
+            return self._context.mpf(one.value)
+        if one.op in ("x", "parameter"):
+            return self._leaves[one.value]
+        if one.op == "select":
+            test, yes, no = one.args
+            return self._value(yes if self._value(test) else no)
+        args = [self._value(arg) for arg in one.args]
+        if one.op == "call":
+            return _called(one.value, self._m, args) if _are_numbers(args) else self._context.nan
+        return self._applied(one.op, args)
+
+    def _applied(self, op: str, args: list[Any]) -> Any:
+        context = self._context
+        if op in ("and", "or"):
+            return all(args) if op == "and" else any(args)
+        if op in ("not", "lt", "le", "gt", "ge", "eq", "ne"):
+            return not args[0] if op == "not" else _COMPARED[op](*args)
+        if any(context.isnan(arg) for arg in args):
+            return context.nan
+        if op == "div" and args[1] == 0:
+            return context.nan if args[0] == 0 else context.sign(args[0]) * context.inf
+        if op == "log" and args[0] <= 0 or op == "sqrt" and args[0] < 0:
+            return -context.inf if args[0] == 0 else context.nan
+        if op in _EXACT:
+            return _EXACT[op](context, *args)
+        return getattr(context, op)(*args)
+
+
+def _are_numbers(args: list[Any]) -> bool:
+    return not any(arg != arg for arg in args)
+
+
+_COMPARED: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "lt": lambda a, b: a < b,
+    "le": lambda a, b: a <= b,
+    "gt": lambda a, b: a > b,
+    "ge": lambda a, b: a >= b,
+    "eq": lambda a, b: a == b,
+    "ne": lambda a, b: a != b,
+}
+_EXACT: Final[Mapping[str, Callable[..., Any]]] = {
+    "abs": lambda m, a: abs(a),
+    "add": lambda m, a, b: a + b,
+    "copysign": lambda m, a, b: abs(a) if b >= 0 else -abs(a),
+    "div": lambda m, a, b: a / b,
+    "max": lambda m, a, b: max(a, b),
+    "min": lambda m, a, b: min(a, b),
+    "mul": lambda m, a, b: a * b,
+    "neg": lambda m, a: -a,
+    "power": lambda m, a, b: m.power(a, b) if a >= 0 else m.nan,
+    "sub": lambda m, a, b: a - b,
+}
