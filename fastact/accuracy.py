@@ -160,17 +160,18 @@ def around(points: ArrayLike, dtype: DTypeLike, steps: int = 16) -> Array:
 
 
 @lru_cache
-def sign_changes(name: str, *params: float) -> tuple[float, ...]:
+def sign_changes(function: Any, *params: float) -> tuple[float, ...]:
     """Return the points where the derivative of a function, with these parameters, crosses zero."""
+    reference = _reference(function)
     x = np.concatenate([*blocks(np.float64, 1 << 47)])
     x = np.sort(x[np.isfinite(x)])
-    sign = np.sign(activations.evaluate(name, "derivative", x, *params))
+    sign = np.sign(reference.evaluate("derivative", x, *params))
     x, sign = x[sign != 0], sign[sign != 0]
     at = np.flatnonzero(sign[:-1] * sign[1:] < 0)
     low, high = x[at], x[at + 1]
     for _ in range(60):
         middle = low + (high - low) / 2
-        left = np.sign(activations.evaluate(name, "derivative", middle, *params)) == sign[at]
+        left = np.sign(reference.evaluate("derivative", middle, *params)) == sign[at]
         low, high = np.where(left, middle, low), np.where(left, high, middle)
     return tuple(low.tolist())
 
@@ -194,20 +195,25 @@ def derivative_error(
         return np.where(near, np.ldexp(error, np.minimum(_exponent(size, info) + 5, 0)), error)
 
 
-def truth(name: str, pass_: str, x: Array, *params: Any) -> Array:
-    """Return the true values at x.
+def _reference(function: Any) -> Any:
+    """Return the definition of an activation that is given by its name or itself."""
+    return activations.Named(function) if isinstance(function, str) else function.reference
 
-    They are float64 for arguments of lower precision, mpmath numbers for float64 arguments.
+
+def truth(function: Any, pass_: str, x: Array, *params: Any) -> Array:
+    """Return the true values of an activation, or of the one of that name, at x.
+
+    They are float64 for arguments of lower precision, mpmath numbers for float64 arguments and for activations made
+    by `fastact.activation`, whose expressions may lose digits in float64.
     """
-    if x.dtype != np.float64:
-        values = activations.evaluate(name, pass_, x, *params)
+    reference = _reference(function)
+    if x.dtype != np.float64 and not reference.needs_digits:
+        values = reference.evaluate(pass_, x, *params)
         return np.broadcast_to(values, np.broadcast_shapes(values.shape, x.shape))
     columns = np.broadcast_arrays(x, *params)
     values = np.empty(columns[0].shape, dtype=object)
     for index in np.ndindex(values.shape):
-        values[index] = activations.exact(
-            name, pass_, *(float(column[index]) for column in columns)
-        )
+        values[index] = reference.exact(pass_, *(float(column[index]) for column in columns))
     return values
 
 
@@ -230,7 +236,7 @@ class Worst:
 
 
 def measure(
-    name: str,
+    function: Any,
     pass_: str,
     dtype: DTypeLike,
     kernel: Callable[..., Any],
@@ -241,8 +247,8 @@ def measure(
 
     Parameters
     ----------
-    name : str
-        The canonical name of the function.
+    function : str or elementwise function
+        The canonical name of an activation, or an activation itself.
     pass_ : {"forward", "derivative"}
         The pass that the kernel computes.
     dtype : dtype
@@ -253,7 +259,7 @@ def measure(
         Numbers, or arrays of the shape of `x`.
     x : array or iterable of arrays, optional
         The arguments, as one array or array by array, such as `blocks`. By default 4 million `samples`
-        for float32 and 4,000 for float64.
+        for float32 and 4,000 for float64 and for an activation made by `fastact.activation`.
 
     Returns
     -------
@@ -262,13 +268,54 @@ def measure(
     """
     dtype = np.dtype(dtype)
     if x is None:
-        x = samples(dtype, 4000 if dtype == np.float64 else 1 << 22)
+        few = dtype == np.float64 or _reference(function).needs_digits
+        x = samples(dtype, 4000 if few else 1 << 22)
     if isinstance(x, np.ndarray):
         x = np.split(x, range(1 << 18, x.size, 1 << 18)) if not _has_arrays(params) else [x]
     zeros: tuple[float, ...] = ()
     if pass_ == "derivative" and not _has_arrays(params):
-        zeros = sign_changes(name, *(float(p) for p in params))
-    return _merged([_measured(name, pass_, part, kernel, params, zeros) for part in x if part.size])
+        zeros = sign_changes(function, *(float(p) for p in params))
+    return _merged(
+        [_measured(function, pass_, part, kernel, params, zeros) for part in x if part.size]
+    )
+
+
+def worst_error(
+    function: Any, pass_: str = "forward", dtype: DTypeLike = "float32", **parameters: Any
+) -> Worst:
+    """Measure the largest error of an elementwise function as it is called, in the backend in force.
+
+    Parameters
+    ----------
+    function : elementwise function
+        One of the library, or one made by `fastact.activation`: the truth about that is its expression in 60 digits.
+    pass_ : {"forward", "derivative"}, default "forward"
+        What is measured.
+    dtype : dtype, default float32
+        A floating dtype.
+    **parameters
+        Numbers, as in a call.
+
+    Returns
+    -------
+    Worst
+        As of `measure`.
+
+    Examples
+    --------
+    >>> import fastact as fa
+    >>> fa.accuracy.worst_error(fa.tanh, dtype="float64").ulp < 2
+    True
+    """
+    chosen, values = function.parameter_list.bind(function.__qualname__, (), parameters)
+    compute = function.passes[pass_]
+    return measure(
+        chosen or function,
+        pass_,
+        dtype,
+        lambda x, out, *_: compute(x, out=out, **parameters),
+        tuple(values.values()),
+    )
 
 
 def _has_arrays(params: Sequence[Any]) -> bool:
@@ -276,7 +323,7 @@ def _has_arrays(params: Sequence[Any]) -> bool:
 
 
 def _measured(
-    name: str,
+    function: Any,
     pass_: str,
     x: Array,
     kernel: Callable[..., Any],
@@ -285,7 +332,7 @@ def _measured(
 ) -> Worst:
     result = np.empty_like(x)
     kernel(x, result, *params)
-    true = truth(name, pass_, x, *params)
+    true = truth(function, pass_, x, *params)
     error = ulp_error(result, true)
     if zeros:
         error = derivative_error(error, true, x, x.dtype, zeros)

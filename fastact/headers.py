@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["get_include"]
+__all__ = ["get_include", "operations"]
 
 
 def get_include() -> str:
@@ -19,3 +19,9 @@ def get_include() -> str:
         The folder.
     """
     return str(Path(__file__).with_name("include"))
+
+
+def operations() -> str:
+    """Return the text of the header that all functions include."""
+    path = Path(get_include()) / "fastact" / "operations.h"
+    return path.read_text(encoding="utf-8")

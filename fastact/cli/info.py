@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from .._version import __version__
+from ..backends.own import describe
 from ..backends.registry import active, backends, get_backend, not_built, use_backend
 from ..threads import cgroup_limit, get_num_threads
 
@@ -42,6 +43,7 @@ def _rows() -> Iterator[tuple[str, str]]:
             with use_backend(name):
                 for key, value in active().describe().items():
                     yield f"    {key}", value
+    yield "own activations", describe()
     variables = sorted(name for name in os.environ if name.startswith(_VARIABLES))
     yield "environment", "" if variables else "none of FASTACT_*, NUMBA_*, OMP_NUM_THREADS is set"
     for name in variables:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from importlib import import_module
+from typing import Any, cast
 
 import click
 import numpy as np
@@ -36,9 +38,30 @@ def dtype_named(name: str) -> np.dtype[Any]:
     return np.dtype(name)
 
 
+def find_function(name: str) -> Function:
+    """Return the function of that name, or a user's own that is given as module:name."""
+    module, colon, attribute = name.partition(":")
+    found: Any
+    if not colon:
+        found = get(name)
+        return cast(Function, found)
+    if os.getcwd() not in sys.path:  # as for `python -m fastact`
+        sys.path.insert(0, os.getcwd())
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, SyntaxError, ValueError) as error:
+        raise click.UsageError(f"{name}: {error}") from None
+    if not isinstance(found, Function):
+        raise click.UsageError(
+            f"{name} is {type(found).__name__}, expected a function of fastact, "
+            "or one that is declared with @fastact.activation"
+        )
+    return found
+
+
 def find_elementwise(name: str) -> Elementwise:
     """Return the elementwise function of that name; raise UsageError for any other."""
-    function: Elementwise = get(name)
+    function = cast(Elementwise, find_function(name))
     if function.family != "elementwise":
         raise click.UsageError(
             f"{name} is not elementwise and cannot be used here; call it from Python"
@@ -48,7 +71,7 @@ def find_elementwise(name: str) -> Elementwise:
 
 def find_streamable(name: str) -> Function:
     """Return the elementwise or row function of that name; raise UsageError for any other."""
-    function: Function = get(name)
+    function = find_function(name)
     return function if function.family == "rows" else find_elementwise(name)
 
 

@@ -53,7 +53,7 @@ class Subject:
         chosen, values = function.parameter_list.bind(function.name, (), options)
         self.function = function
         self.options = options
-        self._declared = chosen or function.name
+        self._declared = chosen or function
         self._values = tuple(values.values())
         given = ", ".join(f"{key}={value}" for key, value in options.items())
         self.label = f"{function.name}({given})" if given else function.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -175,9 +176,10 @@ class _Reader:
 
     def _object(self, node: ast.expr) -> Any:
         """Return what a name outside of the function stands for: attributes are those of modules, and passes."""
+        if isinstance(node, ast.Name) and node.id in self._local:
+            self.fail(node, f"{node.id} is a number, which has no attributes and cannot be called")
         if isinstance(node, ast.Name):
-            builtin = {"abs": abs, "max": max, "min": min, "pow": pow}
-            for scope in (self._outside, builtin):
+            for scope in (self._outside, vars(builtins)):
                 if node.id in scope:
                     return scope[node.id]
             self.fail(node, f"there is no {node.id} here")

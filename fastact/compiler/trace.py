@@ -52,6 +52,9 @@ class DialectError(SyntaxError):
         super().__init__(f"{file}:{line}: {message}")
         self.filename, self.lineno = file, line
 
+    def __str__(self) -> str:
+        return str(self.msg)  # SyntaxError would add the file and the line
+
 
 @functools.cache
 def parse(function: FunctionType) -> tuple[ast.FunctionDef, str, int]:

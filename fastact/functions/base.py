@@ -82,7 +82,7 @@ class Pass:
         raise unknown_argument(self.__qualname__, next(iter(unknown)), shown)
 
     def __repr__(self) -> str:
-        return f"<fastact.{self.__qualname__}{inspect.signature(self)}>"
+        return f"<{self.__module__}.{self.__qualname__}{inspect.signature(self)}>"
 
     def __reduce__(self) -> str:
         # pickle looks a string up as a global of `__module__`.

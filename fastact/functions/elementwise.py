@@ -14,8 +14,10 @@ from ..calling.dtypes import loop_dtype
 from ..calling.fast import Caller, fast_call
 from ..definitions.activations import TABLE
 from ..definitions.declare import BY, Declaration
+from ..reference import activations
 from .base import Function, Pass
 from .parameter_vjp import ParameterVjp
+from .source import Source
 
 __all__ = ["FUNCTIONS", "BoundPass", "Elementwise", "ElementwisePass"]
 
@@ -272,11 +274,17 @@ class Elementwise(ElementwisePass, Function):
             for pass_ in declaration.passes
             if pass_ != "forward" and not pass_.startswith(BY)
         }
-        self._introduce(declaration.source, others, declaration.aliases, declaration.formula)
+        source = Source(declaration.source, self)
+        self._introduce(source, others, declaration.aliases, declaration.formula)
         for one in self.passes.values():
             one.owner = self
         if any(pass_.startswith(BY) for pass_ in declaration.passes):
             self.parameter_vjp = ParameterVjp(self)
+
+    @property
+    def reference(self) -> Any:
+        """The definition that results are compared with, for `fastact.accuracy`."""
+        return activations.Named(self.declaration.name)
 
     def _pass(self, pass_: str) -> ElementwisePass:
         return ElementwisePass(self.declaration, pass_)

@@ -13,6 +13,7 @@ from ..compiler.expression import Expression, Pool
 from ..compiler.own import declared
 from ..definitions.activations import TABLE
 from ..definitions.declare import Declaration
+from ..reference import expressions
 from .elementwise import FUNCTIONS, Elementwise, ElementwisePass
 
 __all__ = ["Activation", "activation"]
@@ -53,7 +54,6 @@ class Activation(Elementwise):
         declaration = declared(self._function, slope, _called)
         own.declare(declaration)
         super().__init__(declaration)
-        self.name = self.__name__
         return self
 
     def _name(self, name: str, pass_: str) -> None:
@@ -69,6 +69,11 @@ class Activation(Elementwise):
 
     def _closing(self) -> list[str]:
         return [f"Defined in {self.source}."]
+
+    @property
+    def reference(self) -> expressions.Definition:
+        """The same expression, in 60 digits."""
+        return expressions.Definition(self.declaration)
 
     @property
     def identity(self) -> str:

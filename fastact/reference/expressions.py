@@ -12,7 +12,7 @@ from ..definitions.declare import Declaration
 from . import activations
 from .arithmetic import FLOAT64, exact_arithmetic
 
-__all__ = ["evaluate", "exact"]
+__all__ = ["Definition", "evaluate"]
 
 _NUMPY: Final[Mapping[str, Callable[..., Any]]] = {
     "abs": np.abs,
@@ -45,6 +45,32 @@ _NUMPY: Final[Mapping[str, Callable[..., Any]]] = {
     "sub": np.subtract,
     "tan": np.tan,
 }
+
+
+class Definition:
+    """The definition of a user's own activation, as that of one of the library is."""
+
+    needs_digits = True
+
+    def __init__(self, declaration: Declaration) -> None:
+        self._declaration = declaration
+
+    def evaluate(self, pass_: str, x: Any, *params: Any) -> Any:
+        """Return `pass_` at x in float64, all broadcast."""
+        found = _Evaluation(self._body(pass_), [np.asarray(a, np.float64) for a in (x, *params)])
+        with np.errstate(all="ignore"):
+            return np.asarray(found.run())
+
+    def exact(self, pass_: str, x: float, *params: float) -> Any:
+        """Return the same at one point as an mpmath number of 60 digits; of what is not finite as `evaluate` does."""
+        context = exact_arithmetic().context
+        if not all(map(math.isfinite, (x, *params))):
+            return context.mpf(float(self.evaluate(pass_, x, *params)))
+        return context.mpf(_Exact(self._body(pass_), [context.mpf(a) for a in (x, *params)]).run())
+
+    def _body(self, pass_: str) -> Any:
+        (body,) = self._declaration.passes[pass_].functions
+        return body
 
 
 def evaluate(declaration: Declaration, pass_: str, *inputs: Any) -> tuple[Any, ...]:
@@ -98,17 +124,6 @@ def _called(called: Any, m: Any, args: list[Any]) -> Any:
         return activations.TABLE[name].at(m, pass_, *args)
     (body,) = called.declaration.passes[pass_].functions
     return (_Evaluation if m is FLOAT64 else _Exact)(body, args).run()
-
-
-def exact(declaration: Declaration, pass_: str, *inputs: float) -> tuple[Any, ...]:
-    """Return the outputs of a pass at one point as mpmath numbers of 60 digits; what is not finite as `evaluate` does."""
-    m = exact_arithmetic()
-    if not all(map(math.isfinite, inputs)):
-        return tuple(m.context.mpf(float(value)) for value in evaluate(declaration, pass_, *inputs))
-    one = declaration.passes[pass_]
-    numbers = [m.context.mpf(value) for value in inputs]
-    g = numbers.pop(0) if one.times_g else m.context.one
-    return tuple(m.context.mpf(_Exact(body, numbers).run()) * g for body in one.functions)
 
 
 class _Exact:

@@ -11,10 +11,11 @@ its kind.
 """
 
 from . import algebraic, exponential, piecewise, weighted
-from .table import TABLE, Reference, evaluate, exact
+from .table import TABLE, Named, Reference, evaluate, exact
 
 __all__ = [
     "TABLE",
+    "Named",
     "Reference",
     "algebraic",
     "evaluate",

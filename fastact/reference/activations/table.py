@@ -109,6 +109,29 @@ def exact(name: str, pass_: str, x: float, *params: float) -> Any:
     return m.context.mpf(TABLE[name].at(m, pass_, *arguments))
 
 
+class Named:
+    """The definition of one function of the table.
+
+    Attributes
+    ----------
+    needs_digits : bool
+        Whether float64 is not enough to judge results of lower precision.
+    """
+
+    needs_digits = False
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def evaluate(self, pass_: str, x: Any, *params: Any) -> Any:
+        """Return `pass_` at x in float64, all broadcast."""
+        return evaluate(self._name, pass_, x, *params)
+
+    def exact(self, pass_: str, x: float, *params: float) -> Any:
+        """Return the same at one point as an mpmath number of 60 digits."""
+        return exact(self._name, pass_, x, *params)
+
+
 def clipped(m: Mathematics, x: Number, low: Number, high: Number) -> Number:
     return m.where(x < low, low, m.where(x > high, high, x))  # −0.0 stays, as in PyTorch
 
