@@ -106,9 +106,7 @@ _PASSES: dict[str, Callable[..., tuple[Array, ...]]] = {
 
 def _by(pass_: str) -> Callable[..., tuple[Array, ...]]:
     """Return the product of g and the derivative by a parameter."""
-    return lambda name, g, x, *params: (
-        _product(g, activations.evaluate(name, pass_, x, *params)),
-    )
+    return lambda name, g, x, *params: (_product(g, activations.evaluate(name, pass_, x, *params)),)
 
 
 def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:

@@ -29,7 +29,7 @@ def describe() -> str:
 
 def dtypes(backend: Backend) -> frozenset[str]:
     """Return the names of the dtypes that there are kernels for while a backend is in force."""
-    return numba.dtypes if _is_compiled(backend) else computed_dtypes(plain)  # type: ignore[arg-type]
+    return numba.dtypes if _is_compiled(backend) else computed_dtypes(plain)
 
 
 def kernel(declaration: Declaration, backend: Backend, pass_: str, dtype: np.dtype[Any]) -> Kernel:

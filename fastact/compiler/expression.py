@@ -78,7 +78,7 @@ class Pool:
 
     def make(self, op: str, *args: Expression, value: Any = None) -> Expression:
         """Return an expression as it is."""
-        shown = (value.hex(),) if isinstance(value, float) else (value,)
+        shown: tuple[Any, ...] = (value.hex(),) if isinstance(value, float) else (value,)
         if isinstance(value, Called):
             shown = (id(value.declaration), value.pass_)
         key = (op, *shown, *map(id, args))

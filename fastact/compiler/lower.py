@@ -76,15 +76,26 @@ class _Lowering:
         return self._apply(one.op, *args)
 
     def _apply(self, op: str, *args: Any) -> Any:
-        if op in FOLD and not any(isinstance(arg, Node) for arg in args) and (op != "div" or args[1]):
+        if (
+            op in FOLD
+            and not any(isinstance(arg, Node) for arg in args)
+            and (op != "div" or args[1])
+        ):
             return FOLD[op](*args)
-        if op == "div" and isinstance(args[1], float) and args[1].hex().strip("-").startswith("0x1.0000000000000p"):
+        if (
+            op == "div"
+            and isinstance(args[1], float)
+            and args[1].hex().strip("-").startswith("0x1.0000000000000p")
+        ):
             return self._apply("mul", args[0], 1.0 / args[1])  # a power of two: exact
         return self._graph.apply(op, *map(self._tracer.lane, args))
 
     def _sum(self, one: Expression, args: list[Any]) -> Any:
         """A product that is added to or subtracted from what is none: one instruction, and one rounding."""
-        products = [arg.op == "mul" and isinstance(value, Node) for arg, value in zip(one.args, args, strict=True)]
+        products = [
+            arg.op == "mul" and isinstance(value, Node)
+            for arg, value in zip(one.args, args, strict=True)
+        ]
         if sum(products) != 1:
             return self._apply(one.op, *args)
         k = products.index(True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FunctionType
 from typing import Any, Final
 
@@ -86,13 +86,19 @@ def _parameters(function: FunctionType) -> dict[str, Parameter]:
     label = f"activation({function.__qualname__})"
     plain = (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
     if not shown or any(one.kind not in plain for one in shown):
-        raise TypeError(f"{label}: expected a function of x and parameters by position, as in f(x, beta=1.0)")
+        raise TypeError(
+            f"{label}: expected a function of x and parameters by position, as in f(x, beta=1.0)"
+        )
     params = {}
     for one in shown[1:]:
         default = None if one.default is kinds.empty else one.default
         if one.name in _RESERVED:
-            raise TypeError(f"{label}: {one.name} cannot be a parameter: every call takes {one.name}=")
-        if default is not None and (isinstance(default, bool) or not isinstance(default, int | float)):
+            raise TypeError(
+                f"{label}: {one.name} cannot be a parameter: every call takes {one.name}="
+            )
+        if default is not None and (
+            isinstance(default, bool) or not isinstance(default, int | float)
+        ):
             raise TypeError(f"{label}: {one.name}={default!r}: expected a number as its default")
         params[one.name] = Parameter(one.name, None if default is None else float(default))
     if len(params) > MOST_PARAMETERS:
@@ -117,18 +123,20 @@ def _passes(expressions: dict[str, Expression], params: Sequence[str]) -> dict[s
 
 def _domain(forward: Expression) -> tuple[Condition, ...]:
     """Return what the functions that are called ask of the parameters that are handed on to them."""
-    found: dict[str, Condition] = {}
-    for one in walk(forward):
-        if one.op != "call":
-            continue
-        called: Called = one.value
-        given = dict(zip(called.declaration.params, one.args[1:], strict=True))
-        for condition in called.declaration.domain:
-            words = {name: _word(given[name]) for name in condition.names}
-            if all(words.values()) and any(given[name].op == "parameter" for name in words):
-                text = re.sub(r"\b[A-Za-z_]\w*", lambda word: str(words.get(word[0], word[0])), condition.text)
-                found[text] = Condition(text)
-    return tuple(found.values())
+    called = [one for one in walk(forward) if one.op == "call"]
+    texts = [text for one in called for text in _conditions(one)]
+    return tuple(map(Condition, dict.fromkeys(texts)))
+
+
+def _conditions(call: Expression) -> Iterator[str]:
+    """Yield the conditions of a call in terms of the parameters, where it is given these and numbers only."""
+    called: Called = call.value
+    given = dict(zip(called.declaration.params, call.args[1:], strict=True))
+    for condition in called.declaration.domain:
+        words = {name: _word(given[name]) for name in condition.names}
+        if all(words.values()) and any(given[name].op == "parameter" for name in words):
+            parts = re.split(r"(\w+)", condition.text)
+            yield "".join(words.get(part) or part for part in parts)
 
 
 def _word(argument: Expression) -> str | None:

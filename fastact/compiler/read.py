@@ -150,7 +150,8 @@ class _Reader:
         found = self._read(node)
         if not found.is_condition:
             self.fail(
-                node, f"`{_shown(node)}` is a number: write a comparison, as in `{_shown(node)} > 0`"
+                node,
+                f"`{_shown(node)}` is a number: write a comparison, as in `{_shown(node)} > 0`",
             )
         return found
 

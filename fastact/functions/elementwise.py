@@ -51,6 +51,9 @@ class ElementwisePass(Pass, Caller):
     with array parameters, and delegates arrays of other libraries to their ``__array_ufunc__``.
     """
 
+    #: The function that it is a pass of.
+    owner: Any
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         fast_call(cls)  # the vectorcall slot is not inherited

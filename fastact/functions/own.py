@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
 from ..backends import own
-from ..calling import arguments, docs, fast
+from ..calling import arguments, fast
 from ..compiler.expression import Expression, Pool
 from ..compiler.own import declared
 from ..definitions.activations import TABLE

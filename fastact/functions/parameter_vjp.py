@@ -17,7 +17,7 @@ from ..calling.fast import KernelTable, alike
 from ..definitions.declare import BY
 from .base import Pass
 
-__all__ = ["SUM_BLOCK", "ParameterVjp", "summed"]
+__all__ = ["SUM_BLOCK", "ParameterVjp", "in_float64"]
 
 # Elements of a partial sum: with two inputs and a product 384 KiB of float32.
 SUM_BLOCK = 1 << 15
@@ -37,7 +37,7 @@ class ParameterVjp(Pass):
         self.__module__ = function.__module__
 
     @cached_property
-    def _tables(self) -> dict[str, KernelTable]:
+    def tables(self) -> dict[str, KernelTable]:
         """The kernels of g times the derivative, by parameter."""
         names = self._function.parameter_list.params
         return {name: self._function._kernels(BY + name) for name in names}
@@ -55,10 +55,13 @@ class ParameterVjp(Pass):
         loop = loop_dtype(label, values, arrays, dtype)
         if labels is not None:
             arrays = list(map(labelled.masked_out, arrays, labels.missing))
-        return {
-            name: summed(label, self._tables[name], arrays, given, given[k], loop)
-            for k, name in enumerate(bound)
-        }
+        gradients = {}
+        for k, name in enumerate(bound):
+            total = in_float64(label, self.tables[name], arrays, given, given[k], loop)
+            with silent():
+                rounded = total.astype(loop)
+            gradients[name] = rounded if rounded.ndim else rounded[()]
+        return gradients
 
     def _signature(self) -> inspect.Signature:
         kind = inspect.Parameter
@@ -73,23 +76,25 @@ class ParameterVjp(Pass):
         found = function._text()
         texts = {name: found.arguments[name] for name in function.parameter_list.names}
         return docs.Text(
-            f"The gradients of {function.__qualname__} with respect to its parameters: g times the derivative by each,\n"
-            "summed.",
-            "dict of str to ndarray or scalar\n    By name, each of the shape that the parameter was given in; summed in\n"
-            f"    float64. {docs.DTYPE.format(array='x').capitalize()}",
+            f"The gradients of {function.__qualname__} by its parameters: g times each derivative, summed.",
+            "dict of str to ndarray or scalar\n"
+            "    By name, each of the shape that the parameter was given in; summed in float64, then rounded to the\n"
+            "    dtype of x.",
             texts,
-            raises={"ValueError": "If shapes do not broadcast, or a parameter is outside of the domain."},
+            raises={
+                "ValueError": "If shapes do not broadcast, or a parameter is outside of the domain."
+            },
         )
 
 
-def summed(
+def in_float64(
     label: str,
     table: KernelTable,
     arrays: Sequence[Array],
     params: Sequence[float | Array],
     parameter: float | Array,
     loop: np.dtype[Any],
-) -> Any:
+) -> Array:
     """Return the sum of what a kernel makes of g, x and the parameters, in the shape of one of these.
 
     Elements are rounded to the dtype that `loop` is computed in, and added in float64 with the rounding errors of the
@@ -97,14 +102,11 @@ def summed(
     """
     shape = np.shape(parameter)
     kernel: Any = table.kernel(loop)
-    total: Any
     with silent():
         if not shape and _is_plain(kernel, arrays, params, loop):
-            total = np.asarray(kernel.summed(*arrays, *params))
-        else:
-            total = _in_blocks(label, kernel, arrays, params, shape, computing(loop))
-        rounded = total.reshape(shape).astype(loop)
-    return rounded if rounded.ndim else rounded[()]
+            return np.asarray(kernel.summed(*arrays, *params))
+        found = _in_blocks(label, kernel, arrays, params, shape, computing(loop))
+    return found.reshape(shape)
 
 
 def _is_plain(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any, TypeAlias
 
@@ -17,7 +17,7 @@ from ..calling.dtypes import is_floating, loop_dtype
 from ..calling.memory import check_distinct
 from .base import Function, Pass, renamed
 from .elementwise import FUNCTIONS
-from .weight_gradient import weight_gradient
+from .parameter_vjp import in_float64
 
 __all__ = ["PARAMETRIC"]
 
@@ -103,24 +103,15 @@ class _PReluVjp(_SlopePass):
         """Compute; ``inspect.signature`` shows the arguments."""
         self._check_names(parameters)
         label = self.__qualname__
-        slope = self._slope(*args[1:], **parameters)
-        (g, x), weight = (
-            args[:2],
-            np.asarray(parameters.get("weight", args[2] if len(args) > 2 else None)),
-        )
+        slope, shape = self._slope(*args[1:], **parameters), _weight_shape(*args[2:], **parameters)
         dx_out, dweight_out = arguments.normalize_out(label, out, 2)
         check_distinct(label, dx_out, dweight_out)
-        values, labels = labelled.plain(label, (g, x))
-        arrays = [arguments.real_array(label, value) for value in values]
-        loop = loop_dtype(label, values, arrays, dtype)
-        if labels is not None:
-            arrays = list(map(labelled.masked_out, arrays, labels.missing))
-        gradient = weight_gradient(arrays[0], arrays[1], slope, loop).reshape(weight.shape)
+        gradient, loop = _weight_gradient(label, args[:2], slope, dtype)
         if dweight_out is not None:
-            _check_gradient_out(label, dweight_out, weight.shape)
-        dx = _leaky_relu.vjp(g, x, slope, out=dx_out, dtype=dtype)
+            _check_gradient_out(label, dweight_out, shape)
+        dx = _leaky_relu.vjp(*args[:2], slope, out=dx_out, dtype=dtype)
         with silent():
-            rounded = gradient.astype(loop)
+            rounded = gradient.reshape(shape).astype(loop)
             if dweight_out is not None:
                 np.copyto(dweight_out, rounded, casting="same_kind")
                 return dx, dweight_out
@@ -143,6 +134,33 @@ class _PReluVjp(_SlopePass):
         )
         found = super()._text()
         return found.replaced(arguments={**found.arguments, **texts}, returns=returns)
+
+
+class _PReluParameterVjp(Pass):
+    """The gradient of prelu with respect to the weight alone."""
+
+    arrays = ("g", "x")
+
+    def __init__(self) -> None:
+        self._name("prelu", "parameter_vjp")
+
+    def __call__(
+        self, g: Any, x: Any, /, weight: Any, axis: int = 1, *, dtype: Any = None
+    ) -> dict[str, Any]:
+        """Compute; ``inspect.signature`` shows the arguments."""
+        label = self.__qualname__
+        gradient, loop = _weight_gradient(label, (g, x), _weights(x, weight, axis), dtype)
+        with silent():
+            rounded = gradient.reshape(_weight_shape(weight)).astype(loop)
+        return {"weight": rounded if rounded.ndim else rounded[()]}
+
+    def _text(self) -> docs.Text:
+        texts = {name: _ARGUMENTS[name] for name in ("weight", "axis")}
+        return docs.Text(
+            "The gradient of prelu with respect to its weight: the sum of g * x where x < 0.",
+            "dict of str to ndarray or scalar\n    By name, of the shape of `weight`; summed in float64.",
+            texts,
+        )
 
 
 class _SlopeFunction(_SlopePass, Function):
@@ -171,6 +189,8 @@ class _SlopeFunction(_SlopePass, Function):
             for pass_, (kind, made) in kinds.items()
         }
         self._introduce(source, passes, formula=formula)
+        if vjp is _PReluVjp:
+            self.parameter_vjp = _PReluParameterVjp()
 
     def _text(self) -> docs.Text:
         return super()._text().replaced(closing=self._closing())
@@ -215,6 +235,23 @@ def _drawn_again(
             "rrelu(): while training, the derivative needs the integer rng of the forward call"
         )
     return _drawn(x, lower, upper, training, rng)
+
+
+def _weight_shape(weight: Any, axis: int = 1) -> tuple[int, ...]:
+    return np.shape(weight)
+
+
+def _weight_gradient(
+    label: str, data: Sequence[Any], slope: Any, dtype: Any
+) -> tuple[Any, np.dtype[Any]]:
+    """Return the gradient in float64, in the shape of the slope, and the dtype that it is to be rounded to."""
+    values, labels = labelled.plain(label, data)
+    arrays = [arguments.real_array(label, value) for value in values]
+    loop = loop_dtype(label, values, arrays, dtype)
+    if labels is not None:
+        arrays = list(map(labelled.masked_out, arrays, labels.missing))
+    table = _leaky_relu.parameter_vjp.tables["negative_slope"]
+    return in_float64(label, table, arrays, [slope], slope, loop), loop
 
 
 def _check_gradient_out(label: str, out: Any, shape: tuple[int, ...]) -> None:

@@ -168,7 +168,7 @@ class _Exact:
             return context.nan
         if op == "div" and args[1] == 0:
             return context.nan if args[0] == 0 else context.sign(args[0]) * context.inf
-        if op == "log" and args[0] <= 0 or op == "sqrt" and args[0] < 0:
+        if (op == "log" and args[0] <= 0) or (op == "sqrt" and args[0] < 0):
             return -context.inf if args[0] == 0 else context.nan
         if op in _EXACT:
             return _EXACT[op](context, *args)

@@ -14,7 +14,7 @@ import pytest
 import fastact as fa
 from conftest import BACKENDS
 from fastact.calling import broadcast, row_layout
-from fastact.functions import channels, cross_entropy, elementwise_losses, weight_gradient
+from fastact.functions import channels, cross_entropy, elementwise_losses, parameter_vjp
 from halves import CHARS, eps
 from operand_cases import CASES, ROWS, Case
 
@@ -28,7 +28,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(row_layout, "SCRATCH_BYTES", 1 << 12)
     monkeypatch.setattr(cross_entropy, "ROWS", 4)
     monkeypatch.setattr(cross_entropy, "ELEMENTS", 1 << 9)
-    monkeypatch.setattr(weight_gradient, "SUM_BLOCK", 1 << 8)
+    monkeypatch.setattr(parameter_vjp, "SUM_BLOCK", 1 << 8)
     for module in (elementwise_losses, channels):
         monkeypatch.setattr(module, "BLOCK", 1 << 8)
     with fa.use_backend(BACKENDS[0]):

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastact as fa
-from fastact.functions.weight_gradient import SUM_BLOCK
+from fastact.functions.parameter_vjp import SUM_BLOCK
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((4, 3, 5))

@@ -7,7 +7,9 @@ from typing import Any
 from ..declare import BY, Table
 from ..dialect import low
 
-TABLE = Table(bound={"forward": 2.0, "derivative": 4.0, BY: 16.0}, required=("forward", "derivative"))
+TABLE = Table(
+    bound={"forward": 2.0, "derivative": 4.0, BY: 16.0}, required=("forward", "derivative")
+)
 elementwise = TABLE.declare
 
 
