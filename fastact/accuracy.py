@@ -281,7 +281,11 @@ def measure(
 
 
 def worst_error(
-    function: Any, pass_: str = "forward", dtype: DTypeLike = "float32", **parameters: Any
+    function: Any,
+    pass_: str = "forward",
+    dtype: DTypeLike = "float32",
+    x: Array | None = None,
+    **parameters: Any,
 ) -> Worst:
     """Measure the largest error of an elementwise function as it is called, in the backend in force.
 
@@ -293,6 +297,8 @@ def worst_error(
         What is measured.
     dtype : dtype, default float32
         A floating dtype.
+    x : array, optional
+        The arguments, of that dtype; by default `samples`, as for `measure`.
     **parameters
         Numbers, as in a call.
 
@@ -315,6 +321,7 @@ def worst_error(
         dtype,
         lambda x, out, *_: compute(x, out=out, **parameters),
         tuple(values.values()),
+        x,
     )
 
 

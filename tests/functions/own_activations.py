@@ -1,0 +1,56 @@
+"""Activations of the tests' own, declared where a user would: in a module."""
+
+from __future__ import annotations
+
+import math
+from math import exp
+
+import numpy as np
+
+import fastact as fa
+
+HALF = 0.5
+
+
+@fa.activation
+def bounded_swish(x, beta=1.5, cap=4.0):
+    """cap·tanh(x/cap)·σ(βx)."""
+    return cap * math.tanh(x / cap) * fa.sigmoid(beta * x) if x > -30.0 else 0.0 * x
+
+
+@fa.activation
+def everything(x, a=0.7):
+    """What the language has, in one function."""
+    y = np.maximum(x, -3) ** 3 + abs(x) ** HALF + math.sqrt(x * x + 1) / (1 + math.fabs(x)) ** 1.5
+    y += math.floor(x) * a if (x > 1 and not x > 2) or x < -4 else np.clip(x, -1, a)
+    z: float = min(y, 5.0, 2 * x) - math.pi
+    pair = z * exp(-x * x) + fa.gelu(x, approximate="tanh") / math.cosh(x) - np.arctan(x)
+    pair -= bounded_swish(x, beta=a) * np.square(x) + np.where(x <= a, a, x) + fa.exp(-(x**2))
+    return (
+        pair
+        + fa.elu(x, alpha=a) * math.sinh(x / 10)
+        + fa.softcap(x, cap=3 * a)
+        - math.copysign(a, x)
+    )
+
+
+@fa.activation
+def plain_silu(x):
+    return x * fa.sigmoid(x)
+
+
+@fa.activation
+def required(x, cap):
+    """A parameter without a default, whose domain is that of softcap."""
+    return fa.softcap(x, cap)
+
+
+@fa.activation
+def rounded(x, steps=4.0):
+    """A staircase with the slope of a line."""
+    return math.floor(steps * x + 0.5) / steps
+
+
+@rounded.derivative
+def rounded(x, steps):
+    return 1.0
