@@ -5,8 +5,8 @@
 
 Contenders take turns, and the best time of all rounds is reported. Each computes one expression of 262,144
 float32 numbers, which stay in the cache: fastact's functions in a loop compiled by Numba; the same loop with the
-formula in np.exp and its relatives; fastact's own kernels, one call after the other; numexpr, JAX's jit and eager
-PyTorch.
+formula in np.exp and its relatives; fastact's own kernels, one call after the other; the expression as one activation,
+made with `fastact.activation`; numexpr, JAX's jit and eager PyTorch.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ import loop_tables
 import machine
 import numpy as np
 from peers import why_missing
+
+from own_activations import BY_TITLE
 
 DEFAULT = Path(__file__).with_name("results") / "loops.json"
 SIZE = 1 << 18
@@ -65,6 +67,13 @@ LOOPS: dict[str, tuple[str, str, str | None, str, str]] = {
         "nn.sigmoid(x)*jnp.tanh(x) + nn.softplus(x)",
         "torch.sigmoid(x)*torch.tanh(x) + F.softplus(x)",
     ),
+    "4·tanh(x/4)·σ(1.5x)": (
+        "four*tanh(quarter*v)*sigmoid(slope*v)",
+        "four*tanh(quarter*v)/(one + exp(-slope*v))",
+        "4*tanh(x/4)/(1 + exp(-1.5*x))",
+        "4*jnp.tanh(x/4)*nn.sigmoid(1.5*x)",
+        "4*torch.tanh(x/4)*torch.sigmoid(1.5*x)",
+    ),
 }
 
 Call = Callable[[], object]
@@ -84,17 +93,30 @@ def numba_loop(expression: str, names: dict[str, Any], x: Any, out: Any) -> Call
     return lambda: loop(x, out)
 
 
+NUMBERS = {
+    "one": 1.0,
+    "half": 0.5,
+    "root": math.sqrt(0.5),
+    "four": 4.0,
+    "quarter": 0.25,
+    "slope": 1.5,
+}
+
+
 def own_functions() -> dict[str, Any]:
     import fastact
 
     names = "exponential", "sigmoid", "gelu", "mish", "softplus", "tanh"
-    return {name: getattr(fastact, name) for name in names}
+    return {**numbers(), **{name: getattr(fastact, name) for name in names}}
 
 
 def by_hand() -> dict[str, Any]:
     names = {name: getattr(np, name) for name in ("exp", "log1p", "tanh")}
-    numbers = {"one": 1.0, "half": 0.5, "root": math.sqrt(0.5)}
-    return {**names, "erf": math.erf, **{name: np.float32(v) for name, v in numbers.items()}}
+    return {**numbers(), **names, "erf": math.erf}
+
+
+def numbers() -> dict[str, Any]:
+    return {name: np.float32(value) for name, value in NUMBERS.items()}
 
 
 def kernels(expression: str, x: Any, out: Any) -> Call:
@@ -146,6 +168,7 @@ def calls(title: str, x: Any) -> dict[str, Call]:
         "njit": numba_loop(own, own_functions(), x, out),
         "hand": numba_loop(hand, by_hand(), x, out),
         "kernel": kernels(own, x, out),
+        "activation": lambda: BY_TITLE[title](x, out=out),
     }
     others = (
         ("numexpr", numexpr_call, numexpr_text),

@@ -40,7 +40,10 @@ def test_program(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     document = json.loads(output.read_text())
     assert {*document["results"]} == {*bench("loops").LOOPS}
-    assert all({"njit", "hand", "kernel"} <= {*times} for times in document["results"].values())
+    assert all(
+        {"njit", "hand", "kernel", "activation"} <= {*times}
+        for times in document["results"].values()
+    )
 
 
 def test_table() -> None:
@@ -50,8 +53,10 @@ def test_table() -> None:
         "versions": {"numba": "1", "jax": "2"},
         "size": 1000,
         "rounds": 3,
-        "results": {"gelu": {"njit": 0.5, "kernel": 0.45, "hand": 5.0, "jax": 1.0}},
+        "results": {
+            "gelu": {"njit": 0.5, "kernel": 0.45, "activation": 0.5, "hand": 5.0, "jax": 1.0}
+        },
     }
     text = bench("loop_tables").summary(document)
-    assert "| gelu | 0.50 | 0.90 | 10.0 | – | 2.0 | – |" in text
+    assert "| gelu | 0.50 | 0.90 | 1.00 | 10.0 | – | 2.0 | – |" in text
     assert "1,000 float32; Numba 1, JAX 2; Python 3.11" in text
