@@ -14,6 +14,7 @@ from pathlib import Path
 
 import mpmath as mp
 from fit_pieces import tables
+from fit_turns import turn_tables
 from minimax import (
     Function,
     Real,
@@ -150,6 +151,22 @@ def fitted(problem: Problem, dtype: str) -> tuple[list[str], float]:
     return table, float(mp.log(worst, 2))
 
 
+# A remainder by π, which the reduction leaves a little larger than π/2.
+LONGEST = mp.pi / 2 + mp.mpf(1) / 8
+
+
+def sine_rest(s: Real) -> Real:
+    """(sin r − r) / r³ at r² = s."""
+    r = mp.sqrt(s)
+    return (mp.sin(r) - r) / r**3 if s > mp.mpf(10) ** -12 else s / 120 - mp.mpf(1) / 6
+
+
+def sine_weight(s: Real) -> Real:
+    """What an error of it is of sin r, and a little more."""
+    r = mp.sqrt(s)
+    return (s + mp.mpf(10) ** -3) * r / mp.sin(r) if s else mp.mpf(10) ** -3
+
+
 PROBLEMS = [
     Problem(
         "EXPM1",
@@ -172,6 +189,7 @@ PROBLEMS = [
         (mp.mpf(0), mp.tan(mp.pi / 8) ** 2 * (1 + mp.mpf(2) ** -12)),
         {"f32": 4, "f64": 10},
     ),
+    Problem("SINE", sine_rest, sine_weight, (mp.mpf(0), LONGEST**2), {"f32": 4, "f64": 7}),
 ]
 
 
@@ -184,6 +202,8 @@ def printed() -> Iterator[tuple[str, list[str], str]]:
             yield title, table, f"rest {rest}"
     for dtype in LAMBERT:
         yield f"SHRINK_BOTTOM {dtype}", [hexadecimal(c, dtype) for c in lambert(dtype)], ""
+    for title, table in turn_tables():
+        yield title, table, ""
     for name, table, error in tables():
         yield f"{name}: error {error}", table, ""
 

@@ -9,16 +9,19 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..definitions import arctangent, hyperbolic, rounding
+from ..definitions import arctangent, hyperbolic, rounding, trigonometric
 
 __all__ = ["FUNCTIONS", "OPERATIONS", "SHORTHANDS", "meaning"]
 
 #: Functions that are no activation -> how they are computed. The exponent of a power is constant.
 FUNCTIONS: Final[Mapping[str, Any]] = {
     "atan": arctangent.atan,
+    "cos": trigonometric.cos,
     "cosh": hyperbolic.cosh,
     "floor": rounding.floor,
+    "sin": trigonometric.sin,
     "sinh": hyperbolic.sinh,
+    "tan": trigonometric.tan,
 }
 #: Operations with a name in Python or its libraries -> their number of operands.
 OPERATIONS: Final[Mapping[str, int]] = {

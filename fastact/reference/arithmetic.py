@@ -78,6 +78,8 @@ _SHRINK = tuple(
     for k in range(1, 12)
 )
 
+_QUARTER_PI = Fraction("0.78539816339744830961566084581987572104929234984377645524373614807695410")
+
 # Of all integers up to 300, e^-211 is the one nearest to its rounding: 0.0012 of half an ulp away.
 _DEEP, _EXP_MINUS_DEEP = 211.0, 2.3113425714217192e-92
 
@@ -129,6 +131,12 @@ class Mathematics(Protocol):
 
     def tanh(self, x: Number) -> Number:
         """Return the hyperbolic tangent."""
+
+    def sin(self, z: Number) -> Number:
+        """Return the sine; z may be wide, and has to be where it is large and would be rounded."""
+
+    def one_plus_sin_twice(self, z: Number) -> Number:
+        """Return 1 + sin 2z without cancellation; z may be wide."""
 
     def times_exp(self, a: Number, z: Number) -> Number:
         """Return a·e^z for z ≤ 0, both of them wide or not.
@@ -191,6 +199,17 @@ class Float64:
         return np.exp(z)
 
     @staticmethod
+    def sin(z: Number) -> Number:
+        if isinstance(z, Pair):
+            return np.sin(z.hi) * np.cos(z.lo) + np.cos(z.hi) * np.sin(z.lo)
+        return np.sin(z)
+
+    @staticmethod
+    def one_plus_sin_twice(z: Number) -> Number:
+        sine = Float64.sin(Pair.of(z) + Float64.real(_QUARTER_PI))
+        return 2.0 * sine * sine
+
+    @staticmethod
     def log1p_exp(z: Number) -> Pair:
         z = Pair.of(z)
         power = np.exp(z.hi)
@@ -248,7 +267,7 @@ class Exact:
         self.context = context = MPContext()
         context.dps = 60
         self.sqrt, self.hypot, self.exp = context.sqrt, context.hypot, context.exp
-        self.expm1, self.tanh = context.expm1, context.tanh
+        self.expm1, self.tanh, self.sin = context.expm1, context.tanh, context.sin
 
     def real(self, value: Fraction) -> Number:
         return self.context.mpf(value.numerator) / value.denominator
@@ -283,6 +302,9 @@ class Exact:
 
     def log1p_exp(self, z: Number) -> Number:
         return self.context.log1p(self.exp(z))
+
+    def one_plus_sin_twice(self, z: Number) -> Number:
+        return 1 + self.sin(2 * z)
 
     def times_exp(self, a: Number, z: Number) -> Number:
         return a * self.exp(z)

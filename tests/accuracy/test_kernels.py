@@ -79,12 +79,20 @@ def critical(name: str, dtype: str) -> np.ndarray:
     return accuracy.around([*points, *(-p for p in points), 0.0], dtype, 3)
 
 
+def in_reach(name: str, x: np.ndarray, factor: float) -> np.ndarray:
+    """Leave out where the docstring of `snake` promises less: beyond, its phase is a rounded product or sum."""
+    if name != "snake" or (factor == 1.0 and x.dtype == np.float32):
+        return x
+    return x[~(np.abs(x) > {4: 2.0**19, 8: 2.0**29}[x.itemsize])]
+
+
 @pytest.mark.parametrize(("name", "factor"), CASES)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("pass_", PASSES)
 def test_error(name: str, pass_: str, dtype: str, factor: float) -> None:
     count = {"float32": 1 << 18, "float64": 600}[dtype] // (1 if factor == 1.0 else 4)
     x = np.concatenate([accuracy.samples(dtype, count), critical(name, dtype)])
+    x = in_reach(name, x, factor)
     worst = accuracy.measure(
         name, pass_, dtype, kernel(COMPILED[0], name, pass_, dtype), parameters(name, factor), x
     )
