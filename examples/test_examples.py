@@ -14,6 +14,7 @@ import dying_relu
 import fastact as fa
 import forward_pass
 import numeric_derivative
+import own_activations
 import perceptron_gates
 import rebuilt_houses
 import relu_parabola
@@ -143,6 +144,18 @@ def test_gradient_of_the_houses(backend: str, name: str) -> None:
         shift[place] = step
         up, down = (replace(behind, **{name: value + s}).cost() for s in (shift, -shift))
         assert (up - down) / (2 * step) == pytest.approx(gradient[place], abs=1e-9)
+
+
+def test_own_activations(backend: str, check_picture: Check, saw: Saw) -> None:
+    learned = own_activations.learn(range(3))
+    assert max(learned.differences.values()) < 1e-8
+    errors = {name: float(np.median(error)) for name, error in learned.errors.items()}
+    assert errors["snake, α = 2"] < 1e-3 and errors["leaky gate"] < 1e-2
+    assert (learned.alphas > 0).all() and np.ptp(learned.alphas) > 0.01
+    inside, outside = (own_activations.beyond(learned, name) for name in ("snake, α = 2", "relu"))
+    saw(f"beyond the data: snake {np.median(inside):.2g}, relu {np.median(outside):.2g}")
+    assert np.median(inside) < 0.5 * np.median(outside)
+    check_picture(own_activations, learned)
 
 
 def test_vanishing_gradient(backend: str, check_picture: Check, saw: Saw) -> None:

@@ -9,14 +9,17 @@ from .elementary import reduced
 
 # e^|x| is computed two powers of two too low: up to where the results overflow, and a little beyond, it is finite.
 FOURTH = per_type(f32=12583039.0 - 2.0, f64=6755399441056767.0 - 2.0)
+# Above, h/(2h + 1) is a half.
+HALF = per_type(f32=2.0**30, f64=2.0**60)
 END = per_type(f32=89.5, f64=710.5)
 
 
 def sinh(x: Any) -> Any:
-    """(eˣ - e⁻ˣ)/2; 2 ulp. From h = (e^|x| - 1)/2 it is h + h/(2h + 1), which cancels nothing near 0."""
+    """(eˣ - e⁻ˣ)/2; 2.5 ulp. From h = (e^|x| - 1)/2 it is h + h/(2h + 1), which cancels nothing near 0."""
     q, power = reduced(min(abs(x), END), absent, FOURTH)
     h = 2.0 * fma(power, q, power - 0.25)
-    return copysign(h + h / fma(2.0, h, 1.0), x)
+    bounded = min(h, HALF)
+    return copysign(h + bounded / fma(2.0, bounded, 1.0), x)
 
 
 def cosh(x: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..dialect import fma, low, per_type
-from ..trigonometric import PI, PI_REST, nearest, remainder_by_pi, sine_parts
+from ..trigonometric import PI, PI_REST, nearest, remainder_by_pi, sin, sine_parts
 from ..two_parts import remainder, two_product
 from .table import elementwise
 
@@ -52,3 +52,13 @@ def snake_slope(x: Any, alpha: float) -> Any:
     z, z_low = phase(x, alpha)
     y, y_low = sine_parts(remainder_by_pi(z, z_low, 0.25))
     return 2.0 * fma(y, y, 2.0 * (y * y_low))
+
+
+@snake.by("alpha")
+def snake_by_alpha(x: Any, alpha: float) -> Any:
+    """(z·sin 2z - sin² z)/alpha² at z = alpha·x; x² for an `alpha` of 0."""
+    z, z_low = phase(x, alpha)
+    r = remainder_by_pi(z, z_low, 0.0)
+    y = sin(r)
+    whole = fma(z, sin(2.0 * r), -(y * y))
+    return x * x if alpha == 0.0 else whole / alpha / alpha
