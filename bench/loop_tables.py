@@ -25,9 +25,8 @@ def summary(document: dict[str, Any]) -> str:
         f"Best of {document['rounds']} rounds taken in turns by `{document['command']}`, one thread of an "
         f"{about['processor']}, {document['size']:,} float32; {versions}; Python {about['python']}. The first column "
         "is the time of fastact's functions in a loop that Numba compiles, in ns per element; the others are the times "
-        "of the same without it, divided by the first: fastact called for whole arrays; the expression as an activation "
-        "of a user's own; the formula written with np.exp, np.tanh, np.log1p and math.erf in the same loop; and other "
-        "libraries."
+        "of the same without it, divided by the first: fastact called for whole arrays; the expression as an own "
+        "activation; the formula written with np.exp, np.tanh, np.log1p and math.erf in the same loop; other libraries."
     )
     rows = [
         (title, f"{times['njit']:.2f}", *(_ratio(times, name) for name in COLUMNS))

@@ -13,7 +13,6 @@ import pytest
 from conftest import BACKENDS, WORST, loaded
 from fastact import accuracy
 from fastact.definitions.activations import TABLE
-from fastact.definitions.declare import SIGNATURES
 from native_cases import assert_same_bits, outputs
 
 COMPILED = [name for name in BACKENDS if name != "numpy"]
@@ -60,7 +59,7 @@ def test_cython_and_numba_give_the_same_bits(
     x = accuracy.bit_patterns(dtype, 1 << 18) if x is None else x
     known = [pass_ for pass_ in passes if pass_ in TABLE[name].passes]
     for pass_, factor in product(known, FACTORS[: 2 if TABLE[name].params else 1]):
-        inputs = [x, np.roll(x, 77)][-len(SIGNATURES[pass_][0]) :]
+        inputs = [x, np.roll(x, 77)][-len(TABLE[name].signatures[pass_][0]) :]
         results = []
         for backend in COMPILED:
             results.append(outputs(name, pass_, f"f{8 * x.itemsize}", x.size))
@@ -164,7 +163,7 @@ def test_default_parameters_give_the_bits_of_the_general_kernel(
 ) -> None:
     x = accuracy.bit_patterns(dtype, 1 << 14)
     for pass_ in TABLE[name].passes:
-        inputs = [x, np.roll(x, 77)][-len(SIGNATURES[pass_][0]) :]
+        inputs = [x, np.roll(x, 77)][-len(TABLE[name].signatures[pass_][0]) :]
         as_arrays = [np.full(x.shape, value, dtype) for value in TABLE[name].defaults]
         results = []
         for params in (TABLE[name].defaults, as_arrays):

@@ -27,7 +27,7 @@ def near_a_zero(x: np.ndarray, out: np.ndarray, true: np.ndarray) -> tuple[np.nd
     """Return arguments that are not far out, and errors in ulp of x there, or of a smaller truth near 0."""
     near = np.abs(x) < 1e3
     x, out, true = x[near].astype("f8"), out[near], true[near].astype("f8")
-    unit = np.finfo(out.dtype).eps * np.where(np.abs(x) < 1, np.abs(true), np.abs(x))
+    unit = np.finfo(out.dtype).eps * np.minimum(np.abs(x), x * x)
     unit = np.maximum(unit, float(np.finfo(out.dtype).smallest_subnormal))
     return x, np.abs(out - true) / unit
 
