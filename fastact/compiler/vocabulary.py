@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..definitions import arctangent, hyperbolic, rounding, trigonometric
+from ..definitions import arctangent, hyperbolic, logarithm, rounding, trigonometric
 
 __all__ = ["FUNCTIONS", "OPERATIONS", "SHORTHANDS", "meaning"]
 
@@ -19,6 +19,8 @@ FUNCTIONS: Final[Mapping[str, Any]] = {
     "cos": trigonometric.cos,
     "cosh": hyperbolic.cosh,
     "floor": rounding.floor,
+    "log": logarithm.log,
+    "power": logarithm.power,
     "sin": trigonometric.sin,
     "sinh": hyperbolic.sinh,
     "tan": trigonometric.tan,

@@ -126,6 +126,12 @@ class Mathematics(Protocol):
     def expm1(self, x: Number) -> Number:
         """Return e^x − 1."""
 
+    def log(self, x: Number) -> Number:
+        """Return log x; -infinity at 0."""
+
+    def log1p(self, x: Number) -> Number:
+        """Return log(1 + x)."""
+
     def log1p_exp(self, z: Number) -> Number:
         """Return log(1 + e^z) for z ≤ 0, wide; z may be wide."""
 
@@ -163,6 +169,8 @@ class Float64:
     sqrt = staticmethod(np.sqrt)
     hypot = staticmethod(np.hypot)
     expm1 = staticmethod(np.expm1)
+    log = staticmethod(np.log)
+    log1p = staticmethod(np.log1p)
     tanh = staticmethod(np.tanh)
 
     @staticmethod
@@ -267,7 +275,8 @@ class Exact:
         self.context = context = MPContext()
         context.dps = 60
         self.sqrt, self.hypot, self.exp = context.sqrt, context.hypot, context.exp
-        self.expm1, self.tanh, self.sin = context.expm1, context.tanh, context.sin
+        self.expm1, self.log1p, self.tanh = context.expm1, context.log1p, context.tanh
+        self.sin = context.sin
 
     def real(self, value: Fraction) -> Number:
         return self.context.mpf(value.numerator) / value.denominator
@@ -299,6 +308,9 @@ class Exact:
     @staticmethod
     def magnitude(x: Number) -> Number:
         return abs(x)
+
+    def log(self, x: Number) -> Number:
+        return self.context.log(x) if x else -self.context.inf
 
     def log1p_exp(self, z: Number) -> Number:
         return self.context.log1p(self.exp(z))

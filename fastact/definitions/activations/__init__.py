@@ -11,7 +11,7 @@ Phi and pi.
 from __future__ import annotations
 
 # The order of these is that of the documentation.
-from . import piecewise, algebraic, exponential, weighted, periodic  # isort: skip
+from . import piecewise, algebraic, exponential, weighted, periodic, logarithmic  # isort: skip
 from .table import TABLE
 
-__all__ = ["TABLE", "algebraic", "exponential", "periodic", "piecewise", "weighted"]
+__all__ = ["TABLE", "algebraic", "exponential", "logarithmic", "periodic", "piecewise", "weighted"]
