@@ -13,14 +13,17 @@ _LARGEST = 16.0
 def power(pool: Pool, base: Expression, exponent: float) -> Expression:
     """Return base ** exponent: by multiplications and a square root where these give it, else by a logarithm."""
     size = abs(exponent)
-    if size > _LARGEST or size * 2.0 != int(size * 2.0):
+    if size * 2.0 != int(size * 2.0) or (size > _LARGEST and size != int(size)):
         return pool.make("power", base, pool.constant(exponent))
-    found = _integer(pool, base, int(size))
+    if size > _LARGEST:
+        found = pool.make("power", pool.make("abs", base), pool.constant(exponent))
+        return pool.make("copysign", found, base) if size % 2.0 else found
+    product = _integer(pool, base, int(size))
     if size != int(size):
-        found = _product(pool, found, pool.make("sqrt", base))
-    if found is None:
+        product = _product(pool, product, pool.make("sqrt", base))
+    if product is None:
         return pool.constant(1.0)
-    return pool.folded("div", pool.constant(1.0), found) if exponent < 0 else found
+    return pool.folded("div", pool.constant(1.0), product) if exponent < 0 else product
 
 
 def _integer(pool: Pool, base: Expression, exponent: int) -> Expression | None:

@@ -93,5 +93,5 @@ def power(x: Any, exponent: Any) -> Any:
     inside = fma(factor, q, factor) * (FAR_UNIT if z < TINY else 2.0)
     at_zero = 0.0 if exponent > 0.0 else inf
     at_end = inf if exponent > 0.0 else 0.0
-    outside = at_zero if x == 0.0 else (at_end if x > LARGEST else nan)
+    outside = at_zero if x == 0.0 else (at_end if abs(x) > LARGEST else nan)
     return inside if x > 0.0 and x <= LARGEST else outside

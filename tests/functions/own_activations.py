@@ -35,6 +35,16 @@ def everything(x, a=0.7):
 
 
 @fa.activation
+def transcendental(x):
+    """The other functions, where they are defined."""
+    a = abs(x) + 0.5
+    y = math.log(a) + np.log1p(a) * math.expm1(-a) + a ** (1 / 3) - a**-2.3 + x**17 * 1e-12
+    return (
+        y + math.sin(3 * x) * math.cos(x) + math.tan(x / 8) + math.atan(x) * math.e - math.exp(-a)
+    )
+
+
+@fa.activation
 def plain_silu(x):
     return x * fa.sigmoid(x)
 
