@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mpmath as mp
+from fit_log import LARGEST, SMALLEST, log_rest, log_tables, log_weight
 from fit_pieces import tables
 from fit_turns import turn_tables
 from minimax import (
@@ -189,6 +190,7 @@ PROBLEMS = [
         (mp.mpf(0), mp.tan(mp.pi / 8) ** 2 * (1 + mp.mpf(2) ** -12)),
         {"f32": 4, "f64": 10},
     ),
+    Problem("LOG_REST", log_rest, log_weight, (SMALLEST, LARGEST), {"f32": 4, "f64": 10}),
     Problem("SINE", sine_rest, sine_weight, (mp.mpf(0), LONGEST**2), {"f32": 4, "f64": 7}),
 ]
 
@@ -202,7 +204,7 @@ def printed() -> Iterator[tuple[str, list[str], str]]:
             yield title, table, f"rest {rest}"
     for dtype in LAMBERT:
         yield f"SHRINK_BOTTOM {dtype}", [hexadecimal(c, dtype) for c in lambert(dtype)], ""
-    for title, table in turn_tables():
+    for title, table in (*log_tables(), *turn_tables()):
         yield title, table, ""
     for name, table, error in tables():
         yield f"{name}: error {error}", table, ""

@@ -42,6 +42,7 @@ def _formula(text: str) -> Maker:
 
 CALLS: dict[Key, Maker] = {key: _formula(text) for key, text in _FORMULAS.items()}
 CALLS |= {
+    ("expm1", "forward"): lambda a: partial(special.expm1, a.x, a.out),
     ("sigmoid", "forward"): lambda a: partial(special.expit, a.x, a.out),
     ("log_sigmoid", "forward"): lambda a: partial(special.log_expit, a.x, a.out),
     ("softmax", "forward"): lambda a: partial(special.softmax, a.x, axis=a.axis),

@@ -6,7 +6,7 @@ import argparse
 from itertools import groupby
 from pathlib import Path
 
-from ..definitions.tables import ACTIVATIONS, ELEMENTWISE, GATES, ROWS
+from ..definitions.tables import ACTIVATIONS, BINARY, ELEMENTWISE, GATES, ROWS
 from . import emit_c, emit_c_rows, emit_headers, emit_numba, emit_numba_rows
 from .kernels import kernels
 from .row_kernels import row_kernels
@@ -47,7 +47,7 @@ def write_numba(directory: Path) -> None:
 def write_headers(directory: Path) -> None:
     """Write include/ for users' own C, a header for each function and one of all, and api.pxd for Cython beside it."""
     (directory / "fastact").mkdir(parents=True, exist_ok=True)
-    public = {**ACTIVATIONS, **GATES}
+    public = {**ACTIVATIONS, **BINARY, **GATES}
     write(directory.parent / "api.pxd", emit_headers.declarations(kernels(public)))
     for name, group in groupby(kernels(public), key=lambda kernel: kernel.name):
         write(directory / "fastact" / f"{name}.h", emit_headers.header(group))

@@ -5,20 +5,19 @@ from __future__ import annotations
 from math import inf, nan
 from typing import Any
 
-from .dialect import absent, fma, leading, low, per_type, scale
+from .coefficients_log import INVERSES, LN2_HEAD, LN2_TAIL, LOG_HIGH, LOG_LOW, LOG_REST
+from .dialect import fma, leading, lookup, low, per_type, polynomial, scale
 from .elementary import (
     FAR,
     FAR_SCALED,
     FAR_UNIT,
     HIGHEST,
     LARGEST,
-    LN2,
     LOWERED,
     TINY,
-    log1p_parts,
     reduced,
 )
-from .two_parts import fast_two_sum, fused_remainder, two_product
+from .two_parts import fast_two_sum, two_fma, two_product
 
 # A subnormal number times 2^LIFT is normal.
 NORMAL = per_type(f32=2.0**-126, f64=2.0**-1022)
@@ -26,45 +25,38 @@ LIFT = per_type(f32=64.0, f64=64.0)
 LIFTED = per_type(f32=2.0**64, f64=2.0**64)
 
 # `leading` counts half octaves as an integer N, which as a float is N units of the smallest subnormal number. Added to
-# NORMAL and divided by it that is 1 + N·2^-mantissa; HALF is what makes N/2 of what lies above 1.
+# NORMAL and divided by it that is 1 + N·2^-mantissa. Less LESS_ONE, and times HALF, it is N/2 + 1/4.
 ONE_OVER_NORMAL = per_type(f32=2.0**126, f64=2.0**1022)
+LESS_ONE = per_type(f32=2.0**-24 - 1.0, f64=2.0**-53 - 1.0)
 HALF = per_type(f32=2.0**22, f64=2.0**51)
-BIAS = per_type(f32=127.0, f64=1023.0)
-# 1.5·2^mantissa: what is added to it leaves the sum rounded to an integer in the low bits.
+# 1.5·2^mantissa: what is added to it leaves the sum rounded to an integer in the low bits; and with the bias.
 INTEGER = per_type(f32=12582912.0, f64=6755399441055744.0)
+BIASED = per_type(f32=12583039.0, f64=6755399441056767.0)
 
 
 def exponent(x: Any) -> Any:
     """The integer k for which x·2⁻ᵏ is at least 3/4 and below 3/2, for a normal x."""
-    halves = ((leading(x) + NORMAL) * ONE_OVER_NORMAL - 1.0) * HALF
-    return ((halves + 0.25) + INTEGER) - (INTEGER + BIAS)
+    return fma(fma(leading(x) + NORMAL, ONE_OVER_NORMAL, LESS_ONE), HALF, INTEGER) - BIASED
 
 
 def log_of_positive(x: Any) -> Any:
     """log x as a number and a small one, for finite x > 0.
 
-    For x = 2ᵏ·m with m from 3/4 to 3/2 it is k·log 2 + log1p(m - 1), or with the quotient w = (1 - m)/m, where m is
-    less than 1, k·log 2 - log1p(w): log1p_parts takes positive numbers.
+    For x = 2ᵏ·m and one of seven numbers s near 1/m it is k·log 2 - log s + log1p(r), where r = s·m - 1 is exact.
+    Near 1, where k is 0 and s is 1, that is log1p(r).
     """
     tiny = x < NORMAL
     x = x * LIFTED if tiny else x
     k = exponent(x)
     m = scale(x, INTEGER - k)
-    rise = m - 1.0
-    below = rise < 0.0
-    divisor = m if below else 1.0
-    inverse = 1.0 / divisor
-    w = abs(rise) * inverse
-    w_low = fused_remainder(abs(rise), absent, divisor, absent, w) * inverse
-    ratio, ratio_low = log1p_parts(w)
-    y, y_low = two_product(w, ratio)
-    # 1 - w is near enough to the derivative of log1p, 1/(1 + w), as w is no more than 1/3 where w_low is not 0.
-    y_low = y_low + fma(w, ratio_low, fma(-w, w_low, w_low))
+    index = fma(m, 8.0, INTEGER)
+    r = fma(m, lookup(index, INVERSES), -1.0)
+    y, y_low = two_fma(-0.5 * r, r, r)
     k = k - LIFT if tiny else k
-    base, base_low = two_product(k, LN2)
-    total, total_low = fast_two_sum(base, -y if below else y)
-    rest = fma(k, low(LN2), base_low) + (-y_low if below else y_low)
-    return total, total_low + rest
+    base, base_low = fast_two_sum(k * LN2_HEAD, lookup(index, LOG_HIGH))
+    total, total_low = fast_two_sum(base, y)
+    rest = fma(r * r * r, polynomial(r, LOG_REST), fma(k, LN2_TAIL, lookup(index, LOG_LOW)))
+    return total, (total_low + base_low) + (rest + y_low)
 
 
 def log_parts(x: Any) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from .activations import TABLE as ACTIVATIONS
+from .binary import BINARY
 from .channels import CHANNELS
 from .declare import Declaration
 from .gates import GATES
 from .losses import LOSSES
 from .rows import ROWS
 
-__all__ = ["ACTIVATIONS", "CHANNELS", "ELEMENTWISE", "GATES", "LOSSES", "ROWS"]
+__all__ = ["ACTIVATIONS", "BINARY", "CHANNELS", "ELEMENTWISE", "GATES", "LOSSES", "ROWS"]
 
 #: All whose kernels go through arrays element by element.
-ELEMENTWISE: dict[str, Declaration] = {**ACTIVATIONS, **GATES, **CHANNELS, **LOSSES}
+ELEMENTWISE: dict[str, Declaration] = {**ACTIVATIONS, **BINARY, **GATES, **CHANNELS, **LOSSES}

@@ -134,7 +134,7 @@ class Function(Pass):
     aliases : tuple of str
         Its other names.
     family : str
-        "elementwise", "parametric", "rows", "gates", "channels" or "losses".
+        "elementwise", "parametric", "binary", "rows", "gates", "channels" or "losses".
     parameters : mapping of str to object
         Parameter -> default, in order; one without a default is `inspect.Parameter.empty`.
     formula : str or None

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .base import Function
+from .binary import BINARY_FUNCTIONS
 from .channels import CHANNELS
 from .cross_entropy import cross_entropy
 from .elementwise import FUNCTIONS
@@ -21,6 +22,7 @@ __all__ = ["PUBLIC", "get", "names"]
 _CANONICAL: dict[str, Function] = {
     **FUNCTIONS,
     **PARAMETRIC,
+    **BINARY_FUNCTIONS,
     **ROW_FUNCTIONS,
     **GATED,
     **CHANNELS,

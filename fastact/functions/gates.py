@@ -16,10 +16,11 @@ from ..calling.dtypes import Array, is_real, loop_dtype
 from ..calling.fast import MAX_SIZE, alike, fits
 from ..definitions.declare import Declaration
 from ..definitions.gates import GATES
-from .base import Function, Pass
+from .base import Function
 from .elementwise import ElementwisePass
+from .gradients import TwoGradients
 
-__all__ = ["GATED", "Gate", "GateVjp", "OneGradient"]
+__all__ = ["GATED", "Gate", "GateVjp"]
 
 # A result of at most this many elements is computed row by row, however short the rows.
 FEW = 4096
@@ -138,16 +139,11 @@ _VJP: tuple[dict[str, str], str, str] = (
 )
 
 
-class GateVjp(_GatePass):
+class GateVjp(TwoGradients, _GatePass):
     """The gradients of a gate: called as ``(g, gate, value)``, or as ``(g, x, axis=-1, order=...)``."""
 
     def __init__(self, declaration: Declaration) -> None:
         super().__init__(declaration, "vjp")
-
-    @property
-    def parts(self) -> tuple[OneGradient, ...]:
-        """The passes that compute each gradient separately."""
-        return OneGradient(self, 0), OneGradient(self, 1)
 
     def _packed(
         self, g: list[Any], x: Any, halves: Halves, out: Any, options: dict[str, Any]
@@ -180,26 +176,6 @@ class GateVjp(_GatePass):
         out = arguments.target_for(label, out, x.shape, loop)
         super().call(grad, gate, value, out=tuple(out[half] for half in halves), dtype=dtype)
         return out
-
-
-class OneGradient(Pass):
-    """One of the two gradients of a gate, for libraries that accept single-output ufuncs only (dask)."""
-
-    def __init__(self, function: GateVjp, place: int) -> None:
-        self.arrays = function.arrays
-        self._name(f"{function.__name__}_{place}", "forward")
-        self._made_of = function, place
-
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
-        """Compute both gradients and return one."""
-        function, place = self._made_of
-        return function(*inputs, **options)[place]
-
-    def __reduce__(self) -> tuple[Any, ...]:  # type: ignore[override]
-        return OneGradient, self._made_of
-
-    def _text(self) -> docs.Text:
-        return self._made_of[0]._text()
 
 
 class Gate(_GatePass, Function):

@@ -127,7 +127,7 @@ class Mathematics(Protocol):
         """Return e^x − 1."""
 
     def log(self, x: Number) -> Number:
-        """Return log x; -infinity at 0."""
+        """Return log x; -infinity at 0. That of a wide x is wide."""
 
     def log1p(self, x: Number) -> Number:
         """Return log(1 + x)."""
@@ -169,7 +169,6 @@ class Float64:
     sqrt = staticmethod(np.sqrt)
     hypot = staticmethod(np.hypot)
     expm1 = staticmethod(np.expm1)
-    log = staticmethod(np.log)
     log1p = staticmethod(np.log1p)
     tanh = staticmethod(np.tanh)
 
@@ -205,6 +204,10 @@ class Float64:
             power = np.exp(z.hi)
             return power + power * z.lo
         return np.exp(z)
+
+    @staticmethod
+    def log(x: Number) -> Number:
+        return Pair(np.log(x.hi), x.lo / x.hi) if isinstance(x, Pair) else np.log(x)
 
     @staticmethod
     def sin(z: Number) -> Number:

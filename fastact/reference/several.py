@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from .arithmetic import FLOAT64, exact_arithmetic
+from .binary import BINARY
 from .channels import CHANNELS
 from .gates import GATES
 from .losses import LOSSES
 
 #: Name -> definition, which has a method for each pass.
-TABLE: dict[str, Any] = {**GATES, **CHANNELS, **LOSSES}
+TABLE: dict[str, Any] = {**BINARY, **GATES, **CHANNELS, **LOSSES}
 
 
 def evaluate(name: str, pass_: str, *inputs: Any) -> tuple[Any, ...]:

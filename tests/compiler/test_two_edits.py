@@ -70,6 +70,32 @@ class Twice:
 GATES["odd_gate"] = Twice()
 """,
     ),
+    "binary.py": (
+        '''
+
+@BINARY.declare(source="nowhere", inputs=TWO)
+def odd_pair(x: Any, y: Any) -> Any:
+    """2·x·y."""
+    return 2.0 * x * y
+
+
+@odd_pair.vjp(outputs=GRADIENTS)
+def odd_pair_vjp(g: Any, x: Any, y: Any) -> Any:
+    return 2.0 * g * y, 2.0 * g * x
+''',
+        """
+
+class OddPair:
+    def forward(self, m: Mathematics, x: Number, y: Number) -> tuple[Number]:
+        return (2 * x * y,)
+
+    def vjp(self, m: Mathematics, g: Number, x: Number, y: Number) -> tuple[Number, Number]:
+        return 2 * g * y, 2 * g * x
+
+
+BINARY["odd_pair"] = OddPair()
+""",
+    ),
     "rows.py": (
         '''
 
@@ -157,6 +183,8 @@ for name in available:
         close(fa.odd_gate(x, y), 2 * x * y)
         close(fa.odd_gate(np.concatenate([y, x])), 2 * x * y)
         close(fa.odd_gate.vjp(x, x, y)[0], 2 * x * y)
+        close(fa.odd_pair(x, y), 2 * x * y)
+        close(fa.odd_pair.vjp(x, x, y)[1], 2 * x * x)
         close(fa.row_share(x, temperature=0.5), 2 * x / np.abs(x).sum())
         close(fa.odd_row.vjp(y, x), x * y.sum(dtype=float))
         loss, dx = fa.odd_loss.value_and_grad(x, y, weight=3.0, reduction="sum")
@@ -169,7 +197,7 @@ except ValueError as error:
     assert "outside the domain bend >= -4" in str(error)
 else:
     raise AssertionError("the domain was not looked at")
-assert {"odd_square", "odd_gate", "odd_row", "odd_loss"} <= set(fa.names())
+assert {"odd_square", "odd_gate", "odd_pair", "odd_row", "odd_loss"} <= set(fa.names())
 assert "bend" in fa.odd_square.__doc__
 assert "2·gate·value" in fa.odd_gate.__doc__ and "order" in fa.odd_gate.__doc__
 assert "over the sum of |x|" in fa.odd_row.__doc__
@@ -234,7 +262,7 @@ def test_they_are_in_every_backend(copy: Path) -> None:
 
 def test_they_are_in_the_stub(copy: Path) -> None:
     stub = (copy / "fastact/__init__.pyi").read_text(encoding="utf-8")
-    for name in ("hump", "odd_square", "odd_gate", "row_share", "odd_row", "odd_loss"):
+    for name in ("hump", "odd_square", "odd_gate", "odd_pair", "row_share", "odd_row", "odd_loss"):
         assert f"\n{name}: " in stub
 
 
