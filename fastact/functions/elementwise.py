@@ -16,7 +16,7 @@ from ..definitions.activations import TABLE
 from ..definitions.declare import Declaration
 from .base import Function, Pass
 
-__all__ = ["FUNCTIONS", "BoundPass", "Elementwise", "ElementwisePass"]
+__all__ = ["FUNCTIONS", "BoundFunction", "BoundPass", "Elementwise", "ElementwisePass"]
 
 _SUMMARIES = {
     "derivative": "The derivative of {name} with respect to x, at x.",
@@ -225,6 +225,21 @@ class BoundPass(Pass):
 
     def _text(self) -> docs.Text:
         return self._made_of[0]._text()
+
+
+class BoundFunction(BoundPass):
+    """A function with parameters filled in, and its other passes as attributes."""
+
+    family = "bound"
+
+    def __init__(self, function: Elementwise, scalars: dict[str, float]) -> None:
+        super().__init__(function, scalars, (), None)
+        for name, one in function.passes.items():
+            if name != "forward":
+                setattr(self, name, BoundPass(one, scalars, (), None))
+
+    def __reduce__(self) -> tuple[Any, ...]:  # type: ignore[override]
+        return BoundFunction, self._made_of[:2]
 
 
 def _any_array(values: tuple[Any, ...]) -> bool:

@@ -175,7 +175,7 @@ def threshold_slope(x: Any, threshold: float, value: float) -> Any:
 
 
 @elementwise(
-    aliases=("hardshrink",),
+    aliases=("hardshrink", "shrink"),
     formula="where(abs(x) > lambd, x, 0)",
     source="Donoho, Johnstone 1994, doi:10.1093/biomet/81.3.425",
 )
