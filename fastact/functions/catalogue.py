@@ -76,6 +76,8 @@ def get(name: str | Callable[..., Any] | None) -> Any:
     - threshold: PyTorch and Keras have no defaults; those here are of ONNX's ThresholdedRelu.
     - prelu: the weight belongs to axis 1 as in PyTorch; in ONNX and Keras it broadcasts from the last axis.
     - relu: Keras' has a slope, a maximum and a threshold, which are leaky_relu, relu6 and threshold here.
+    - xielu: its alphas are those that multiply, after the softplus that Transformers' module takes of its own.
+    - laplace has the defaults of Transformers, 0.707107 and 0.282095; Mega itself has √½ and √(1/4π).
     - shrink, of ONNX, is hard_shrink; with a bias of `lambd` it is soft_shrink.
     - softmax and its kin: the axis is the last; PyTorch's classes have none, ONNX's before opset 13 axis 1.
     - glu: the second half gates, as in PyTorch, JAX, Keras and MLX; of swiglu, geglu and reglu the first.

@@ -12,7 +12,8 @@ import fastact as fa
 NAMES = {
     "Transformers": "gelu gelu_fast:gelu_tanh gelu_new:gelu_tanh gelu_python:gelu gelu_pytorch_tanh:gelu_tanh "
     "gelu_python_tanh:gelu_tanh gelu_accurate:gelu_tanh hardswish:hard_swish leaky_relu linear:identity mish "
-    "quick_gelu relu relu2:relu_squared relu6 sigmoid silu swish:silu tanh prelu",
+    "laplace quick_gelu relu relu2:relu_squared relu6 sigmoid silu sqrtsoftplus:sqrt_softplus swish:silu tanh prelu "
+    "xielu",
     "keras.activations": "celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu:hard_swish hard_swish "
     "hard_tanh leaky_relu linear:identity log_sigmoid log_softmax mish relu relu6 selu sigmoid silu softmax "
     "soft_shrink softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus swish:silu tanh tanh_shrink "

@@ -10,13 +10,14 @@ To add an activation, write its definition and its derivative, one below the oth
 its kind.
 """
 
-from . import algebraic, exponential, piecewise, weighted
+from . import algebraic, composed, exponential, piecewise, weighted
 from .table import TABLE, Reference, evaluate, exact
 
 __all__ = [
     "TABLE",
     "Reference",
     "algebraic",
+    "composed",
     "evaluate",
     "exact",
     "exponential",
