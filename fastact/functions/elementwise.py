@@ -107,26 +107,30 @@ class ElementwisePass(Pass, Caller):
         name = self.declaration.name
         forward = self.pass_ == "forward"
         summary = inspect.cleandoc(self.declaration.doc) if forward else _SUMMARIES[self.pass_]
+        notes = []
+        if self.pass_ in _ERRORS:
+            bound, others = (self.declaration.most(self.pass_, plain) for plain in (True, False))
+            notes.append(_ERRORS[self.pass_].format(bound=bound, others=others))
+        return docs.Text(
+            summary if forward else summary.format(name=name),
+            _RETURNS[self.nout],
+            self._parameter_texts(),
+            notes=[*notes, *self._domain_notes()],
+        )
+
+    def _parameter_texts(self) -> dict[str, str]:
         texts = {}
         for parameter in self.parameter_list.names:
             choices = self.declaration.choices.get(parameter)
             kind = " or ".join(map(repr, choices)) if choices else "float or array_like"
             known = parameter in self.parameter_list.defaults
             texts[parameter] = f"{kind}, default {{default}}" if known else kind
-        notes = []
-        if self.pass_ in _ERRORS:
-            bound, others = (self.declaration.most(self.pass_, plain) for plain in (True, False))
-            notes.append(_ERRORS[self.pass_].format(bound=bound, others=others))
+        return texts
+
+    def _domain_notes(self) -> list[str]:
         domain = (*self.declaration.domain, *self.declaration.passes[self.pass_].domain)
-        if domain:
-            conditions = " and ".join(condition.text for condition in domain)
-            notes.append(f"The parameters must satisfy {conditions}.")
-        return docs.Text(
-            summary if forward else summary.format(name=name),
-            _RETURNS[self.nout],
-            texts,
-            notes=notes,
-        )
+        conditions = " and ".join(condition.text for condition in domain)
+        return [f"The parameters must satisfy {conditions}."] if domain else []
 
     def _chosen(self, name: str | None) -> ElementwisePass:
         """Return the pass of the declaration that a choice selects."""

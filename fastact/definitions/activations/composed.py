@@ -67,8 +67,10 @@ def lisht_slope(x: Any) -> Any:
 
 # cap·tanh(x/cap) is x below this |x/cap|, where its quotient may be subnormal, within 2^-29 or 2^-57.
 TAME = per_type(f32=2.0**-14, f64=2.0**-28)
-# Up to here sech² is 1 - tanh², of which enough is left.
+# sech² is 1 - tanh² up to CENTRAL, where enough is left, (1 - tanh)·(1 + tanh) up to OUTER, where the low part of tanh
+# has the digits for it, and from there 4·e^-2a/(1 + e^-2a)².
 CENTRAL = per_type(f32=1.0, f64=1.0)
+OUTER = per_type(f32=6.0, f64=12.0)
 
 
 def capped(x: Any, cap: Any) -> Any:
@@ -85,7 +87,12 @@ def capped(x: Any, cap: Any) -> Any:
     flat, flat_low = two_fma(-y, y, 1.0)
     flat_low = flat_low - 2.0 * (y * y_low)
     b, _ = bell_parts(2.0 * z, 2.0 * z_low)
-    raised = (flat + flat_low) * ONE_OVER_UNIT if central else 4.0 * b
+    down, down_low = fast_two_sum(1.0 - y, -y_low)
+    up, up_low = fast_two_sum(1.0, y)
+    outer = fma(down, up, fma(down_low, up, down * up_low))
+    inner = (flat + flat_low if central else outer) * ONE_OVER_UNIT
+    # It is 0 where it is less than half the smallest number.
+    raised = inner if a < OUTER else (0.0 if 2.0 * a > -LOWEST else 4.0 * b)
     return c, c_low, flat if central else raised * UNIT, flat_low if central else 0.0, raised
 
 
