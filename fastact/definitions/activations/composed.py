@@ -179,7 +179,7 @@ def bend_below(x: Any, eps: Any) -> Any:
         "-1e6 <= alpha_p <= 1e6",
         "-1e6 <= alpha_n <= 1e6",
         "-1e6 <= beta <= 1e6",
-        "-1 <= eps <= 0",
+        "-1e6 <= eps <= 1e6",
     ),
 )
 def xielu(
@@ -308,7 +308,7 @@ def standardised(x: Any, mu: Any, sigma: Any, end: Any) -> Any:
 @elementwise(
     formula="Phi((x - mu)/sigma)",
     source="Ma et al. 2022, arXiv:2209.10655 (Mega)",
-    domain=("1e-6 <= sigma <= 1e6", "-1e37 <= mu <= 1e37"),
+    domain=("1e-6 <= sigma <= 1e6", "-1e6 <= mu <= 1e6"),
 )
 def laplace(x: Any, mu: float = 0.707107, sigma: float = 0.282095) -> Any:
     """Φ((x - `mu`)/`sigma`), Φ the normal cdf: a smooth approximation of relu squared in attention."""

@@ -148,7 +148,7 @@ def relu_squared_slope(x: Any) -> Any:
 @elementwise(
     formula="where(x > 0, scale*x**2 + bias, bias)",
     source="Yu et al. 2022, arXiv:2210.13452 (MetaFormer baselines)",
-    domain=("-1e37 <= scale <= 1e37", "-1e37 <= bias <= 1e37"),
+    domain=("-1e6 <= scale <= 1e6", "-1e37 <= bias <= 1e37"),
 )
 def star_relu(x: Any, scale: float = 0.8944, bias: float = -0.4472) -> Any:
     """`scale`·max(x, 0)² + `bias`."""

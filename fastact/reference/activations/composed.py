@@ -60,8 +60,15 @@ def xielu(
     slope = beta - alpha_n
     straight = m.where(slope == 0, 0.0, slope * x) - alpha_n
     near = m.where(x < -1e30, 0.0, m.minimum(x, 0.0))
-    bend = _expm1(m, m.minimum(near, eps)) - near
-    bent = m.narrow(bend * alpha_n + m.wide(near) * beta)
+    inner, linear = m.minimum(near, eps), m.wide(near) * beta
+    bent = m.narrow((_expm1(m, inner) - near) * alpha_n + linear)
+    # Near 0, with t = tanh(x/2): eˣ - 1 - x = (x·t - 2·(x/2 - t))/(1 - t), where nothing cancels.
+    close = m.maximum(inner, -0.5)
+    rest = m.x_minus_tanh(close / 2)
+    t = m.wide(close) / 2.0 - rest
+    bend = (t * close - 2 * rest) / (1.0 - t)
+    flat = m.narrow((bend + (m.wide(inner) - near)) * alpha_n + linear)
+    bent = m.where(inner > -0.5, flat, bent)
     return m.where(x > 0, above, m.where(x < -1e30, straight, bent))
 
 
