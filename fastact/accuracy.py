@@ -160,30 +160,29 @@ def around(points: ArrayLike, dtype: DTypeLike, steps: int = 16) -> Array:
 
 
 @lru_cache
-def sign_changes(function: Any, *params: float) -> tuple[float, ...]:
-    """Return the points where the derivative of a function, with these parameters, crosses zero."""
+def sign_changes(function: Any, *params: float, pass_: str = "derivative") -> tuple[float, ...]:
+    """Return the points other than 0 where the derivative of a function, or the function, crosses zero."""
     reference = _reference(function)
     x = np.concatenate([*blocks(np.float64, 1 << 47)])
     x = np.sort(x[np.isfinite(x)])
-    sign = np.sign(reference.evaluate("derivative", x, *params))
+    sign = np.sign(reference.evaluate(pass_, x, *params))
     x, sign = x[sign != 0], sign[sign != 0]
     at = np.flatnonzero(sign[:-1] * sign[1:] < 0)
     low, high = x[at], x[at + 1]
     for _ in range(60):
         middle = low + (high - low) / 2
-        left = np.sign(reference.evaluate("derivative", middle, *params)) == sign[at]
+        left = np.sign(reference.evaluate(pass_, middle, *params)) == sign[at]
         low, high = np.where(left, middle, low), np.where(left, high, middle)
-    return tuple(low.tolist())
+    return tuple(low[np.abs(low) > np.finfo(float).tiny].tolist())
 
 
-def derivative_error(
+def error_near_zeros(
     error: NDArray[np.float64], truth: Array, x: Array, dtype: DTypeLike, zeros: Sequence[float]
 ) -> NDArray[np.float64]:
-    """Return the errors of a derivative, in a fixed unit near its zeros.
+    """Return the errors of a derivative or a function in a fixed unit near its zeros, other than at 0.
 
-    Where a derivative crosses zero, cancellation leaves absolute accuracy only. Within ±1 of such a point,
-    where the derivative is below 1/16, the unit is the ulp of the numbers just below 1/16: 2⁻²⁸ for
-    float32.
+    Where it crosses zero, cancellation leaves absolute accuracy only. Within ±1 of such a point, where it is
+    below 1/16, the unit is the ulp of the numbers just below 1/16: 2⁻²⁸ for float32.
     """
     info = _finfo(np.dtype(dtype))
     size = np.abs(truth.astype(np.float64))
@@ -264,7 +263,7 @@ def measure(
     Returns
     -------
     Worst
-        The largest error; errors of a derivative are those of `derivative_error`.
+        The largest error, of the errors of `error_near_zeros`.
     """
     dtype = np.dtype(dtype)
     if x is None:
@@ -273,8 +272,8 @@ def measure(
     if isinstance(x, np.ndarray):
         x = np.split(x, range(1 << 18, x.size, 1 << 18)) if not _has_arrays(params) else [x]
     zeros: tuple[float, ...] = ()
-    if pass_ == "derivative" and not _has_arrays(params):
-        zeros = sign_changes(function, *(float(p) for p in params))
+    if not _has_arrays(params):
+        zeros = sign_changes(function, *(float(p) for p in params), pass_=pass_)
     return _merged(
         [_measured(function, pass_, part, kernel, params, zeros) for part in x if part.size]
     )
@@ -342,7 +341,7 @@ def _measured(
     true = truth(function, pass_, x, *params)
     error = ulp_error(result, true)
     if zeros:
-        error = derivative_error(error, true, x, x.dtype, zeros)
+        error = error_near_zeros(error, true, x, x.dtype, zeros)
     at = int(np.argmax(error))
     over = float(np.count_nonzero(error > 2)) / x.size
     return Worst(float(error[at]), float(x[at]), float(result[at]), float(true[at]), over, x.size)

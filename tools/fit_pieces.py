@@ -43,6 +43,15 @@ def slope(a: Real) -> Real:
     return 2 * (mills(a) - a / mp.sqrt(2 * mp.pi)) * per_power(a)
 
 
+def cdf(a: Real) -> Real:
+    """2·Φ(-a) over the power of two, for the first piece: elsewhere it is the tail over a."""
+    return 2 * mills(a) * per_power(a)
+
+
+def cdf_weight(a: Real) -> Real:
+    return 1 / cdf(a)
+
+
 def tail_weight(a: Real) -> Real:
     return 1 / tail(a)
 
@@ -133,3 +142,7 @@ def tables() -> Iterator[tuple[str, list[str], str]]:
         yield f"CENTRES {piece}", [hexadecimal(c, DTYPE)], "exact"
         for name, (coefficients, error) in fits.items():
             yield f"{name} {piece}", [hexadecimal(v, DTYPE) for v in coefficients], f"2^{error:.1f}"
+    nodes = chebyshev_nodes(*bounds[:2])
+    found, error = in_order(cdf, cdf_weight, nodes, DEGREE, DTYPE, (mp.mpf(1),))
+    piece = f"0 to {float(bounds[1]):g}"
+    yield f"CDF {piece}", [hexadecimal(v, DTYPE) for v in found], f"2^{error:.1f}"

@@ -52,13 +52,17 @@ class ParameterList:
     def __init__(self, declaration: Declaration, pass_: str = "forward") -> None:
         self.params = declaration.params
         self.choices = declaration.choices
-        self.names = (*self.params, *self.choices)
+        self.names = (*self.choices, *self.params)
         self.defaults: dict[str, object] = {
-            name: None if parameter.optional else parameter.default
-            for name, parameter in self.params.items()
-            if parameter.optional or parameter.default is not None
+            name: next(iter(table)) for name, table in self.choices.items()
         }
-        self.defaults.update({name: next(iter(table)) for name, table in self.choices.items()})
+        self.defaults.update(
+            {
+                name: None if parameter.optional else parameter.default
+                for name, parameter in self.params.items()
+                if parameter.optional or parameter.default is not None
+            }
+        )
         values = [parameter.default for parameter in self.params.values()]
         self.complete = None if None in values else tuple(v for v in values if v is not None)
         self._default_binding: tuple[str | None, dict[str, Any]] | None = None

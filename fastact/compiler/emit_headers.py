@@ -43,7 +43,10 @@ def guarded(about: str, guard: str, lines: Iterable[str]) -> str:
 
 
 def function(kernel: Kernel) -> Iterator[str]:
-    """One function. It returns its output; of several outputs all are written to addresses."""
+    """One function. It returns its output; of several outputs all are written to addresses.
+
+    Where a limit is not given, as the compiler often knows, it computes the plain form.
+    """
     kind, t = TYPES[kernel.dtype], f"fastact_{kernel.dtype}"
     inputs, outputs = kernel.signature
     params = list(kernel.declaration.params)
@@ -52,17 +55,32 @@ def function(kernel: Kernel) -> Iterator[str]:
     given += [] if single else [f"{kind} *{one}" for one in outputs]
     yield f"static inline {kind if single else 'void'} {name_of(kernel)}({', '.join(given)})"
     yield "{"
-    used = set(leaves(kernel.nodes))
     yield f"    const {t}_v in[] = {{{', '.join(inputs)}}};"
+    yield f"    {t}_v out_[{len(outputs)}];"
+    defaults = kernel.declaration.defaults
+    if kernel.plain and inf in defaults:
+        are = (
+            f"{one} == {emit_c.literal(value)}" for one, value in zip(params, defaults, strict=True)
+        )
+        yield f"    if ({' && '.join(are)}) {{"
+        yield from statements(kernel.plain, single)
+        yield "    }"
+    used = set(leaves(kernel.nodes))
     for array, suffix, convert in (("p", "", f"({kind})"), ("p_lo", "_lo", f"{t}_low_part")):
         if any(f"p{k}{suffix}" in used for k in range(len(params))):
             values = ", ".join(f"{convert}({one})" for one in params)
             yield f"    const {t}_v {array}[] = {{{values}}};"
-    yield f"    {t}_v out_[{len(outputs)}];"
     unused = [
         name for k, name in enumerate(params) if f"p{k}" not in used and f"p{k}_lo" not in used
     ]
     yield f"    (void)in{''.join(f', (void){name}' for name in unused)};"
+    yield from statements(kernel, single)
+    yield "}"
+
+
+def statements(kernel: Kernel, single: bool) -> Iterator[str]:
+    """What computes the outputs, and returns."""
+    t = f"fastact_{kernel.dtype}"
     body = emit_c.lines(
         cast(DType, t), kernel.nodes, kernel.outputs, Path(), emit_c.no_leaf, align=False
     )
@@ -72,8 +90,9 @@ def function(kernel: Kernel) -> Iterator[str]:
     if single:
         yield "    return out_[0];"
     else:
+        _, outputs = kernel.signature
         yield from (f"    *{name} = out_[{k}];" for k, name in enumerate(outputs))
-    yield "}"
+        yield "    return;"
 
 
 def all_headers(names: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from ..definitions.declare import Declaration, Signature
 from ..definitions.dialect import DType
@@ -89,15 +90,32 @@ def trace(
 
 
 def with_plain(kernel: Kernel) -> Kernel:
-    """Add the kernel for the default parameters if it saves a tenth of the work.
+    """Add the kernel for the default parameters if it saves a tenth of the work, or a limit that is not given.
 
-    A default of 0 gets none: parameters are told from the defaults by ==, which takes -0.0 for 0.0.
+    Parameters are told from the defaults by ==, which takes -0.0 for 0.0: a default of 0 gets none unless its sign
+    makes no difference.
     """
     defaults = kernel.declaration.defaults
-    if not defaults or 0.0 in defaults:
+    if not defaults:
         return kernel
     plain = trace(kernel.declaration, kernel.pass_, kernel.dtype, defaults)
-    return replace(kernel, plain=plain) if plain.work < 0.9 * kernel.work else kernel
+    if 0.0 in defaults:
+        negated = tuple(value or -0.0 for value in defaults)
+        if not alike(plain, trace(kernel.declaration, kernel.pass_, kernel.dtype, negated)):
+            return kernel
+    least = kernel.work if inf in defaults else 0.9 * kernel.work
+    return replace(kernel, plain=plain) if plain.work < least else kernel
+
+
+def alike(one: Kernel, other: Kernel) -> bool:
+    """Tell whether two kernels compute the same."""
+
+    def steps(kernel: Kernel) -> list[tuple[object, ...]]:
+        place = {id(node): k for k, node in enumerate(kernel.nodes)}
+        inner = [(n.op, n.value.hex(), *(place[id(a)] for a in n.args)) for n in kernel.nodes]
+        return [*inner, tuple(place[id(node)] for node in kernel.outputs)]
+
+    return steps(one) == steps(other)
 
 
 def kernels(table: Mapping[str, Declaration]) -> Iterator[Kernel]:

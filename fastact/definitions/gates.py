@@ -7,15 +7,19 @@ returns as many values as it has outputs.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
-from .activations.table import inside
+from .activations.composed import capped, situ_parts, situ_slope_parts
+from .activations.table import above, inside
+from .activations.weighted import QUICK, tanh_argument
 from .coefficients import MILLS_END
 from .declare import Declaration, Table
-from .dialect import absent, fma, per_type
-from .elementary import LARGEST, LOWEST, ONE_OVER_UNIT, UNIT, bell_parts, logistic_parts
+from .dialect import absent, copysign, fma, known, low, per_type
+from .elementary import LARGEST, LOWEST, ONE_OVER_UNIT, UNIT, bell_parts, logistic_parts, scaled
 from .gaussian import QUARTER, gelu_slope_tail, gelu_tail_parts
 from .logistic import swish_parts, swish_slope_parts
+from .two_parts import two_sum
 
 GATES = Table(bound={"forward": 2.0, "vjp": 4.0}, required=("forward", "vjp"))
 GRADIENTS = ("dgate", "dvalue")
@@ -24,27 +28,47 @@ GRADIENTS = ("dgate", "dvalue")
 HALVED = per_type(f32=2.0**-30, f64=2.0**-59)
 
 
-def gate(*, source: str, order: str = "gate_first") -> Callable[[Callable[..., Any]], Declaration]:
+def gate(
+    *, source: str, order: str = "gate_first", **facts: Any
+) -> Callable[[Callable[..., Any]], Declaration]:
     """Decorator: declare the product of two arrays of which `gate` is activated.
 
     `order` says which half of an array that holds both is the gate.
     """
-    return GATES.declare(source=source, inputs=("gate", "value"), order=order)
+    return GATES.declare(source=source, inputs=("gate", "value"), order=order, **facts)
 
 
 # Activations are (p, p_low, unit), slopes (p, unit), which stand for (p + p_low)·unit with p a normal number; the
 # unit is 0 where they are less than half the smallest number, so that a gate of -1e9 is closed to any value.
 
 
-def product(p: Any, p_low: Any, unit: Any, factor: Any) -> Any:
-    """(p + p_low)·unit·`factor`, rounded once, for any factor. Unless `unit` is 1, |p| is less than 1/UNIT.
+def product(p: Any, p_low: Any, unit: Any, factor: Any, factor_low: Any) -> Any:
+    """(p + p_low)·unit·(factor + factor_low), rounded once, for any factor.
 
-    `unit` goes first to a large factor, which it leaves exact, and last to a small one: neither product overflows, and
-    the first is no subnormal where it matters.
+    Unless `unit` is 1, |p| is less than 1/UNIT. `unit` goes first to a large factor, which it leaves exact, and last
+    to a small one: neither product overflows, and the first is no subnormal where it matters.
     """
-    large = abs(factor) > 1.0
+    large, infinite = abs(factor) > 1.0, abs(factor) == inf
     factor = factor * unit if large else factor
-    return fma(p, factor, p_low * min(max(factor, -LARGEST), LARGEST)) * (1.0 if large else unit)
+    factor_low = factor_low * unit if large else factor_low
+    rest = p_low * factor + finite(p) * factor_low
+    return fma(p, factor, 0.0 if infinite else rest) * (1.0 if large else unit)
+
+
+def finite(x: Any) -> Any:
+    return min(max(x, -LARGEST), LARGEST)
+
+
+def weighted(g: Any, factor: Any, factor_low: Any) -> Any:
+    """g·(factor + factor_low)."""
+    return g * factor + finite(g) * factor_low
+
+
+def shifted(factor: Any, factor_low: Any, offset: Any) -> Any:
+    """factor + factor_low + offset in two parts; an offset of 0 leaves the sign of 0."""
+    total, left = two_sum(factor, offset)
+    total = factor if offset == 0.0 else total
+    return total, (left + (factor_low + low(offset))) if abs(total) < inf else 0.0
 
 
 def sigmoid_parts(x: Any) -> Any:
@@ -62,40 +86,93 @@ def sigmoid_slope_parts(x: Any) -> Any:
 def glu(gate: Any, value: Any) -> Any:
     """σ(gate)·value, the gated linear unit."""
     s, s_low, unit = sigmoid_parts(gate)
-    return product(s, s_low, unit, value)
+    return product(s, s_low, unit, value, absent)
 
 
 @glu.vjp(outputs=GRADIENTS)
 def glu_vjp(g: Any, gate: Any, value: Any) -> Any:
     s, s_low, unit = sigmoid_parts(gate)
     b, b_unit = sigmoid_slope_parts(gate)
-    return product(b, absent, b_unit, g * value), product(s, s_low, unit, g)
+    return product(b, absent, b_unit, g * value, absent), product(s, s_low, unit, g, absent)
 
 
-def silu_parts(x: Any) -> Any:
-    # x·σ(x) for 0 ≤ x < 1 has the unit too: it is subnormal where x is.
-    small = x >= 0.0 and x < 1.0
-    p, p_low, unit = swish_parts(x * ONE_OVER_UNIT if small else x, x, absent)
+def swish_of(x: Any, z: Any, z_low: Any) -> Any:
+    """x·σ(z + z_low), z having the sign of x."""
+    # For 0 ≤ x < 1 it has the unit too, and for an x < 0 that leaves no z: it is subnormal where x is.
+    small = z >= 0.0 and x < 1.0
+    p, p_low, unit = swish_parts(x * ONE_OVER_UNIT if small else x, z, z_low)
     return p, p_low, UNIT if small else unit
 
 
-def silu_slope_parts(x: Any) -> Any:
-    d, unit = swish_slope_parts(x, absent, x, absent)
-    return d, 0.0 if x < LOWEST else unit
+def swish_slope_of(z: Any, z_low: Any, rise: Any, rise_low: Any) -> Any:
+    d, unit = swish_slope_parts(z, z_low, rise, rise_low)
+    return d, 0.0 if z < LOWEST else unit
 
 
-@gate(source="Shazeer 2020, arXiv:2002.05202")
-def swiglu(gate: Any, value: Any) -> Any:
-    """gate·σ(gate)·value."""
-    p, p_low, unit = silu_parts(gate)
-    return product(p, p_low, unit, value)
+def limited_silu(x: Any, alpha: Any, limit: Any) -> Any:
+    """min(x, limit)·σ(alpha·min(x, limit))."""
+    z, z_low = scaled(min(x, limit), alpha)
+    p, p_low, unit = swish_of(min(x, limit), z, z_low)
+    # What a limit has beyond its value changes the product by 1 to 1.3 times as much.
+    return p, p_low + (finite(p) * (low(limit) / limit) if x > limit else 0.0), unit
+
+
+def silu_parts(x: Any, alpha: Any, limit: Any) -> Any:
+    return swish_of(x, x, absent) if known(alpha) else limited_silu(x, alpha, limit)
+
+
+def silu_slope_parts(x: Any, alpha: Any, limit: Any) -> Any:
+    z, z_low = (x, absent) if known(alpha) else scaled(min(x, limit), alpha)
+    return swish_slope_of(z, z_low, z, z_low)
+
+
+def linear_parts(value: Any, limit: Any, offset: Any) -> Any:
+    """clip(value, ±limit) + offset."""
+    return (value, absent) if known(limit) else limited_linear(value, limit, offset)
+
+
+def limited_linear(value: Any, limit: Any, offset: Any) -> Any:
+    beyond = copysign(low(limit), value) if abs(value) > limit else 0.0
+    return shifted(min(max(value, -limit), limit), beyond, offset)
+
+
+def within(x: Any, limit: Any, slope: Any) -> Any:
+    """`slope`, or 0 where x > limit."""
+    return slope if known(limit) else (0.0 if above(x, limit) else slope)
+
+
+@gate(
+    source="Shazeer 2020, arXiv:2002.05202",
+    optional={"limit": inf},
+    # An alpha as small leaves the activation what it underflows at; none leaves σ(alpha·gate) without gate.
+    domain=("1e-4 <= alpha <= 1e6", "limit > 0", "-1e37 <= linear_offset <= 1e37"),
+)
+def swiglu(
+    gate: Any,
+    value: Any,
+    alpha: float = 1.0,
+    limit: float | None = None,
+    linear_offset: float = 0.0,
+) -> Any:
+    """gate·σ(`alpha`·gate)·(value + `linear_offset`).
+
+    With a `limit` the gate is clipped to at most that, the value to ±`limit`; gradients are 0 where they are clipped.
+    """
+    p, p_low, unit = silu_parts(gate, alpha, limit)
+    factor, factor_low = linear_parts(value, limit, linear_offset)
+    return product(p, p_low, unit, factor, factor_low)
 
 
 @swiglu.vjp(outputs=GRADIENTS)
-def swiglu_vjp(g: Any, gate: Any, value: Any) -> Any:
-    p, p_low, unit = silu_parts(gate)
-    d, d_unit = silu_slope_parts(gate)
-    return product(d, absent, d_unit, g * value), product(p, p_low, unit, g)
+def swiglu_vjp(
+    g: Any, gate: Any, value: Any, alpha: float, limit: float, linear_offset: float
+) -> Any:
+    p, p_low, unit = silu_parts(gate, alpha, limit)
+    d, d_unit = silu_slope_parts(gate, alpha, limit)
+    factor, factor_low = linear_parts(value, limit, linear_offset)
+    dgate = product(d, absent, d_unit, weighted(g, factor, factor_low), absent)
+    dvalue = product(p, p_low, unit, g, absent)
+    return within(gate, limit, dgate), within(abs(value), limit, dvalue)
 
 
 def gelu_parts(x: Any) -> Any:
@@ -119,29 +196,136 @@ def gelu_slope_parts(x: Any) -> Any:
     return 1.0 - tail * UNIT if rising else below, 1.0 if rising else UNIT
 
 
-@gate(source="Shazeer 2020, arXiv:2002.05202")
+GEGLU_CHOICES: dict[str, dict[object, str]] = {
+    "approximate": {
+        "none": "geglu",
+        False: "geglu",
+        "tanh": "geglu_tanh",
+        True: "geglu_tanh",
+        "sigmoid": "geglu_sigmoid",
+    }
+}
+
+
+@gate(source="Shazeer 2020, arXiv:2002.05202", choices=GEGLU_CHOICES)
 def geglu(gate: Any, value: Any) -> Any:
-    """gate·Φ(gate)·value, Φ the normal cdf."""
+    """gate·Φ(gate)·value, Φ the normal cdf.
+
+    With `approximate="tanh"`, `geglu_tanh`; with `approximate="sigmoid"`, `geglu_sigmoid`.
+    """
     p, p_low, unit = gelu_parts(gate)
-    return product(p, p_low, unit, value)
+    return product(p, p_low, unit, value, absent)
 
 
 @geglu.vjp(outputs=GRADIENTS)
 def geglu_vjp(g: Any, gate: Any, value: Any) -> Any:
     p, p_low, unit = gelu_parts(gate)
     d, d_unit = gelu_slope_parts(gate)
-    return product(d, absent, d_unit, g * value), product(p, p_low, unit, g)
+    return product(d, absent, d_unit, g * value, absent), product(p, p_low, unit, g, absent)
 
 
-@gate(source="Shazeer 2020, arXiv:2002.05202")
-def reglu(gate: Any, value: Any) -> Any:
-    """max(gate, 0)·value. A gate at 0 is closed to gradients."""
-    return max(gate, 0.0) * value
+# Here the derivative, which is steeper than the activation, has vanished too.
+CLOSED = per_type(f32=11.2, f64=21.8)
+
+
+def gelu_tanh_parts(x: Any) -> Any:
+    bounded = max(x, -CLOSED)
+    w, w_low, _ = tanh_argument(min(bounded, CLOSED))
+    # σ(w) is 1 for a larger x, too, which may be infinite.
+    p, p_low, unit = swish_of(bounded, -2.0 * LOWEST if x > CLOSED else w, w_low)
+    return p, p_low, 0.0 if x < -CLOSED else unit
+
+
+def gelu_tanh_slope_parts(x: Any) -> Any:
+    w, w_low, cubic = tanh_argument(min(max(x, -CLOSED), CLOSED))
+    rise = w + cubic
+    d, unit = swish_slope_of(w, w_low, rise, (w - rise + cubic) + w_low)
+    return d, 0.0 if x < -CLOSED else unit
+
+
+@gate(source="geglu with gelu_tanh for its activation")
+def geglu_tanh(gate: Any, value: Any) -> Any:
+    """gelu_tanh(gate)·value."""
+    p, p_low, unit = gelu_tanh_parts(gate)
+    return product(p, p_low, unit, value, absent)
+
+
+@geglu_tanh.vjp(outputs=GRADIENTS)
+def geglu_tanh_vjp(g: Any, gate: Any, value: Any) -> Any:
+    p, p_low, unit = gelu_tanh_parts(gate)
+    d, d_unit = gelu_tanh_slope_parts(gate)
+    return product(d, absent, d_unit, g * value, absent), product(p, p_low, unit, g, absent)
+
+
+@gate(aliases=("quick_geglu",), source="geglu with quick_gelu for its activation")
+def geglu_sigmoid(gate: Any, value: Any) -> Any:
+    """gate·σ(1.702 gate)·value."""
+    z, z_low = scaled(gate, QUICK)
+    p, p_low, unit = swish_of(gate, z, z_low)
+    return product(p, p_low, unit, value, absent)
+
+
+@geglu_sigmoid.vjp(outputs=GRADIENTS)
+def geglu_sigmoid_vjp(g: Any, gate: Any, value: Any) -> Any:
+    z, z_low = scaled(gate, QUICK)
+    p, p_low, unit = swish_of(gate, z, z_low)
+    d, d_unit = swish_slope_of(z, z_low, z, z_low)
+    return product(d, absent, d_unit, g * value, absent), product(p, p_low, unit, g, absent)
+
+
+@gate(source="Shazeer 2020, arXiv:2002.05202; with a threshold: Song et al. 2024, arXiv:2402.13516")
+def reglu(gate: Any, value: Any, threshold: float = 0.0) -> Any:
+    """gate·value where gate > `threshold`, else 0. A gate at the threshold is closed to gradients."""
+    return (
+        max(gate, 0.0) if known(threshold) else inside(above(gate, threshold), gate, gate)
+    ) * value
 
 
 @reglu.vjp(outputs=GRADIENTS)
-def reglu_vjp(g: Any, gate: Any, value: Any) -> Any:
-    return inside(gate > 0.0, gate, g * value), inside(gate > 0.0, gate, g * gate)
+def reglu_vjp(g: Any, gate: Any, value: Any, threshold: float) -> Any:
+    opened = above(gate, threshold)
+    return inside(opened, gate, g * value), inside(opened, gate, g * gate)
+
+
+@gate(
+    source="Moonshot AI, Kimi K3; Megatron Core's situ",
+    domain=(
+        "1e-6 <= gate_scale <= 1e6",
+        "1e-6 <= linear_scale <= 1e6",
+        "-1e37 <= linear_offset <= 1e37",
+    ),
+)
+def situ_glu(
+    gate: Any,
+    value: Any,
+    gate_scale: float = 4.0,
+    linear_scale: float = 25.0,
+    linear_offset: float = 0.0,
+) -> Any:
+    """situ(gate, `gate_scale`)·(`linear_scale`·tanh(value/`linear_scale`) + `linear_offset`)."""
+    p, p_low, unit = situ_parts(gate, gate_scale)
+    c, c_low, _, _, _ = capped(value, linear_scale)
+    factor, factor_low = shifted(c, c_low, linear_offset)
+    return product(p, p_low, unit, factor, factor_low)
+
+
+@situ_glu.vjp(outputs=GRADIENTS)
+def situ_glu_vjp(
+    g: Any,
+    gate: Any,
+    value: Any,
+    gate_scale: float,
+    linear_scale: float,
+    linear_offset: float,
+) -> Any:
+    p, p_low, unit = situ_parts(gate, gate_scale)
+    d, d_unit = situ_slope_parts(gate, gate_scale)
+    c, c_low, _, _, bell = capped(value, linear_scale)
+    factor, factor_low = shifted(c, c_low, linear_offset)
+    large = abs(g) > 1.0
+    falling = (g * UNIT if large else g) * bell * (1.0 if large else UNIT)
+    dgate = product(d, absent, d_unit, weighted(g, factor, factor_low), absent)
+    return dgate, product(p, p_low, unit, falling, absent)
 
 
 @gate(source="Mnih, Hinton 2007, doi:10.1145/1273496.1273577; Shazeer 2020, arXiv:2002.05202")

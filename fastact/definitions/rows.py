@@ -75,6 +75,7 @@ def log_softmax_vjp(g: Any, y: Any, temperature: float) -> Any:
 
 
 @rowwise(
+    aliases=("reduce_log_sum_exp",),
     source="Blanchard, Higham, Higham 2021, doi:10.1093/imanum/draa038",
     outputs=(),
     row_outputs=("out",),

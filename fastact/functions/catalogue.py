@@ -11,7 +11,7 @@ from .base import Function
 from .binary import BINARY_FUNCTIONS
 from .channels import CHANNELS
 from .cross_entropy import cross_entropy
-from .elementwise import FUNCTIONS
+from .elementwise import FUNCTIONS, BoundFunction
 from .elementwise_losses import LOSSES
 from .gates import GATED
 from .parametric import PARAMETRIC
@@ -51,7 +51,8 @@ def get(name: str | Callable[..., Any] | None) -> Any:
     ----------
     name : str, callable or None
         Upper and lower case, underscores, hyphens and spaces make no difference: "LeakyReLU" is
-        "leaky_relu". None stands for "identity". A callable is returned unchanged.
+        "leaky_relu". None stands for "identity", "gelu_10" for `gelu` with ``limit=10``. A callable is
+        returned unchanged.
 
     Returns
     -------
@@ -62,6 +63,26 @@ def get(name: str | Callable[..., Any] | None) -> Any:
     ------
     ValueError
         If there is no function of that name; the message suggests similar names.
+
+    Notes
+    -----
+    The activations of torch.nn, jax.nn, keras.activations, Transformers' ACT2FN and ONNX's operators are found
+    under their names. Defaults are those of PyTorch. Others differ:
+
+    - gelu: jax.nn.gelu is the tanh form unless ``approximate=False``. The names gelu_fast, gelu_new and
+      gelu_accurate of Transformers and vLLM are the tanh form too; x·σ(1.702 x) is quick_gelu.
+    - leaky_relu: the slope is 0.2 in keras.activations, 0.3 in the layer of Keras 2 and 3.
+    - hard_sigmoid: the slope is 0.2 in ONNX and Keras 2.
+    - softplus: PyTorch returns x above ``threshold=20``, here nothing is cut off unless a threshold is given.
+    - silu, swish: the factor `beta` is alpha in ONNX's Swish.
+    - threshold: PyTorch and Keras have no defaults; those here are of ONNX's ThresholdedRelu.
+    - prelu: the weight belongs to axis 1 as in PyTorch; in ONNX and Keras it broadcasts from the last axis.
+    - relu: Keras' has a slope, a maximum and a threshold, which are leaky_relu, relu6 and threshold here.
+    - xielu: its alphas are those that multiply, after the softplus that Transformers' module takes of its own.
+    - laplace has the defaults of Transformers, 0.707107 and 0.282095; Mega itself has √½ and √(1/4π).
+    - shrink, of ONNX, is hard_shrink; with a bias of `lambd` it is soft_shrink.
+    - softmax and its kin: the axis is the last; PyTorch's classes have none, ONNX's before opset 13 axis 1.
+    - glu: the second half gates, as in PyTorch, JAX, Keras and MLX; of swiglu, geglu and reglu the first.
 
     Examples
     --------
@@ -75,7 +96,7 @@ def get(name: str | Callable[..., Any] | None) -> Any:
         return name
     if not isinstance(name, str):
         raise ValueError(f"there is no activation {name!r}; see fastact.names()")
-    found = PUBLIC.get(name) or _plain_names().get(_plain(name))
+    found = PUBLIC.get(name) or _found_names().get(_plain(name))
     if found is None:
         raise ValueError(f"there is no activation {name!r}{_near(name)}")
     return found
@@ -86,8 +107,10 @@ def _plain(name: str) -> str:
 
 
 @cache
-def _plain_names() -> dict[str, Any]:
-    return {_plain(name): function for name, function in PUBLIC.items()}
+def _found_names() -> dict[str, Any]:
+    """Return what other spellings stand for, and names of functions with parameters."""
+    bound = {"gelu10": BoundFunction(FUNCTIONS["gelu"], {"limit": 10.0})}
+    return bound | {_plain(name): function for name, function in PUBLIC.items()}
 
 
 def _near(name: str) -> str:

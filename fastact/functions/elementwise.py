@@ -19,7 +19,7 @@ from .base import Function, Pass
 from .parameter_vjp import ParameterVjp
 from .source import Source
 
-__all__ = ["FUNCTIONS", "BoundPass", "Elementwise", "ElementwisePass"]
+__all__ = ["FUNCTIONS", "BoundFunction", "BoundPass", "Elementwise", "ElementwisePass"]
 
 _SUMMARIES = {
     "derivative": "The derivative of {name} with respect to x, at x.",
@@ -114,26 +114,30 @@ class ElementwisePass(Pass, Caller):
     def _text(self) -> docs.Text:
         forward = self.pass_ == "forward"
         summary = inspect.cleandoc(self.declaration.doc) if forward else _SUMMARIES[self.pass_]
+        notes = []
+        if self.pass_ in _ERRORS and self.pass_ in self.declaration.bound:
+            bound, others = (self.declaration.most(self.pass_, plain) for plain in (True, False))
+            notes.append(_ERRORS[self.pass_].format(bound=bound, others=others))
+        return docs.Text(
+            summary if forward else summary.format(name=self.owner.__qualname__),
+            _RETURNS[self.nout],
+            self._parameter_texts(),
+            notes=[*notes, *self._domain_notes()],
+        )
+
+    def _parameter_texts(self) -> dict[str, str]:
         texts = {}
         for parameter in self.parameter_list.names:
             choices = self.declaration.choices.get(parameter)
             kind = " or ".join(map(repr, choices)) if choices else "float or array_like"
             known = parameter in self.parameter_list.defaults
             texts[parameter] = f"{kind}, default {{default}}" if known else kind
-        notes = []
-        if self.pass_ in _ERRORS and self.pass_ in self.declaration.bound:
-            bound, others = (self.declaration.most(self.pass_, plain) for plain in (True, False))
-            notes.append(_ERRORS[self.pass_].format(bound=bound, others=others))
+        return texts
+
+    def _domain_notes(self) -> list[str]:
         domain = (*self.declaration.domain, *self.declaration.passes[self.pass_].domain)
-        if domain:
-            conditions = " and ".join(condition.text for condition in domain)
-            notes.append(f"The parameters must satisfy {conditions}.")
-        return docs.Text(
-            summary if forward else summary.format(name=self.owner.__qualname__),
-            _RETURNS[self.nout],
-            texts,
-            notes=notes,
-        )
+        conditions = " and ".join(condition.text for condition in domain)
+        return [f"The parameters must satisfy {conditions}."] if domain else []
 
     def _chosen(self, name: str | None) -> ElementwisePass:
         """Return the pass of the declaration that a choice selects."""
@@ -232,6 +236,21 @@ class BoundPass(Pass):
 
     def _text(self) -> docs.Text:
         return self._made_of[0]._text()
+
+
+class BoundFunction(BoundPass):
+    """A function with parameters filled in, and its other passes as attributes."""
+
+    family = "bound"
+
+    def __init__(self, function: Elementwise, scalars: dict[str, float]) -> None:
+        super().__init__(function, scalars, (), None)
+        for name, one in function.passes.items():
+            if name != "forward":
+                setattr(self, name, BoundPass(one, scalars, (), None))
+
+    def __reduce__(self) -> tuple[Any, ...]:  # type: ignore[override]
+        return BoundFunction, self._made_of[:2]
 
 
 def _any_array(values: tuple[Any, ...]) -> bool:

@@ -122,11 +122,11 @@ def test_sign_changes_are_zeros_of_the_derivative(name):
         assert low * high <= 0
 
 
-def test_derivative_error_is_absolute_near_a_zero_only():
+def test_error_near_zeros_is_absolute_near_a_zero_only():
     x = np.array([-1.0, -1.0, -3.0], dtype=np.float32)
     truth = np.array([2.0**-10, 0.5, 2.0**-10])
     result = np.ones(3)
-    found = accuracy.derivative_error(result, truth, x, np.float32, (-1.5,))
+    found = accuracy.error_near_zeros(result, truth, x, np.float32, (-1.5,))
     assert found.tolist() == [2.0**-5, 1, 1]
 
 

@@ -200,6 +200,25 @@ SPECIAL = [
     ("soft_shrink", "derivative", [-0.5, 0.5, 1], (), [0, 0, 1]),
     ("softcap", "forward", [-INF, -0.0, 5e-324, INF], (30,), [-30, -0.0, 5e-324, 30]),
     ("exponential", "forward", [-INF, 0, INF], (), [0, 1, INF]),
+    ("gelu", "forward", [-INF, -1, 3, INF], (0.1,), [-0.0, -0.1, 0.1, 0.1]),
+    ("gelu", "derivative", [-1, 3, INF], (0.1,), [0, 0, 0]),
+    ("situ", "forward", [-INF, -0.0, INF, -1e308], (), [-0.0, -0.0, 4, -0.0]),
+    ("situ", "derivative", [0, INF], (), [0.5, 0]),
+    ("lisht", "forward", [-INF, -0.0, INF, 1.7e308], (), [INF, 0.0, INF, 1.7e308]),
+    ("lisht", "derivative", [-INF, -0.0, INF], (), [-1, -0.0, 1]),
+    ("hard_mish", "forward", [-INF, -2, -1, -0.0, 1.7e308, INF], (),
+     [-0.0, -0.0, -0.5, -0.0, 1.7e308, INF]),
+    ("hard_mish", "derivative", [-2, -1, 0], (), [0, 0, 1]),
+    ("star_relu", "forward", [-INF, -0.0, 1e160, INF], (), [-0.4472, -0.4472, INF, INF]),
+    ("star_relu", "derivative", [-1, 0, 0.5], (), [0, 0, 0.8944]),
+    ("xielu", "forward", [-INF, -1.7e308, INF], (), [INF, 0.3 * 1.7e308, INF]),
+    ("xielu", "forward", [-INF, -1e300], (1, 0.5, 0.5, 0), [-0.5, -0.5]),
+    ("xielu", "derivative", [-INF, -1e-6, 0], (), [-0.3, -0.3, -0.3]),
+    ("sqrt_softplus", "forward", [-INF, -1488.0, 1e308, INF], (), [0, 1e-323, 1e154, INF]),
+    ("sqrt_softplus", "derivative", [-INF, INF], (), [0, 0]),
+    ("logcosh", "forward", [-INF, -0.0, 1e-100, 1.7e308, INF], (), [INF, 0, 5e-201, 1.7e308, INF]),
+    ("laplace", "forward", [-INF, 0.707107, INF], (), [0, 0.5, 1]),
+    ("laplace", "derivative", [-INF, 1, INF], (1, 0.25), [0, 1.5957691216057308, 0]),
 ]  # fmt: skip
 
 
@@ -228,6 +247,13 @@ TEXTBOOK = {
     "mish": lambda c, x: x * c.tanh(c.log(1 + c.exp(x))),
     "softplus": lambda c, x: c.log(1 + c.exp(x)),
     "squareplus": lambda c, x: (x + c.sqrt(x * x + 4)) / 2,
+    "situ": lambda c, x: 4 * c.tanh(x / 4) / (1 + c.exp(-x)),
+    "lisht": lambda c, x: x * c.tanh(x),
+    "hard_mish": lambda c, x: x / 2 * min(max(x + 2, 0), 2),
+    "sqrt_softplus": lambda c, x: c.sqrt(c.log(1 + c.exp(x))),
+    "logcosh": lambda c, x: c.log(c.cosh(x)),
+    "laplace": lambda c, x: (1 + c.erf(
+        (x - c.mpf(0.707107)) / (c.mpf(0.282095) * c.sqrt(2)))) / 2,
     "softcap": lambda c, x: REQUIRED * c.tanh(x / REQUIRED),
 }  # fmt: skip
 

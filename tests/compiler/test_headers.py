@@ -114,7 +114,7 @@ def test_languages(language: str, tmp_path: Path) -> None:
         pytest.skip(f"no {compiler} here")
     source = (
         "#include <stdio.h>\n#include <fastact/gelu.h>\n#include <fastact.h>\n"
-        'int main(void) { printf("%.9g", (double)fastact_gelu_f32(1.5f)); return 0; }\n'
+        'int main(void) { printf("%.9g", (double)fastact_gelu_f32(1.5f, INFINITY)); return 0; }\n'
     )
     kind = ["-x", "c++"] if compiler == "g++" else []
     target = compile_program(compiler, source, tmp_path, f"-std={language}", "-pedantic", *kind)

@@ -111,7 +111,7 @@ def _pieces_and_gates() -> dict[str, Case]:
         cases[f"maxout vjp {axis}"] = _case(
             fa.maxout.vjp, {"g": g, "x": X}, X.shape, pieces=2, axis=axis
         )
-        for order in ("gate_first", "value_first"):
+        for order in ("gate_first", "value_first", "interleaved"):
             options = {"axis": axis, "order": order}
             cases[f"packed {axis} {order}"] = _case(fa.swiglu, {"x": X}, g.shape, **options)
             cases[f"packed vjp {axis} {order}"] = _case(

@@ -81,7 +81,7 @@ def test_a_parameter_keeps_the_sign_of_its_zero(name: str, backend: str, first: 
                     # `call` keeps nothing of the calls before it.
                     expected = bytes_or_error(pass_.call, X, **given)
                     assert bytes_or_error(pass_, X, **given) == expected
-                    if place == 0:
+                    if place == 0 and not function.declaration.choices:
                         assert bytes_or_error(pass_, X, zero) == expected
 
 
@@ -144,7 +144,8 @@ def test_parameters_by_position_and_by_name_agree(function: Elementwise) -> None
     numeric = list(function.parameter_list.params)
     values = [0.25 + 0.5 * k for k in range(len(numeric))]
     with fa.use_backend("numpy"):
-        by_position = function(X, *values)
+        choices = map(function.parameter_list.defaults.get, function.declaration.choices)
+        by_position = function(X, *choices, *values)
         by_name = function(X, **dict(zip(numeric, values, strict=True)))
     np.testing.assert_array_equal(by_position, by_name)
 

@@ -38,7 +38,7 @@ def data(dtype: str) -> np.ndarray:
 
 def result(f: Any, arrays: list[np.ndarray], params: tuple[Any, ...]) -> np.ndarray | str:
     try:
-        return np.asarray(f(*arrays, *params))
+        return np.asarray(f(*arrays, **dict(zip(f.declaration.params, params, strict=True))))
     except ValueError as error:
         return str(error)
 
@@ -79,7 +79,7 @@ def test_outside_is_refused_by_every_pass(name: str, backend: str) -> None:
         for pass_, function in fa.get(name).passes.items():
             label = name if pass_ == "forward" else f"{name}.{pass_}"
             with pytest.raises(ValueError, match=r"is outside the domain") as caught:
-                function(*[x] * function.nin, *params)
+                function(*[x] * function.nin, **values)
             assert str(caught.value).startswith(f"{label}(): ")
 
 

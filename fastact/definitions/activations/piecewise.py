@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from ..dialect import absent, copysign, exact, fma, low, per_type
-from ..two_parts import remainder
+from ..elementary import LARGEST
+from ..two_parts import remainder, two_product, two_sum
 from .table import above, elementwise, inside
 
 
@@ -178,6 +180,27 @@ def relu_squared_slope(x: Any) -> Any:
     return inside(x > 0.0, x, 2.0 * x)
 
 
+@elementwise(
+    formula="where(x > 0, scale*x**2 + bias, bias)",
+    source="Yu et al. 2022, arXiv:2210.13452 (MetaFormer baselines)",
+    domain=("-1e6 <= scale <= 1e6", "-1e37 <= bias <= 1e37"),
+)
+def star_relu(x: Any, scale: float = 0.8944, bias: float = -0.4472) -> Any:
+    """`scale`·max(x, 0)² + `bias`."""
+    m = max(x, 0.0)
+    p, p_low = two_product(scale, m)
+    square, square_low = two_product(p, m)
+    square_low = square_low + (p_low + low(scale) * m) * m
+    total, left = two_sum(square, bias)
+    # Near the zero of the result both cancel.
+    return total if abs(total) == inf else total + (left + (square_low + low(bias)))
+
+
+@star_relu.derivative
+def star_relu_slope(x: Any, scale: float, bias: float) -> Any:
+    return inside(x > 0.0, x, 2.0 * fma(scale, x, low(scale) * min(x, LARGEST)))
+
+
 @elementwise(formula="where(x > 0, x, negative_slope*x)", source="Maas, Hannun, Ng 2013, ICML")
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """x where x > 0, else `negative_slope`·x. The derivative is `negative_slope` at 0."""
@@ -225,7 +248,7 @@ def threshold_by_value(x: Any, threshold: float, value: float) -> Any:
 
 
 @elementwise(
-    aliases=("hardshrink",),
+    aliases=("hardshrink", "shrink"),
     formula="where(abs(x) > lambd, x, 0)",
     source="Donoho, Johnstone 1994, doi:10.1093/biomet/81.3.425",
 )
@@ -285,6 +308,20 @@ def hard_swish_slope(x: Any) -> Any:
     twice = fma(2.0, x, 3.0)
     inside = fma(twice, SIXTH, twice * low(SIXTH))
     return 0.0 if x <= -3.0 else (1.0 if x >= 3.0 else inside)
+
+
+@elementwise(
+    formula="where(x <= -2, 0, where(x >= 0, x, x*(x + 2)/2))",
+    source="Wightman 2019, PyTorch Image Models",
+)
+def hard_mish(x: Any) -> Any:
+    """½x·clip(x + 2, 0, 2). The derivative is 0 for x ≤ -2, 1 for x ≥ 0."""
+    return max(x, -2.0) * (0.5 * min(max(x + 2.0, 0.0), 2.0))
+
+
+@hard_mish.derivative
+def hard_mish_slope(x: Any) -> Any:
+    return 0.0 if x <= -2.0 else (1.0 if x >= 0.0 else x + 1.0)
 
 
 @elementwise(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from ..dialect import absent, copysign, exact, fma, known, low, per_type
@@ -21,7 +22,7 @@ from ..elementary import (
 from ..gaussian import DENSITY, QUARTER, gelu_slope_tail, gelu_tail
 from ..logistic import plain_slope, swish, swish_of_any, swish_slope
 from ..two_parts import fast_two_sum, fused_remainder, remainder, two_fma, two_product, two_sum
-from .table import elementwise, inside
+from .table import above, elementwise, inside
 
 
 @elementwise(
@@ -65,12 +66,10 @@ QUICK_SATURATED = per_type(f32=24.5, f64=52.5)
 
 
 @elementwise(
-    aliases=("gelu_fast",),
-    formula="x*sigma(1.702*x)",
-    source="Hendrycks, Gimpel 2016, arXiv:1606.08415, section 2",
+    formula="x*sigma(1.702*x)", source="Hendrycks, Gimpel 2016, arXiv:1606.08415, section 2"
 )
 def quick_gelu(x: Any) -> Any:
-    """x·σ(1.702 x)."""
+    """x·σ(1.702 x). Not Transformers' `gelu_fast`, which is `gelu_tanh`."""
     x = max(x, QUICK_BOTTOM)
     z, z_low = scaled(min(x, QUICK_SATURATED), QUICK)
     return swish(x, z, z_low)
@@ -141,19 +140,39 @@ GELU_CHOICES: dict[str, dict[object, str]] = {
 }
 
 
-@elementwise(
-    formula="x*Phi(x)", source="Hendrycks, Gimpel 2016, arXiv:1606.08415", choices=GELU_CHOICES
-)
-def gelu(x: Any) -> Any:
-    """x·Φ(x), Φ the normal cdf. With `approximate="tanh"`, `gelu_tanh`."""
+def clipped(y: Any, limit: Any) -> Any:
+    return y if known(limit) else min(max(y, -limit), limit)
+
+
+def unclipped(y: Any, limit: Any, slope: Any) -> Any:
+    return slope if known(limit) else (0.0 if above(abs(y), limit) else slope)
+
+
+def gelu_value(x: Any) -> Any:
     # max(x, 0) - |x|·Φ(-|x|) has no cancellation.
     return fma(gelu_tail(x), -UNIT, max(x, 0.0))
 
 
+@elementwise(
+    aliases=("gelu_python",),
+    formula="clip(x*Phi(x), -limit, limit)",
+    source="Hendrycks, Gimpel 2016, arXiv:1606.08415",
+    choices=GELU_CHOICES,
+    domain=("limit >= 0",),
+    optional={"limit": inf},
+)
+def gelu(x: Any, limit: float | None = None) -> Any:
+    """x·Φ(x), Φ the normal cdf. With `approximate="tanh"`, `gelu_tanh`.
+
+    With a `limit` it is clipped to ±`limit`; the derivative is 0 where it is clipped.
+    """
+    return clipped(gelu_value(x), limit)
+
+
 @gelu.derivative
-def gelu_slope(x: Any) -> Any:
+def gelu_slope(x: Any, limit: float) -> Any:
     tail = gelu_slope_tail(x) * (QUARTER * UNIT)
-    return 1.0 - tail if x > 0.0 else tail
+    return unclipped(gelu_value(x), limit, 1.0 - tail if x > 0.0 else tail)
 
 
 # DENSITY times 0.044715.
@@ -175,19 +194,33 @@ def tanh_argument(x: Any) -> Any:
     return w, w_low + x * m_low, 2.0 * p * x
 
 
-@elementwise(
-    formula="x/2*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x**3)))",
-    source="Hendrycks, Gimpel 2016, arXiv:1606.08415, section 2",
-)
-def gelu_tanh(x: Any) -> Any:
-    """½x·(1 + tanh(√(2/π)·(x + 0.044715 x³)))."""
+def gelu_tanh_value(x: Any) -> Any:
     x = max(x, -TANH_END)
     w, w_low, _ = tanh_argument(min(x, TANH_END))
     return swish(x, min(w, SATURATED), w_low)
 
 
+@elementwise(
+    aliases=(
+        "gelu_new",
+        "gelu_fast",
+        "gelu_accurate",
+        "gelu_pytorch_tanh",
+        "gelu_python_tanh",
+    ),
+    formula="clip(x/2*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x**3))), -limit, limit)",
+    source="Hendrycks, Gimpel 2016, arXiv:1606.08415, section 2",
+    domain=("limit >= 0",),
+    optional={"limit": inf},
+)
+def gelu_tanh(x: Any, limit: float | None = None) -> Any:
+    """½x·(1 + tanh(√(2/π)·(x + 0.044715 x³))), clipped to ±`limit` as `gelu` is."""
+    return clipped(gelu_tanh_value(x), limit)
+
+
 @gelu_tanh.derivative
-def gelu_tanh_slope(x: Any) -> Any:
+def gelu_tanh_slope(x: Any, limit: float) -> Any:
     w, w_low, cubic = tanh_argument(min(max(x, -TANH_END), TANH_END))
     rise = w + cubic
-    return swish_slope(w, w_low, rise, (w - rise + cubic) + w_low)
+    slope = swish_slope(w, w_low, rise, (w - rise + cubic) + w_low)
+    return unclipped(gelu_tanh_value(x), limit, slope)

@@ -10,7 +10,7 @@ To add an activation, write its definition and its derivative, one below the oth
 its kind.
 """
 
-from . import algebraic, exponential, logarithmic, periodic, piecewise, weighted
+from . import algebraic, composed, exponential, logarithmic, periodic, piecewise, weighted
 from .table import TABLE, Named, Reference, evaluate, exact
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Named",
     "Reference",
     "algebraic",
+    "composed",
     "evaluate",
     "exact",
     "exponential",

@@ -162,6 +162,28 @@ def _(m: Mathematics, x: Number) -> Number:
     return m.where(x <= -3, 0.0, m.where(x >= 3, 1.0, (2 * x + 3) / 6))
 
 
+def hard_mish(m: Mathematics, x: Number) -> Number:
+    return m.where(x <= -2, -0.0, m.where(x >= 0, x, x * (x + 2) / 2))
+
+
+@derivative_of(hard_mish)
+def _(m: Mathematics, x: Number) -> Number:
+    return m.where(x <= -2, 0.0, m.where(x >= 0, 1.0, x + 1))
+
+
+# Wide: both terms cancel where the result is zero.
+def star_relu(m: Mathematics, x: Number, scale: Number = 0.8944, bias: Number = -0.4472) -> Number:
+    x = m.where(x < 0, 0.0, x)
+    far = m.magnitude(x) > 1e100
+    near = m.narrow(m.wide(m.where(far, 0.0, x)) * x * scale + bias)
+    return m.where(far, scale * x * x, near)
+
+
+@derivative_of(star_relu)
+def _(m: Mathematics, x: Number, scale: Number = 0.8944, bias: Number = -0.4472) -> Number:
+    return m.where(x < 0, 0.0, 2 * (scale * x))
+
+
 def sparse_plus(m: Mathematics, x: Number) -> Number:
     return m.where(x <= -1, 0.0, m.where(x >= 1, x, (x + 1) * (x + 1) / 4))
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 from ..arithmetic import Mathematics, Number
@@ -38,35 +39,48 @@ def _gated_slope(m: Mathematics, v: Number, z: Number) -> Number:
     return m.where(m.narrow(z) < 0, left, right) / (1 + e * (2 + e))
 
 
-def gelu(m: Mathematics, x: Number) -> Number:
+def _gelu(m: Mathematics, x: Number) -> Number:
     t = m.minimum(m.magnitude(x), NORMAL_LIMIT)
     lower = m.times_exp(m.normal_tail(t) * x, m.wide(t) * t * -0.5)  # x·Φ(−|x|)
     return m.where(x <= 0, lower, x - lower)
 
 
+def gelu(m: Mathematics, x: Number, limit: Number = math.inf) -> Number:
+    return clipped(m, _gelu(m, x), -limit, limit)
+
+
+def _unclipped(m: Mathematics, y: Number, limit: Number, slope: Number) -> Number:
+    return m.where(m.magnitude(y) > limit, 0.0, slope)
+
+
 @derivative_of(gelu)
-def _(m: Mathematics, x: Number) -> Number:
+def _(m: Mathematics, x: Number, limit: Number = math.inf) -> Number:
     # Φ(−t) − tφ(t) at x = −t; one minus that at x = t.
     t = m.minimum(m.magnitude(x), NORMAL_LIMIT)
     scaled = m.normal_tail(t) - m.real(NORMAL_DENSITY_0) * t
     lower = m.times_exp(scaled, m.wide(t) * t * -0.5)
-    return m.where(x < 0, lower, 1 - lower)
+    return _unclipped(m, _gelu(m, x), limit, m.where(x < 0, lower, 1 - lower))
 
 
 # ½(1 + tanh u) = σ(2u)
-def gelu_tanh(m: Mathematics, x: Number) -> Number:
+def _gelu_tanh(m: Mathematics, x: Number) -> Number:
     t = m.wide(clipped(m, x, -NORMAL_LIMIT, NORMAL_LIMIT))
     k = 2 * SQRT_2_OVER_PI
     return _gated(m, x, (t * t * m.real(k * GELU_TANH_CUBIC) + m.real(k)) * t)
 
 
+def gelu_tanh(m: Mathematics, x: Number, limit: Number = math.inf) -> Number:
+    return clipped(m, _gelu_tanh(m, x), -limit, limit)
+
+
 @derivative_of(gelu_tanh)
-def _(m: Mathematics, x: Number) -> Number:
+def _(m: Mathematics, x: Number, limit: Number = math.inf) -> Number:
     t = m.wide(clipped(m, x, -NORMAL_LIMIT, NORMAL_LIMIT))
     k = 2 * SQRT_2_OVER_PI
     cubic = t * t * m.real(k * GELU_TANH_CUBIC)
     linear = m.real(k)
-    return _gated_slope(m, (cubic * 3.0 + linear) * t, (cubic + linear) * t)
+    slope = _gated_slope(m, (cubic * 3.0 + linear) * t, (cubic + linear) * t)
+    return _unclipped(m, _gelu_tanh(m, x), limit, slope)
 
 
 def quick_gelu(m: Mathematics, x: Number) -> Number:
