@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mpmath as mp
+from fit_normal import tables as normal_tables
 from fit_pieces import tables
 from minimax import (
     Function,
@@ -169,7 +170,7 @@ def printed() -> Iterator[tuple[str, list[str], str]]:
             yield title, table, f"rest {rest}"
     for dtype in LAMBERT:
         yield f"SHRINK_BOTTOM {dtype}", [hexadecimal(c, dtype) for c in lambert(dtype)], ""
-    for name, table, error in tables():
+    for name, table, error in (*tables(), *normal_tables()):
         yield f"{name}: error {error}", table, ""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import Float64, Pair, difference_over, exact_arithmetic
+from .arithmetic import Float64, difference_over, exact_arithmetic
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Rows = Any  # an Array, or a Pair of them
@@ -19,12 +19,7 @@ class Float64Rows(Float64):
     """NumPy in double precision, critical steps with about twice the digits."""
 
     difference_over = staticmethod(difference_over)
-    log1p = staticmethod(np.log1p)
     isfinite = staticmethod(np.isfinite)
-
-    @staticmethod
-    def log(x: Pair) -> Pair:
-        return Pair(np.log(x.hi), x.lo / x.hi)
 
     @staticmethod
     def total(terms: Array) -> Array:

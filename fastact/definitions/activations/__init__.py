@@ -11,7 +11,7 @@ and pi.
 from __future__ import annotations
 
 # The order of these is that of the documentation.
-from . import piecewise, algebraic, exponential, weighted  # isort: skip
+from . import piecewise, algebraic, exponential, weighted, normal  # isort: skip
 from .table import TABLE
 
-__all__ = ["TABLE", "algebraic", "exponential", "piecewise", "weighted"]
+__all__ = ["TABLE", "algebraic", "exponential", "normal", "piecewise", "weighted"]

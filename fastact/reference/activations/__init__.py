@@ -10,7 +10,7 @@ To add an activation, write its definition and its derivative, one below the oth
 its kind.
 """
 
-from . import algebraic, exponential, piecewise, weighted
+from . import algebraic, exponential, normal, piecewise, weighted
 from .table import TABLE, Reference, evaluate, exact
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "evaluate",
     "exact",
     "exponential",
+    "normal",
     "piecewise",
     "weighted",
 ]
