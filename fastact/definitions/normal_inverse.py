@@ -87,13 +87,15 @@ def tail_quantile(n: Any, f: Any) -> Any:
     half, half_low = minus_log(n, f)
     square = 2.0 * half
     s = sqrt(square)
-    t = (s - START) / (s + SHIFT)
+    beyond = s + SHIFT
+    both = 1.0 / (s * beyond)
+    t = (s - START) * (s * both)
     v = t - MIDDLE
     g, g_low = polynomial_parts(v, SHORTFALL)
     a, a_low = fast_two_sum(s, -g)
     # The rounding of v counts near the start alone, and a rises with s about as 1 + 1/(2s).
     g_low = fma(START_SLOPE, t - (v + MIDDLE), g_low)
-    inverse = 0.5 / s
+    inverse = 0.5 * beyond * both
     s_low = fma(2.0, half_low, fma(-s, s, square)) * fma(inverse, inverse, inverse)
     return a, a_low + (s_low - g_low)
 

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from . import normal_tail as tails
 from .pairs import Pair, difference_over
 
 __all__ = [
@@ -34,43 +35,6 @@ Number = Any  # a NumPy array or a Pair under FLOAT64, an mpmath number under ex
 
 _LARGEST = float(np.finfo(np.float64).max)
 
-# Chebyshev coefficients of (1 + t) e^(t²/2) Φ(−t) over 0 ≤ t < ∞ in q = (t − 4)/(t + 4), down to
-# 1e-19: the form of Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x) exp(x²) erfc(x)
-# in 0 ≤ x < ∞", Math. Comp. 36 (1981) 249-253. One formula serves every t, and because the terms
-# after the first add up to a fifth of it, so do their rounding errors. tests/test_reference.py
-# computes them anew.
-_TAIL_FIRST = (0.4655865996963784, -2.3375862862127134e-17)
-_TAIL = (
-    -0.06423751712334332,
-    -0.011171509596721219,
-    0.01263630599437623,
-    -0.004828490640131744,
-    0.0010793834106156014,
-    -0.0001194099520285248,
-    -6.8485883776766764e-06,
-    4.060629718065491e-06,
-    -1.9527544708338363e-07,
-    -1.1345944386467565e-07,
-    1.227397138426542e-08,
-    3.662441203341559e-09,
-    -5.088948506210621e-10,
-    -1.4602402012093163e-10,
-    1.8321966529064227e-11,
-    6.857544400027546e-12,
-    -5.077272058049455e-13,
-    -3.458064365204774e-13,
-    4.412922855809207e-16,
-    1.7054866572266912e-14,
-    1.5123653278115068e-15,
-    -7.370100783416678e-16,
-    -1.6124885584264884e-16,
-    2.130692627650816e-17,
-    1.1734807140572405e-17,
-    3.621076134616058e-19,
-    -6.349716079832843e-19,
-    -1.1711021189156636e-19,
-)
-
 # x − tanh x = x³/3 − x²·xV/cosh x with V = (cosh x)/3 − (x cosh x − sinh x)/x³ = Σ c_k x^2k, k ≥ 1,
 # all c_k positive. Up to |x| = 1.25 the first term left out is below 2^-60 of V.
 _SHRINK = tuple(
@@ -78,32 +42,8 @@ _SHRINK = tuple(
     for k in range(1, 12)
 )
 
-# erf x is x·Σ c_k x^2k; up to |x| = 1/2 the first term left out is below 2^-60 of the sum.
-_ERF = tuple(
-    2.0 / math.sqrt(math.pi) * (-1.0) ** k / (math.factorial(k) * (2 * k + 1)) for k in range(1, 13)
-)
-_ERF_FIRST = (1.1283791670955126, 1.533545961316588e-17)
-
-# Of Laplace's continued fraction R = 1/(t + 1/(t + 2/(t + 3/(…)))) for Mills' ratio, so many terms
-# leave 1e-18 at t = 2.5 and, for mpmath, 1e-60 at t = FAR.
-_TERMS, _FAR_TERMS, FAR = 120, 12, 1e5
-
 # Of all integers up to 300, e^-211 is the one nearest to its rounding: 0.0012 of half an ulp away.
 _DEEP, _EXP_MINUS_DEEP = 211.0, 2.3113425714217192e-92
-
-# √(2π) and its inverse
-_ROOT_2PI = Fraction(
-    "2.50662827463100050241576528481104525300698674060993831662992357634229365460784"
-)
-_DENSITY_0 = float(1 / _ROOT_2PI)
-
-
-def rest_by_fraction(t: Number, terms: int) -> Number:
-    """Return 1 − t·R for large t: with R = 1/(t + 1/k) it is 1/(1 + t·k)."""
-    k = t
-    for n in range(terms, 1, -1):
-        k = t + n / k
-    return 1 / t / (1 / t + k)
 
 
 class Mathematics(Protocol):
@@ -267,31 +207,9 @@ class Float64:
         third = square * self.real(Fraction(1, 3)) - square.hi * (series / np.cosh(inside))
         return np.where(np.abs(x) < 1.25, (third * inside).hi, x - np.tanh(x))
 
-    @staticmethod
-    def erf(x: Number) -> Number:
-        square, series = x * x, np.zeros_like(x)
-        for coefficient in reversed(_ERF):
-            series = (series + coefficient) * square
-        return ((Pair(np.asarray(_ERF_FIRST[0]), _ERF_FIRST[1]) + series) * x).hi
-
-    def normal_tail(self, t: Number) -> Pair:
-        t, t_low = Pair.of(t).hi, Pair.of(t).lo
-        q = (t - 4.0) / (t + 4.0)
-        b, before = np.zeros_like(q), np.zeros_like(q)
-        for coefficient in reversed(_TAIL):  # Clenshaw
-            b, before = coefficient + 2.0 * q * b - before, b
-        total = Pair(np.asarray(_TAIL_FIRST[0]), _TAIL_FIRST[1]) + (q * b - before)
-        tail = total / (Pair.of(t) + 1.0)
-        # The derivative t·tail − φ(0) cancels for large t.
-        slope = np.where(t < 30.0, t * tail.hi - _DENSITY_0, -_DENSITY_0 / (t * t))
-        return Pair.__add__(tail, t_low * slope)
-
-    def rest_of_mills(self, t: Number) -> Number:
-        narrow = self.narrow(t)
-        near = Pair(self.minimum(narrow, 2.5), np.where(narrow < 2.5, Pair.of(t).lo, 0.0))
-        rest = 1.0 - self.normal_tail(near) * self.real(_ROOT_2PI) * near
-        far = rest_by_fraction(self.maximum(narrow, 2.5), _TERMS)
-        return np.where(narrow < 2.5, rest.hi, far)
+    erf = staticmethod(tails.erf)
+    normal_tail = staticmethod(tails.normal_tail)
+    rest_of_mills = staticmethod(tails.rest_of_mills)
 
 
 FLOAT64 = Float64()
@@ -357,14 +275,14 @@ class Exact:
 
     def normal_tail(self, t: Number) -> Number:
         t = self.context.mpf(t)
-        if t > FAR:
+        if t > tails.FAR:
             return (1 - self.rest_of_mills(t)) / t / self.sqrt(2 * self.context.pi)
         return self.exp(t * t / 2) * self.context.erfc(t / self.sqrt(2)) / 2
 
     def rest_of_mills(self, t: Number) -> Number:
         t = self.context.mpf(t)
-        if t > FAR:
-            return rest_by_fraction(t, _FAR_TERMS)
+        if t > tails.FAR:
+            return tails.rest_by_fraction(t, tails.FAR_TERMS)
         with self.context.extraprec(80):
             return 1 - t * self.sqrt(2 * self.context.pi) * self.normal_tail(t)
 

@@ -59,9 +59,10 @@ ERF_END = 4.0
 
 def erf_by_table(x: Any) -> Any:
     a = min(abs(x), ERF_END)
-    index = leading(fma(2.0, a, 1.0))
+    place = fma(2.0, a, 1.0)
+    index = leading(place)
     d = a - lookup(index, ERF_CENTRES)
-    start = a if a < 0.25 else lookup(index, ERF)
+    start = a if place < 1.5 else lookup(index, ERF)
     return copysign(fma(piecewise(d, index, ERF_RISE), d, start), x)
 
 
@@ -94,7 +95,7 @@ def erf_slope(x: Any) -> Any:
     return bell_of_square(x, ERF_SLOPE_0)
 
 
-@elementwise(formula="1 - erf(x)", source="Abramowitz, Stegun 1964, 7.1.2")
+@elementwise(formula="erfc(x)", source="Abramowitz, Stegun 1964, 7.1.2")
 def erfc(x: Any) -> Any:
     """1 - erf x, to the last subnormal."""
     u, _ = erfc_parts(x)
@@ -106,7 +107,7 @@ def erfc_slope(x: Any) -> Any:
     return -bell_of_square(x, ERF_SLOPE_0)
 
 
-@elementwise(formula="exp(x**2)*(1 - erf(x))", source="Cody 1969, Math. Comp. 23, 631-637")
+@elementwise(formula="exp(x**2)*erfc(x)", source="Cody 1969, Math. Comp. 23, 631-637")
 def erfcx(x: Any) -> Any:
     """exp(x²)·erfc x, the scaled complementary error function: infinite only where it is too large."""
     return erfcx_(x)
@@ -153,7 +154,7 @@ def over(m: Any, m_low: Any, factor: Any, rest: Any) -> Any:
     return fma(m, factor, fma(m, low(factor), m_low * factor)) / rest
 
 
-@elementwise(source="inverse of erf")
+@elementwise(formula="erfinv(x)", source="inverse of erf")
 def erfinv(x: Any) -> Any:
     """The inverse of erf: ±inf at ±1, NaN outside."""
     size = abs(x)
@@ -177,7 +178,7 @@ def erfinv_slope(x: Any) -> Any:
     return outside(rest, over(m, m_low, HALF_ROOT_PI, rest))
 
 
-@elementwise(source="inverse of the normal cdf")
+@elementwise(formula="sqrt(2)*erfinv(2*x - 1)", source="inverse of the normal cdf")
 def ndtri(x: Any) -> Any:
     """The inverse of Φ, the normal quantile: ∓inf at 0 and 1, NaN outside."""
     q = x - 0.5
