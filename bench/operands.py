@@ -55,6 +55,16 @@ def data(dtype: str, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return x, g, buffer(size, dtype)
 
 
+#: Functions of numbers between two bounds: elsewhere they are NaN.
+BETWEEN = {"erfinv": (-1.0, 1.0), "ndtri": (0.0, 1.0)}
+
+
+@lru_cache(maxsize=1)
+def between(function: str, dtype: str, size: int) -> np.ndarray:
+    """Return numbers between the bounds of a function, uniform."""
+    return filled(np.random.default_rng(0).uniform(*BETWEEN[function], size), dtype)
+
+
 @lru_cache(maxsize=len(VJP_FROM_OUTPUT))
 def output(function: str, dtype: str, size: int) -> np.ndarray:
     x = data(dtype, size)[0]
@@ -90,6 +100,8 @@ def operands(case: Case) -> Arrays:
     """Return all operands of a case, and an array for its result."""
     x, g, out = data(case.dtype, case.size)
     family = FAMILY.get(case.function)
+    if case.function in BETWEEN:
+        return Arrays(between(case.function, case.dtype, case.size), g, None, out)
     if family is None:
         from_output = case.pass_ == "vjp_from_output"
         y = output(case.function, case.dtype, case.size) if from_output else None

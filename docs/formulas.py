@@ -4,6 +4,7 @@ A formula is a Python expression of x, the parameters and these names:
 
     where(condition, a, b)  clip(v, low, high)  abs  sqrt  exp  log  sin  tanh  cosh  pi
     sigma  softplus  Phi    the logistic function, log(1 + eˣ), the normal cdf
+    erf  erfc  erfinv       the error function, 1 less that, and its inverse
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def clip(v: Any, low: Any, high: Any) -> Any:
 
 
 WORDS = {word.__name__: word for word in (where, clip, sigma, softplus, Phi)} | {
-    name: getattr(sympy, name) for name in ("sqrt", "exp", "log", "sin", "tanh", "cosh", "pi")
+    name: getattr(sympy, name)
+    for name in ("sqrt", "exp", "log", "sin", "tanh", "cosh", "pi", "erf", "erfc", "erfinv")
 }
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import mpmath as mp
 from fit_log import LARGEST, SMALLEST, log_rest, log_tables, log_weight
+from fit_normal import tables as normal_tables
 from fit_pieces import tables
 from fit_turns import turn_tables
 from minimax import (
@@ -206,7 +207,7 @@ def printed() -> Iterator[tuple[str, list[str], str]]:
         yield f"SHRINK_BOTTOM {dtype}", [hexadecimal(c, dtype) for c in lambert(dtype)], ""
     for title, table in (*log_tables(), *turn_tables()):
         yield title, table, ""
-    for name, table, error in tables():
+    for name, table, error in (*tables(), *normal_tables()):
         yield f"{name}: error {error}", table, ""
 
 

@@ -1,4 +1,4 @@
-"""Fit the tables of fastact/definitions/coefficients_tail.py: float32 polynomials in eight pieces.
+"""Fit the tables of coefficients_tail.py and coefficients_mills.py: float32 polynomials in eight pieces.
 
 A piece's polynomials are in a - c. Of the numbers near the middle of the piece the centre c is one at which the
 constant terms of all functions are, to a few thousandths of a unit in the last place, float32 numbers: Gal and
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import mpmath as mp
 from minimax import Function, Real, chebyshev_nodes, hexadecimal, in_order, least_squares, rounded
 
 DTYPE = "f32"
-PIECES, DEGREE = 8, 7
+PIECES = 8
 #: Of how many numbers on each side of the middle the centre is chosen.
 CANDIDATES = 1 << 15
 #: Digits after the point, in bits, with which candidates are compared, in integers.
@@ -43,15 +44,6 @@ def slope(a: Real) -> Real:
     return 2 * (mills(a) - a / mp.sqrt(2 * mp.pi)) * per_power(a)
 
 
-def cdf(a: Real) -> Real:
-    """2·Φ(-a) over the power of two, for the first piece: elsewhere it is the tail over a."""
-    return 2 * mills(a) * per_power(a)
-
-
-def cdf_weight(a: Real) -> Real:
-    return 1 / cdf(a)
-
-
 def tail_weight(a: Real) -> Real:
     return 1 / tail(a)
 
@@ -61,31 +53,85 @@ def slope_weight(a: Real) -> Real:
     return 1 / max(abs(slope(a)), mp.mpf(1) / 6)
 
 
-FUNCTIONS = {"TAIL": (tail, tail_weight), "SLOPE": (slope, slope_weight)}
-# What is known of the first piece, whose centre is 0. 2a·Φ(-a) is a + a·(0 + a·…) there, which leaves a exact.
-FIRST = {"TAIL": (mp.mpf(0), mp.mpf(0)), "SLOPE": (mp.mpf(1),)}
+def twice_mills(a: Real) -> Real:
+    """2·Φ(-a)·exp(a²/2)."""
+    return 2 * mills(a)
 
 
-def edges() -> list[Real]:
-    """Where the leading bits of a + 1 change: half an octave of it each."""
+def erfcx_fall(a: Real) -> Real:
+    """-erfcx'(x) at x = a/√2."""
+    return 2 * (1 / mp.sqrt(mp.pi) - a * mp.sqrt(2) * mills(a))
+
+
+@dataclass(frozen=True)
+class Family:
+    """Functions with the same pieces and centres: name -> (function, weight).
+
+    `first` is what is known of the first piece, whose centre is 0; in it d itself is added apart to the functions of
+    `exact`. The pieces end where the leading bits of `steepness`·a + 1 change, and at `end`.
+    """
+
+    centres: str
+    functions: dict[str, tuple[Function, Function]]
+    first: dict[str, tuple[Real, ...]]
+    exact: tuple[str, ...] = ()
+    degree: int = 7
+    steepness: int = 1
+    end: float = 15.0
+
+
+ZERO, ONE = mp.mpf(0), mp.mpf(1)
+# 2a·Φ(-a) is a + a·(0 + a·…) in the first piece, which leaves a exact.
+GELU = Family(
+    "CENTRES",
+    {"TAIL": (tail, tail_weight), "SLOPE": (slope, slope_weight)},
+    {"TAIL": (ZERO, ZERO), "SLOPE": (ONE,)},
+    ("TAIL",),
+)
+NORMAL = Family(
+    "MILLS_CENTRES",
+    {
+        "TWICE_MILLS": (twice_mills, lambda a: 1 / twice_mills(a)),
+        "ERFCX_FALL": (erfcx_fall, lambda a: 1 / erfcx_fall(a)),
+    },
+    {"TWICE_MILLS": (ONE,), "ERFCX_FALL": ()},
+    degree=8,
+)
+# erf a is a + a·(2/√π - 1 + a·…) in the first piece.
+ERF = Family(
+    "ERF_CENTRES",
+    {"ERF": (mp.erf, lambda a: 1 / mp.erf(a))},
+    {"ERF": (ZERO,)},
+    ("ERF",),
+    steepness=2,
+    end=4.0,
+)
+
+
+def edges(family: Family) -> list[Real]:
+    """Where the leading bits of the steepness times a + 1 change: half an octave of it each."""
     found = [mp.mpf(0)]
     while len(found) <= PIECES:
         found.append(found[-1] + mp.mpf(2) ** (mp.floor(mp.log(found[-1] + 1, 2)) - 1))
-    return found
+    return [edge for edge in (a / family.steepness for a in found) if edge < family.end] + [
+        mp.mpf(family.end)
+    ]
 
 
 def fixed(value: Real) -> int:
     return int(mp.floor(value * mp.mpf(2) ** POINT))
 
 
-def centre(middle: Real, nodes: list[Real]) -> Real:
+def centre(family: Family, middle: Real, nodes: list[Real]) -> Real:
     """Where the constant terms of the fits, as far from their functions as at the middle, are float32 numbers."""
     unit = mp.mpf(2) ** (mp.floor(mp.log(middle, 2)) - 23)
     series = []
-    for function, weight in FUNCTIONS.values():
+    for function, weight in family.functions.values():
         target, weights = list(map(function, nodes)), list(map(weight, nodes))
         shifted = [a - middle for a in nodes]
-        above = least_squares(target, weights, shifted, range(DEGREE + 1))[0] - function(middle)
+        above = least_squares(target, weights, shifted, range(family.degree + 1))[0] - function(
+            middle
+        )
         last = mp.mpf(2) ** (mp.floor(mp.log(abs(function(middle)), 2)) - 23)
         terms = mp.taylor(function, middle, 4)
         terms[0] += above
@@ -102,13 +148,15 @@ def centre(middle: Real, nodes: list[Real]) -> Real:
     return middle + unit * min(range(-CANDIDATES, CANDIDATES + 1), key=off)
 
 
-def piece_fits(low: Real, high: Real) -> tuple[Real, dict[str, tuple[list[Real], float]]]:
+def piece_fits(
+    family: Family, low: Real, high: Real
+) -> tuple[Real, dict[str, tuple[list[Real], float]]]:
     """The centre of a piece; of each function the coefficients and log₂ of the worst error."""
     nodes = chebyshev_nodes(low, high)
-    c = centre(rounded((low + high) / 2, DTYPE), nodes) if low else mp.mpf(0)
+    c = centre(family, rounded((low + high) / 2, DTYPE), nodes) if low else mp.mpf(0)
     fits = {}
-    for name, (function, weight) in FUNCTIONS.items():
-        exact = 1 if name == "TAIL" and not low else 0  # a itself is added apart
+    for name, (function, weight) in family.functions.items():
+        exact = 1 if name in family.exact and not low else 0
 
         def shifted(d: Real, function: Function = function, exact: int = exact) -> Real:
             return function(c + d) - exact * d
@@ -116,8 +164,10 @@ def piece_fits(low: Real, high: Real) -> tuple[Real, dict[str, tuple[list[Real],
         def weighted(d: Real, weight: Function = weight) -> Real:
             return weight(c + d)
 
-        first = FIRST[name] if not low else ()
-        fits[name] = in_order(shifted, weighted, [a - c for a in nodes], DEGREE, DTYPE, first)
+        first = family.first[name] if not low else ()
+        fits[name] = in_order(
+            shifted, weighted, [a - c for a in nodes], family.degree, DTYPE, first
+        )
     return c, fits
 
 
@@ -135,14 +185,14 @@ def tables() -> Iterator[tuple[str, list[str], str]]:
     """(name, digits, error) of every table and piece."""
     found, error = exp2_fit()
     yield "EXP2", [hexadecimal(c, DTYPE) for c in found], f"2^{error:.1f}"
-    bounds = edges()
-    for low, high in itertools.pairwise(bounds):
-        c, fits = piece_fits(low, high)
+    for family in (GELU, NORMAL, ERF):
+        yield from pieces(family)
+
+
+def pieces(family: Family) -> Iterator[tuple[str, list[str], str]]:
+    for low, high in itertools.pairwise(edges(family)):
+        c, fits = piece_fits(family, low, high)
         piece = f"{float(low):g} to {float(high):g}"
-        yield f"CENTRES {piece}", [hexadecimal(c, DTYPE)], "exact"
+        yield f"{family.centres} {piece}", [hexadecimal(c, DTYPE)], "exact"
         for name, (coefficients, error) in fits.items():
             yield f"{name} {piece}", [hexadecimal(v, DTYPE) for v in coefficients], f"2^{error:.1f}"
-    nodes = chebyshev_nodes(*bounds[:2])
-    found, error = in_order(cdf, cdf_weight, nodes, DEGREE, DTYPE, (mp.mpf(1),))
-    piece = f"0 to {float(bounds[1]):g}"
-    yield f"CDF {piece}", [hexadecimal(v, DTYPE) for v in found], f"2^{error:.1f}"

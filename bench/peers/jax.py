@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy import special
 
 from . import Arrays, Call, Key, Maker, jax_rows
 from .formulas import FORWARD, compiled
@@ -47,6 +48,12 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "mish": jax.nn.mish,
     "gelu": partial(jax.nn.gelu, approximate=False),
     "gelu_tanh": partial(jax.nn.gelu, approximate=True),
+    "erf": special.erf,
+    "erfc": special.erfc,
+    "ndtr": special.ndtr,
+    "log_ndtr": special.log_ndtr,
+    "erfinv": special.erfinv,
+    "ndtri": special.ndtri,
     # Their formulas would not copy, or would return the wrong type.
     "identity": jnp.copy,
     "step": lambda x: (x >= 0).astype(x.dtype),

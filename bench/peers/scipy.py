@@ -31,6 +31,11 @@ _FORMULAS = {
 }
 
 
+def _ufunc(name: str) -> Maker:
+    function = getattr(special, name)
+    return lambda a: partial(function, a.x, a.out)
+
+
 def _formula(text: str) -> Maker:
     function = compiled(text, vars(np) | vars(special))
 
@@ -42,10 +47,12 @@ def _formula(text: str) -> Maker:
 
 CALLS: dict[Key, Maker] = {key: _formula(text) for key, text in _FORMULAS.items()}
 CALLS |= {
-    ("expm1", "forward"): lambda a: partial(special.expm1, a.x, a.out),
-    ("sigmoid", "forward"): lambda a: partial(special.expit, a.x, a.out),
-    ("log_sigmoid", "forward"): lambda a: partial(special.log_expit, a.x, a.out),
+    ("expm1", "forward"): _ufunc("expm1"),
+    ("sigmoid", "forward"): _ufunc("expit"),
+    ("log_sigmoid", "forward"): _ufunc("log_expit"),
     ("softmax", "forward"): lambda a: partial(special.softmax, a.x, axis=a.axis),
     ("log_softmax", "forward"): lambda a: partial(special.log_softmax, a.x, axis=a.axis),
     ("logsumexp", "forward"): lambda a: partial(special.logsumexp, a.x, axis=a.axis),
 }
+_NORMAL = ("erf", "erfc", "erfcx", "ndtr", "log_ndtr", "erfinv", "ndtri")
+CALLS |= {(name, "forward"): _ufunc(name) for name in _NORMAL}

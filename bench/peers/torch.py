@@ -232,4 +232,11 @@ CALLS: dict[Key, Maker] = {
     ("gelu", "vjp"): _backward("gelu_backward"),
     ("gelu_tanh", "forward"): _forward(_nn.gelu, approximate="tanh"),
     ("gelu_tanh", "vjp"): _backward("gelu_backward", approximate="tanh"),
+    ("erf", "forward"): _forward(torch.special.erf),
+    ("erfc", "forward"): _forward(torch.special.erfc),
+    ("erfcx", "forward"): _forward(torch.special.erfcx),
+    ("ndtr", "forward"): _forward(torch.special.ndtr),
+    ("log_ndtr", "forward"): _forward(torch.special.log_ndtr),
+    ("erfinv", "forward"): _forward(torch.special.erfinv),
+    ("ndtri", "forward"): _forward(torch.special.ndtri),
 }

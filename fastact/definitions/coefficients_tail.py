@@ -8,9 +8,7 @@ to within 1/230 ulp: Gal and Bachelis, ACM TOMS 17 (1991) 26-45. Four pieces an 
 
 from __future__ import annotations
 
-from typing import Any
-
-from .dialect import Entries, Pieces, coefficients, entries, pieces
+from .dialect import coefficients, entries, pieces
 
 FIRST = 6
 
@@ -131,31 +129,6 @@ TAIL_RISE = pieces(
     ),
     first=FIRST,
 )
-
-# 2·Φ(-a) over that power of two: in the first piece itself, error 2^-31.9, in the others times a, as above.
-CDF_FIRST = tuple(
-    map(
-        float.fromhex,
-        (
-            "0x1p+0",
-            "-0x1.988452p-1",
-            "0x1.ffff8ap-2",
-            "-0x1.10509p-2",
-            "0x1.ff085p-4",
-            "-0x1.ab2f68p-5",
-            "0x1.2a42bap-6",
-            "-0x1.016e68p-8",
-        ),
-    )
-)
-
-
-def _with_first(table: tuple[Any, ...], first: Any) -> tuple[Any, ...]:
-    return tuple(first if k == FIRST else entry for k, entry in enumerate(table))
-
-
-CDF = Entries(_with_first(TAIL.f32, CDF_FIRST[0]), ())
-CDF_RISE = Pieces(_with_first(TAIL_RISE.f32, CDF_FIRST[1:]), ())
 
 # 2·(Φ(-a) - a·φ(a)) over that power of two in d, degree 7; the error counts absolutely below 1/6, around the zero:
 # 2^-30.6, 2^-28.8, 2^-27.8, 2^-30.8, 2^-28.6, 2^-29.9, 2^-29.8, 2^-31.5.

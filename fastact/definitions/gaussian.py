@@ -9,17 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .coefficients import EXPM1, MILLS, MILLS_CENTRE, MILLS_END, MILLS_RISE
-from .coefficients_tail import (
-    CDF,
-    CDF_RISE,
-    CENTRES,
-    EXP2,
-    EXP2_SLOPE,
-    EXPONENT,
-    SLOPE,
-    TAIL,
-    TAIL_RISE,
-)
+from .coefficients_tail import CENTRES, EXP2, EXP2_SLOPE, EXPONENT, SLOPE, TAIL, TAIL_RISE
 from .dialect import (
     absent,
     exact,
@@ -49,10 +39,9 @@ def located(x: Any) -> Any:
     return a, index, a - lookup(index, CENTRES)
 
 
-def bell(a: Any, a_low: Any) -> Any:
-    """2^((a + a_low)²·EXPONENT)/2 as (1 + q)·power·UNIT."""
+def bell(a: Any) -> Any:
+    """2^(a²·EXPONENT)/2 as (1 + q)·power·UNIT."""
     square, square_low = two_product(a, a)
-    square_low = square_low + 2.0 * (a * a_low)
     t = fma(square, EXPONENT, HALF_SCALED)
     n = t - HALF_SCALED
     f = fma(square_low, EXPONENT, fma(square, EXPONENT, -n))
@@ -64,7 +53,7 @@ def tail_by_table(x: Any) -> Any:
     """|x|·Φ(-|x|)/UNIT."""
     a, index, d = located(x)
     tail = fma(piecewise(d, index, TAIL_RISE), d, min(a, lookup(index, TAIL)))
-    q, power = bell(a, absent)
+    q, power = bell(a)
     tail = tail * power
     return fma(tail, q, tail)
 
@@ -73,32 +62,16 @@ def tail_parts_by_table(x: Any) -> Any:
     """|x|·Φ(-|x|)/UNIT in two parts."""
     a, index, d = located(x)
     tail, tail_low = two_fma(piecewise(d, index, TAIL_RISE), d, min(a, lookup(index, TAIL)))
-    q, power = bell(a, absent)
+    q, power = bell(a)
     total, total_low = fast_two_sum(tail, fma(tail, q, tail_low))
     return total * power, total_low * power
-
-
-def cdf_tail_by_table(a: Any, a_low: Any) -> Any:
-    """Φ(-a - a_low)/UNIT for 0 ≤ a ≤ MILLS_END."""
-    s = a + 1.0
-    index = leading(s)
-    d = (a - lookup(index, CENTRES)) + a_low
-    tail, tail_low = two_fma(piecewise(d, index, CDF_RISE), d, lookup(index, CDF))
-    q, power = bell(a, a_low)
-    tail, tail_low = fast_two_sum(tail, fma(tail, q, tail_low))
-    central = s < 1.5
-    divisor = 1.0 if central else a
-    inverse = 1.0 / divisor
-    cdf = tail * inverse
-    left = fused_remainder(tail, tail_low, divisor, 0.0 if central else a_low, cdf)
-    return fma(left, inverse, cdf) * power
 
 
 def slope_tail_by_table(x: Any) -> Any:
     """(Φ(-|x|) - |x|·φ(x))/UNIT."""
     a, index, d = located(x)
     slope = piecewise(d, index, SLOPE)
-    q, power = bell(a, absent)
+    q, power = bell(a)
     slope = slope * power
     return fma(slope, q, slope)
 
@@ -119,11 +92,10 @@ def mills_parts(x: Any) -> Any:
     return a, t, left, mills, fma(-4.0, t - (v + MILLS_CENTRE), mills_low)
 
 
-def gaussian_parts(a: Any, a_low: Any) -> Any:
-    """exp(-(a + a_low)²/2) for a ≤ MILLS_END as (q, q_low, power): (1 + q + q_low) · power · UNIT."""
+def gaussian_parts(a: Any) -> Any:
+    """exp(-a²/2) for a ≤ MILLS_END as (q, q_low, power): (1 + q + q_low) · power · UNIT."""
     half = 0.5 * a
     square, square_low = two_product(half, a)
-    square_low = square_low + a * a_low
     r, power = reduction(-square, -square_low, SCALED)
     return r, r * r * polynomial(r, EXPM1), power
 
@@ -131,7 +103,7 @@ def gaussian_parts(a: Any, a_low: Any) -> Any:
 def tail_parts_by_ratio(x: Any) -> Any:
     """|x|·Φ(-|x|)/UNIT in two parts."""
     a, t, left, mills, mills_low = mills_parts(x)
-    q, q_low, power = gaussian_parts(a, absent)
+    q, q_low, power = gaussian_parts(a)
     tail = t * mills
     tail_low = fma(left, polynomial(t, MILLS_RISE), fma(t, mills_low, fma(t, mills, -tail)))
     rest = fma(tail, q, fma(tail, q_low, tail_low))
@@ -145,19 +117,6 @@ def tail_by_ratio(x: Any) -> Any:
     return tail
 
 
-def cdf_tail_by_ratio(a: Any, a_low: Any) -> Any:
-    """Φ(-a - a_low)·4/UNIT for 0 ≤ a ≤ MILLS_END."""
-    _, t, left, mills, mills_low = mills_parts(a)
-    q, q_low, power = gaussian_parts(a, a_low)
-    complement = 1.0 - t
-    cdf = mills * complement
-    cdf_low = fma(mills, complement, -cdf) + mills * ((1.0 - complement) - t)
-    cdf_low = fma(mills_low, complement, cdf_low)
-    # Φ(-a)·exp(a²/2) falls in a with the slope a·Φ(-a)·exp(a²/2) - φ(0).
-    cdf_low = fma(fma(a, cdf, -DENSITY), fma(left, 0.25 * (a + 4.0), a_low), cdf_low)
-    return (cdf + fma(cdf, q, fma(cdf, q_low, cdf_low))) * power
-
-
 # 4·φ(0), which is 2·√(2/π).
 DENSITY = exact(
     "1.5957691216057307117597842397375274739034345246597386306637033186826317035972073540050093356292"
@@ -167,7 +126,7 @@ DENSITY = exact(
 def slope_tail_by_ratio(x: Any) -> Any:
     """(Φ(-|x|) - |x|·φ(x))·4/UNIT."""
     a, t, left, mills, mills_low = mills_parts(x)
-    q, q_low, power = gaussian_parts(a, absent)
+    q, q_low, power = gaussian_parts(a)
     # Φ(-a) - a·φ(a) over exp(-a²/2)/4; Φ(-a) is mills·(1 - t)/4, and the products are carried to twice the precision.
     complement = 1.0 - t
     complement_low = (1.0 - complement) - t
@@ -184,6 +143,5 @@ def slope_tail_by_ratio(x: Any) -> Any:
 # What the second form of the slope is to be multiplied by.
 QUARTER = per_type(f32=1.0, f64=0.25)
 gelu_tail = per_type(f32=tail_by_table, f64=tail_by_ratio)
-cdf_tail = per_type(f32=cdf_tail_by_table, f64=cdf_tail_by_ratio)
 gelu_tail_parts = per_type(f32=tail_parts_by_table, f64=tail_parts_by_ratio)
 gelu_slope_tail = per_type(f32=slope_tail_by_table, f64=slope_tail_by_ratio)

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from . import normal_tail as tails
 from .pairs import Pair, difference_over
 
 __all__ = [
@@ -33,43 +34,6 @@ __all__ = [
 Number = Any  # a NumPy array or a Pair under FLOAT64, an mpmath number under exact_arithmetic()
 
 _LARGEST = float(np.finfo(np.float64).max)
-
-# Chebyshev coefficients of (1 + t) e^(t²/2) Φ(−t) over 0 ≤ t < ∞ in q = (t − 4)/(t + 4), down to
-# 1e-19: the form of Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x) exp(x²) erfc(x)
-# in 0 ≤ x < ∞", Math. Comp. 36 (1981) 249-253. One formula serves every t, and because the terms
-# after the first add up to a fifth of it, so do their rounding errors. tests/test_reference.py
-# computes them anew.
-_TAIL_FIRST = (0.4655865996963784, -2.3375862862127134e-17)
-_TAIL = (
-    -0.06423751712334332,
-    -0.011171509596721219,
-    0.01263630599437623,
-    -0.004828490640131744,
-    0.0010793834106156014,
-    -0.0001194099520285248,
-    -6.8485883776766764e-06,
-    4.060629718065491e-06,
-    -1.9527544708338363e-07,
-    -1.1345944386467565e-07,
-    1.227397138426542e-08,
-    3.662441203341559e-09,
-    -5.088948506210621e-10,
-    -1.4602402012093163e-10,
-    1.8321966529064227e-11,
-    6.857544400027546e-12,
-    -5.077272058049455e-13,
-    -3.458064365204774e-13,
-    4.412922855809207e-16,
-    1.7054866572266912e-14,
-    1.5123653278115068e-15,
-    -7.370100783416678e-16,
-    -1.6124885584264884e-16,
-    2.130692627650816e-17,
-    1.1734807140572405e-17,
-    3.621076134616058e-19,
-    -6.349716079832843e-19,
-    -1.1711021189156636e-19,
-)
 
 # x − tanh x = x³/3 − x²·xV/cosh x with V = (cosh x)/3 − (x cosh x − sinh x)/x³ = Σ c_k x^2k, k ≥ 1,
 # all c_k positive. Up to |x| = 1.25 the first term left out is below 2^-60 of V.
@@ -156,8 +120,14 @@ class Mathematics(Protocol):
     def x_minus_tanh(self, x: Number) -> Number:
         """Return x − tanh x without cancellation."""
 
+    def erf(self, x: Number) -> Number:
+        """Return the error function for |x| ≤ 1/2."""
+
     def normal_tail(self, t: Number) -> Number:
-        """Return Φ(−t)·e^(t²/2) for t ≥ 0, wide: the normal tail without its exponential."""
+        """Return Φ(−t)·e^(t²/2) for t ≥ 0, wide: the normal tail without its exponential; t may be wide."""
+
+    def rest_of_mills(self, t: Number) -> Number:
+        """Return 1 − t·R for t ≥ 0 and Mills' ratio R = Φ(−t)/φ(t), which is −R′; t may be wide."""
 
 
 class Float64:
@@ -255,14 +225,9 @@ class Float64:
         third = square * self.real(Fraction(1, 3)) - square.hi * (series / np.cosh(inside))
         return np.where(np.abs(x) < 1.25, (third * inside).hi, x - np.tanh(x))
 
-    @staticmethod
-    def normal_tail(t: Number) -> Pair:
-        q = (t - 4.0) / (t + 4.0)
-        b, before = np.zeros_like(q), np.zeros_like(q)
-        for coefficient in reversed(_TAIL):  # Clenshaw
-            b, before = coefficient + 2.0 * q * b - before, b
-        total = Pair(np.asarray(_TAIL_FIRST[0]), _TAIL_FIRST[1]) + (q * b - before)
-        return Pair.__truediv__(total, Pair.of(t) + 1.0)
+    erf = staticmethod(tails.erf)
+    normal_tail = staticmethod(tails.normal_tail)
+    rest_of_mills = staticmethod(tails.rest_of_mills)
 
 
 FLOAT64 = Float64()
@@ -279,7 +244,7 @@ class Exact:
         context.dps = 60
         self.sqrt, self.hypot, self.exp = context.sqrt, context.hypot, context.exp
         self.expm1, self.log1p, self.tanh = context.expm1, context.log1p, context.tanh
-        self.sin = context.sin
+        self.sin, self.erf = context.sin, context.erf
 
     def real(self, value: Fraction) -> Number:
         return self.context.mpf(value.numerator) / value.denominator
@@ -333,7 +298,17 @@ class Exact:
             return x - self.tanh(x)
 
     def normal_tail(self, t: Number) -> Number:
+        t = self.context.mpf(t)
+        if t > tails.FAR:
+            return (1 - self.rest_of_mills(t)) / t / self.sqrt(2 * self.context.pi)
         return self.exp(t * t / 2) * self.context.erfc(t / self.sqrt(2)) / 2
+
+    def rest_of_mills(self, t: Number) -> Number:
+        t = self.context.mpf(t)
+        if t > tails.FAR:
+            return tails.rest_by_fraction(t, tails.FAR_TERMS)
+        with self.context.extraprec(80):
+            return 1 - t * self.sqrt(2 * self.context.pi) * self.normal_tail(t)
 
 
 @lru_cache

@@ -9,7 +9,7 @@ import pytest
 from fastact import accuracy
 from fastact.definitions import activations
 from fastact.reference import activations as reference
-from fastact.reference import arithmetic
+from fastact.reference import arithmetic, normal_tail
 
 mpmath = pytest.importorskip("mpmath")
 
@@ -24,6 +24,8 @@ DOMAINS = {
     "log1mexp": (0.0, INF),
     "log_expm1": (0.0, INF),
     "entr": (0.0, INF),
+    "erfinv": (-1.0, 1.0),
+    "ndtri": (0.0, 1.0),
 }
 
 
@@ -79,7 +81,7 @@ def test_derivative_against_difference_quotient(name, params):
         x = m.context.mpf(x)
         rise = function.forward(m, x + h, *params) - function.forward(m, x - h, *params)
         quotient, slope = rise / (2 * h), function.derivative(m, x, *params)
-        assert abs(quotient - slope) <= 1e-25, float(x)
+        assert abs(quotient - slope) <= 1e-25 * max(1, abs(slope)), float(x)
 
 
 def test_declares_what_the_table_of_activations_declares():
@@ -219,6 +221,17 @@ SPECIAL = [
     ("logcosh", "forward", [-INF, -0.0, 1e-100, 1.7e308, INF], (), [INF, 0, 5e-201, 1.7e308, INF]),
     ("laplace", "forward", [-INF, 0.707107, INF], (), [0, 0.5, 1]),
     ("laplace", "derivative", [-INF, 1, INF], (1, 0.25), [0, 1.5957691216057308, 0]),
+    ("erf", "forward", [-INF, -0.0, 5e-324, INF], (), [-1, -0.0, 5e-324, 1]),
+    ("erfc", "forward", [-INF, -0.0, INF], (), [2, 1, 0]),
+    ("erfcx", "forward", [-INF, -0.0, 1.7e308, INF], (), [INF, 1, 3.318762256163271e-309, 0]),
+    ("erfcx", "derivative", [-INF, 0, INF], (), [-INF, -2 / math.sqrt(math.pi), -0.0]),
+    ("ndtr", "forward", [-INF, -0.0, INF], (), [0, 0.5, 1]),
+    ("log_ndtr", "forward", [-INF, -1.5e154, INF], (), [-INF, -1.125e308, 0]),
+    ("log_ndtr", "derivative", [-INF, -1e300, INF], (), [INF, 1e300, 0]),
+    ("erfinv", "forward", [-1, -0.0, 5e-324, 1], (), [-INF, -0.0, 5e-324, INF]),
+    ("erfinv", "derivative", [-1, 0, 1], (), [INF, math.sqrt(math.pi) / 2, INF]),
+    ("ndtri", "forward", [-0.0, 0, 5e-324, 0.5, 1], (), [-INF, -INF, -38.467405617144344, 0, INF]),
+    ("ndtri", "derivative", [0, 0.5, 1], (), [INF, math.sqrt(2 * math.pi), INF]),
 ]  # fmt: skip
 
 
@@ -255,15 +268,24 @@ TEXTBOOK = {
     "laplace": lambda c, x: (1 + c.erf(
         (x - c.mpf(0.707107)) / (c.mpf(0.282095) * c.sqrt(2)))) / 2,
     "softcap": lambda c, x: REQUIRED * c.tanh(x / REQUIRED),
+    "erf": lambda c, x: c.erf(x),
+    "erfc": lambda c, x: c.erfc(x),
+    "erfcx": lambda c, x: c.exp(x * x) * c.erfc(x),
+    "ndtr": lambda c, x: c.ncdf(x),
+    "log_ndtr": lambda c, x: c.log(c.ncdf(x)),
+    "erfinv": lambda c, x: c.erfinv(x),
+    "ndtri": lambda c, x: c.sqrt(2) * c.erfinv(2 * x - 1),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TEXTBOOK)
 def test_textbook_formula(name):
     context, params = arithmetic.exact_arithmetic().context, parameter_sets(name)[0]
-    for x in np.random.default_rng(24).uniform(-9, 9, 60).tolist():
+    low, high = DOMAINS.get(name, (-INF, INF))
+    for x in np.random.default_rng(24).uniform(max(low, -9), min(high, 9), 60).tolist():
         expected = TEXTBOOK[name](context, context.mpf(x))
-        assert abs(reference.exact(name, "forward", x, *params) - expected) <= 1e-50, x
+        error = abs(reference.exact(name, "forward", x, *params) - expected)
+        assert error <= 1e-50 * max(1, abs(expected)), x
 
 
 def test_constants_are_what_they_are_named():
@@ -273,6 +295,11 @@ def test_constants_are_what_they_are_named():
         abs(arithmetic.exact_arithmetic().real(reference.weighted.SQRT_2_OVER_PI) - two_over_pi)
         < 1e-58
     )
+    two_pi = context.sqrt(2 * context.pi)
+    pair = normal_tail._ROOT_2PI
+    assert abs(context.mpf(float(pair.hi)) + pair.lo - two_pi) < 1e-31
+    first = 2 / context.sqrt(context.pi) - normal_tail._ERF_FIRST[0]
+    assert float(first) == normal_tail._ERF_FIRST[1]
     assert float(context.exp(-arithmetic._DEEP)) == arithmetic._EXP_MINUS_DEEP
 
 
@@ -285,11 +312,11 @@ def test_chebyshev_coefficients_of_the_normal_tail():
     points = list(zip(values, angles, strict=True))
     computed = [
         context.fsum(v * context.cos(k * a) for v, a in points) * 2 / nodes
-        for k in range(len(arithmetic._TAIL) + 2)
+        for k in range(len(normal_tail._TAIL) + 2)
     ]
     first = float(computed[0] / 2)
-    assert (first, float(computed[0] / 2 - first)) == arithmetic._TAIL_FIRST
-    assert tuple(float(c) for c in computed[1:-1]) == arithmetic._TAIL
+    assert (first, float(computed[0] / 2 - first)) == normal_tail._TAIL_FIRST
+    assert tuple(float(c) for c in computed[1:-1]) == normal_tail._TAIL
     assert abs(computed[-1]) < 1e-19
 
 

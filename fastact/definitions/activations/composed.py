@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..coefficients import EXPM1, MILLS_END
+from ..coefficients import EXPM1
 from ..dialect import absent, copysign, exact, fma, low, per_type, polynomial, sqrt
 from ..elementary import (
     EXPM1_LOWEST,
@@ -24,7 +24,7 @@ from ..elementary import (
     tanh_parts,
 )
 from ..elementary import tanh as tanh_
-from ..gaussian import QUARTER, cdf_tail
+from ..normal_tail import TAIL_END, half_square, tail_parts
 from ..two_parts import fast_two_sum, remainder, two_fma, two_product, two_sum
 from .exponential import by_reciprocal
 from .table import elementwise
@@ -312,9 +312,10 @@ def standardised(x: Any, mu: Any, sigma: Any, end: Any) -> Any:
 )
 def laplace(x: Any, mu: float = 0.707107, sigma: float = 0.282095) -> Any:
     """Φ((x - `mu`)/`sigma`), Φ the normal cdf: a smooth approximation of relu squared in attention."""
-    t, t_low, _, _ = standardised(x, mu, sigma, MILLS_END)
-    tail = cdf_tail(abs(t), t_low if t > 0.0 else -t_low) * (QUARTER * UNIT)
-    return 1.0 - tail if t > 0.0 else tail
+    t, t_low, _, _ = standardised(x, mu, sigma, TAIL_END)
+    h, h_low = half_square(t)
+    u, _ = tail_parts(abs(t), t_low if t > 0.0 else -t_low, h, fma(t, t_low, h_low))
+    return fma(u, -0.5 * UNIT, 1.0) if t > 0.0 else u * (0.5 * UNIT)
 
 
 # 1/√(2π)

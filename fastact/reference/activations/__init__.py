@@ -10,7 +10,7 @@ To add an activation, write its definition and its derivative, one below the oth
 its kind.
 """
 
-from . import algebraic, composed, exponential, logarithmic, periodic, piecewise, weighted
+from . import algebraic, composed, exponential, logarithmic, normal, periodic, piecewise, weighted
 from .table import TABLE, Named, Reference, evaluate, exact
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "exact",
     "exponential",
     "logarithmic",
+    "normal",
     "periodic",
     "piecewise",
     "weighted",

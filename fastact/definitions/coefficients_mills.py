@@ -1,0 +1,221 @@
+"""Mills' ratio in float32, as ``python tools/fit.py`` prints it: polynomials in pieces of a + 1, in a - c.
+
+The pieces and what is said of centres are those of coefficients_tail.py; both constant terms are float32 numbers to
+within 1/230 ulp. A polynomial of degree 7 leaves 2^-24.8 between 7 and 11.
+"""
+
+from __future__ import annotations
+
+from .coefficients_tail import FIRST
+from .dialect import entries, pieces
+
+MILLS_CENTRES = entries(
+    f32=(
+        "0x0p+0",
+        "0x1.7f4c02p-1",
+        "0x1.805e8cp+0",
+        "0x1.3f334ep+1",
+        "0x1.0021c8p+2",
+        "0x1.80096p+2",
+        "0x1.20160cp+3",
+        "0x1.a0637ap+3",
+    ),
+    first=FIRST,
+)
+
+# 2·Φ(-a)·exp(a²/2) is TWICE_MILLS + d·(TWICE_MILLS_RISE in d), d = a - c. Error of the pieces:
+# 2^-32.2, 2^-29.9, 2^-30.8, 2^-32.1, 2^-28.4, 2^-32.0, 2^-28.0, 2^-29.9.
+TWICE_MILLS = entries(
+    f32=(
+        "0x1p+0",
+        "0x1.33aebcp-1",
+        "0x1.a52c18p-2",
+        "0x1.2207fep-2",
+        "0x1.8286b4p-3",
+        "0x1.094fep-3",
+        "0x1.66b1e6p-4",
+        "0x1.f367b6p-5",
+    ),
+    first=FIRST,
+)
+TWICE_MILLS_RISE = pieces(
+    f32=(
+        (
+            "-0x1.988454p-1",
+            "0x1.00001cp-1",
+            "-0x1.105b22p-2",
+            "0x1.00254ap-3",
+            "-0x1.b5a32cp-5",
+            "0x1.5a843p-6",
+            "-0x1.ea386ap-8",
+            "0x1.c97d62p-10",
+        ),
+        (
+            "-0x1.645aep-2",
+            "0x1.5c9692p-3",
+            "-0x1.2d2baap-4",
+            "0x1.d7c1acp-6",
+            "-0x1.535f08p-7",
+            "0x1.c2570cp-9",
+            "-0x1.77d59p-10",
+            "0x1.ce0dbep-11",
+        ),
+        (
+            "-0x1.7155ecp-3",
+            "0x1.1fcee8p-4",
+            "-0x1.98b9c4p-6",
+            "0x1.0cc676p-7",
+            "-0x1.4afa8ap-9",
+            "0x1.81741p-11",
+            "-0x1.b8d35p-13",
+            "0x1.c8405p-15",
+        ),
+        (
+            "-0x1.7711eep-4",
+            "0x1.c195e4p-6",
+            "-0x1.f9804ep-8",
+            "0x1.0ce0ccp-9",
+            "-0x1.10452ep-11",
+            "0x1.07da1cp-13",
+            "-0x1.fcf2a4p-16",
+            "0x1.d38582p-18",
+        ),
+        (
+            "-0x1.5ca9dcp-5",
+            "0x1.2d769cp-7",
+            "-0x1.f5d30ap-10",
+            "0x1.936db2p-12",
+            "-0x1.3981cp-14",
+            "0x1.da78dep-17",
+            "-0x1.784518p-19",
+            "0x1.0b3a82p-21",
+        ),
+        (
+            "-0x1.50597ep-6",
+            "0x1.a0d31ep-9",
+            "-0x1.f9a0d4p-12",
+            "0x1.2c8a8cp-14",
+            "-0x1.5e5704p-17",
+            "0x1.919232p-20",
+            "-0x1.d5928ep-23",
+            "0x1.fd1e72p-26",
+        ),
+        (
+            "-0x1.375316p-7",
+            "0x1.0b3366p-10",
+            "-0x1.c5ba2cp-14",
+            "0x1.7d2d0ap-17",
+            "-0x1.3c09c8p-20",
+            "0x1.047abap-23",
+            "-0x1.d204bp-27",
+            "0x1.742c88p-30",
+        ),
+        (
+            "-0x1.2f83e8p-8",
+            "0x1.6edabep-12",
+            "-0x1.b8f832p-16",
+            "0x1.07977cp-19",
+            "-0x1.38f6ep-23",
+            "0x1.71a07p-27",
+            "-0x1.d081dap-31",
+            "0x1.17e8b2p-34",
+        ),
+    ),
+    first=FIRST,
+)
+
+# -erfcx'(a/√2) in d. Error of the pieces:
+# 2^-24.2, 2^-29.6, 2^-28.5, 2^-29.3, 2^-26.0, 2^-29.4, 2^-25.0, 2^-28.1.
+ERFCX_FALL = pieces(
+    f32=(
+        (
+            "0x1.20dd76p+0",
+            "-0x1.6a0a4p+0",
+            "0x1.20e6d4p+0",
+            "-0x1.6aecbcp-1",
+            "0x1.8c94acp-2",
+            "-0x1.bdd834p-3",
+            "0x1.48eb4p-3",
+            "-0x1.f81568p-4",
+            "0x1.9e3bccp-5",
+        ),
+        (
+            "0x1.f7f64ap-2",
+            "-0x1.ecfa6ap-2",
+            "0x1.3f6f06p-2",
+            "-0x1.4d8e7cp-3",
+            "0x1.2d12f2p-4",
+            "-0x1.e62888p-6",
+            "0x1.64c78cp-7",
+            "-0x1.0f3384p-8",
+            "0x1.11db5ep-9",
+        ),
+        (
+            "0x1.0528e4p-2",
+            "-0x1.9705b2p-3",
+            "0x1.b184b2p-4",
+            "-0x1.7c1ceap-5",
+            "0x1.24aaecp-6",
+            "-0x1.984d66p-8",
+            "0x1.07a77p-9",
+            "-0x1.4d8566p-11",
+            "0x1.779d5ap-13",
+        ),
+        (
+            "0x1.0936eep-3",
+            "-0x1.3de7acp-4",
+            "0x1.0c14eap-5",
+            "-0x1.7c3fe4p-7",
+            "0x1.e18968p-9",
+            "-0x1.17f7a6p-10",
+            "0x1.301452p-12",
+            "-0x1.46033cp-14",
+            "0x1.4a9e62p-16",
+        ),
+        (
+            "0x1.ed15bp-5",
+            "-0x1.aa5558p-6",
+            "0x1.0a2046p-7",
+            "-0x1.1d47p-9",
+            "0x1.15ae76p-11",
+            "-0x1.f67d7ep-14",
+            "0x1.b0879ep-16",
+            "-0x1.81d966p-18",
+            "0x1.26557ep-20",
+        ),
+        (
+            "0x1.dbab8ep-6",
+            "-0x1.26bd52p-7",
+            "0x1.0c263ep-9",
+            "-0x1.a9095ap-12",
+            "0x1.35cf46p-14",
+            "-0x1.a9648ep-17",
+            "0x1.17a232p-19",
+            "-0x1.736266p-22",
+            "0x1.bc4294p-25",
+        ),
+        (
+            "0x1.b8478ap-7",
+            "-0x1.79e0f2p-9",
+            "0x1.e13c0ep-12",
+            "-0x1.0d8db8p-14",
+            "0x1.18270ep-17",
+            "-0x1.1373b4p-20",
+            "0x1.0725a8p-23",
+            "-0x1.100028p-26",
+            "0x1.d8498ap-30",
+        ),
+        (
+            "0x1.ad3c44p-8",
+            "-0x1.0367c2p-10",
+            "0x1.d3b666p-14",
+            "-0x1.74c48ep-17",
+            "0x1.1508aap-20",
+            "-0x1.88904ap-24",
+            "0x1.0d6a4p-27",
+            "-0x1.8156bep-31",
+            "0x1.faa6e4p-35",
+        ),
+    ),
+    first=FIRST,
+)
