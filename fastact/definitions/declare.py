@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from types import FunctionType
 from typing import Any
 
@@ -89,6 +90,12 @@ class Declaration:
         Of a gate: which half of a packed array is the gate, "gate_first" or "value_first".
     required
         The passes that the compiler asks for whether they are declared or not.
+    flags
+        Option -> the value that these kernels are for: True and False have kernels of their own.
+    variants
+        Values of the flags -> declaration, the same for each of them; empty without flags.
+    reductions
+        Of a loss: reductions besides "mean", "sum" and "none".
     """
 
     name: str
@@ -103,6 +110,14 @@ class Declaration:
     domain: tuple[Condition, ...]
     order: str
     required: tuple[str, ...] = field(default=("forward",))
+    flags: dict[str, bool] = field(default_factory=dict)
+    variants: dict[tuple[bool, ...], Declaration] = field(default_factory=dict)
+    reductions: tuple[str, ...] = ()
+
+    @property
+    def each(self) -> tuple[Declaration, ...]:
+        """The declaration for each value of the flags."""
+        return tuple(self.variants.values()) or (self,)
 
     @property
     def forward(self) -> Any:
@@ -183,9 +198,28 @@ class Declaration:
 
         def declare(function: Callable[..., Any]) -> Declaration:
             assert isinstance(function, FunctionType)
+            assert not self.flags
             names = function.__code__.co_varnames[: function.__code__.co_argcount]
             inputs = names[: len(names) - len(self.params) - len(row_inputs)]
             self.passes[pass_] = DeclaredPass((function,), inputs, outputs, row_inputs)
+            return self
+
+        return declare
+
+    def gradient(
+        self, *, outputs: tuple[str, ...] = ("dx",)
+    ) -> Callable[[Callable[..., Any]], Declaration]:
+        """Decorator: of a loss, the gradient, given what the forward pass is given; both passes of it follow."""
+
+        def declare(function: Callable[..., Any]) -> Declaration:
+            assert isinstance(function, FunctionType)
+            for one in self.each:
+                inputs, given = one.passes["forward"].inputs, one.passes["forward"].outputs
+                both = DeclaredPass((one.forward, function), inputs, (*given, *outputs))
+                one.passes["value_and_grad"] = both
+                one.passes["vjp"] = DeclaredPass(
+                    (function,), ("g", *inputs), outputs, times_g=True
+                )
             return self
 
         return declare
@@ -226,42 +260,67 @@ class Table(dict[str, Declaration]):
         bound: Mapping[str, float] | None = None,
         domain: tuple[str, ...] = (),
         order: str = "",
+        flags: Mapping[str, bool] | None = None,
+        reductions: tuple[str, ...] = (),
     ) -> Callable[[Callable[..., Any]], Declaration]:
         """Decorator: declare the function whose forward pass the decorated dialect function computes.
 
         Its arguments are the `inputs`, the `row_inputs` and then the parameters; it returns the outputs, then the row
         outputs. Its docstring is the public documentation, `formula` its definition in the words of docs/formulas.py.
-        A parameter named in `optional` may be None, which stands for the number given there.
+        A parameter named in `optional` may be None, which stands for the number given there. `flags` are options that
+        are True or False, with their defaults: the function's last arguments, known when it is traced. Each
+        combination has kernels, those of the defaults under the name of the function.
         """
 
-        def declare(function: Callable[..., Any]) -> Declaration:
-            assert isinstance(function, FunctionType)
-            first = len(inputs) + len(row_inputs)
-            one = DeclaredPass((function,), inputs, outputs, row_inputs, row_outputs, excluded)
-            declaration = Declaration(
-                function.__name__,
+        first, shown = len(inputs) + len(row_inputs), dict(flags or {})
+
+        def one(function: FunctionType, values: dict[str, bool]) -> Declaration:
+            params = _parameters(function, first, optional or {}, internal, shown)
+            return Declaration(
+                _variant_name(function.__name__, shown, values),
                 aliases,
                 formula,
                 source,
                 function.__doc__ or "",
-                {p.name: p for p in _parameters(function, first, optional or {}, internal)},
+                {p.name: p for p in params},
                 choices or {},
-                {"forward": one},
+                {"forward": DeclaredPass((function,), inputs, outputs, row_inputs, row_outputs, excluded)},
                 {**self.bound, **(bound or {})},
                 tuple(map(Condition, (*self.domain, *domain))),
                 order,
                 self.required,
+                values,
+                reductions=reductions,
             )
-            self[declaration.name] = declaration
-            return declaration
+
+        def declare(function: Callable[..., Any]) -> Declaration:
+            assert isinstance(function, FunctionType)
+            variants = {}
+            for flipped in product((False, True), repeat=len(shown)):
+                values = {name: shown[name] != f for name, f in zip(shown, flipped, strict=True)}
+                variants[tuple(values.values())] = declaration = one(function, values)
+                self[declaration.name] = declaration
+                declaration.variants = variants if shown else {}
+            return self[function.__name__]
 
         return declare
 
 
+def _variant_name(name: str, flags: Mapping[str, bool], values: Mapping[str, bool]) -> str:
+    """The name of the kernels for values of the flags; but for the defaults it is private."""
+    flipped = [flag for flag in flags if values[flag] != flags[flag]]
+    return "_".join(["", name, *flipped]) if flipped else name
+
+
 def _parameters(
-    function: FunctionType, first: int, optional: Mapping[str, float], internal: tuple[str, ...]
+    function: FunctionType,
+    first: int,
+    optional: Mapping[str, float],
+    internal: tuple[str, ...],
+    flags: Mapping[str, bool],
 ) -> Iterator[Parameter]:
-    names = function.__code__.co_varnames[first : function.__code__.co_argcount]
+    code = function.__code__
+    names = code.co_varnames[first : code.co_argcount - len(flags)]
     defaults = function.__defaults__ or ()
     shown: list[float | None] = [None] * (len(names) - len(defaults)) + list(defaults)
     for name, default in zip(names, shown, strict=True):

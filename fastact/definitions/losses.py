@@ -1,8 +1,8 @@
-"""The table of losses that are computed element by element; each declared once, next to its gradients.
+"""The table of losses that are computed element by element; each declared once, next to its gradient.
 
 To add one, write it here and its definition in reference/losses.py. The inputs are x and the target, which has no
-gradient; then come the parameters that a call takes as `weight` and the like, numbers or arrays, and last `scale`,
-which the library multiplies gradients by: 1/n for the mean of n losses.
+gradient; then come the parameters, numbers or arrays, with `weight` among them, and last `scale`, which the library
+multiplies gradients by: 1/n for the mean of n losses.
 """
 
 from __future__ import annotations
@@ -11,23 +11,153 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .declare import Declaration, Table
-from .dialect import absent, fma
-from .elementary import logistic_parts, softplus_parts
+from .dialect import absent, copysign, fma, low
+from .distances import (
+    difference,
+    half_difference,
+    half_square,
+    log_cosh_parts,
+    slope_of_square,
+)
+from .elementary import logistic_parts, softplus_parts, tanh
+from .two_parts import remainder
 
 LOSSES = Table(bound={"forward": 2.0, "vjp": 4.0}, required=("forward", "value_and_grad", "vjp"))
 
 
 def loss(
-    *, source: str, optional: Mapping[str, float]
+    *,
+    source: str,
+    inputs: tuple[str, ...] = ("x", "target"),
+    optional: Mapping[str, float] | None = None,
+    domain: tuple[str, ...] = (),
+    flags: Mapping[str, bool] | None = None,
+    reductions: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], Declaration]:
     """Decorator: declare the loss that the decorated dialect function computes, without a reduction."""
     return LOSSES.declare(
         source=source,
-        inputs=("x", "target"),
+        inputs=inputs,
         outputs=("loss",),
-        optional=optional,
+        optional={"weight": 1.0, **(optional or {})},
         internal=("scale",),
+        domain=domain,
+        flags=flags,
+        reductions=reductions,
     )
+
+
+# --- distances ---------------------------------------------------------------------------------------------------
+
+
+@loss(source="Gauss 1809, Theoria motus corporum coelestium")
+def mse(x: Any, target: Any, weight: float = 1.0, scale: float = 1.0) -> Any:
+    """(x - t)²; the mean of it is the mean squared error."""
+    d, d_low = difference(x, target)
+    return 2.0 * weight * half_square(d, d_low)
+
+
+@mse.gradient()
+def _mse_gradient(x: Any, target: Any, weight: float, scale: float) -> Any:
+    return slope_of_square(x, target, 2.0 * weight * scale)
+
+
+@loss(source="Boscovich 1757; Laplace 1799")
+def l1(x: Any, target: Any, weight: float = 1.0, scale: float = 1.0) -> Any:
+    """|x - t|; the mean of it is the mean absolute error. The gradient where x = t is 0."""
+    return weight * abs(x - target)
+
+
+def sign(d: Any) -> Any:
+    """The sign of d; ±0 and NaN as they are."""
+    return copysign(1.0, d) if abs(d) > 0.0 else d
+
+
+@l1.gradient()
+def _l1_gradient(x: Any, target: Any, weight: float, scale: float) -> Any:
+    return weight * scale * sign(x - target)
+
+
+@loss(source="Huber 1964, doi:10.1214/aoms/1177703732", domain=("delta > 0",))
+def huber(
+    x: Any, target: Any, weight: float = 1.0, delta: float = 1.0, scale: float = 1.0
+) -> Any:
+    """(x - t)²/2 where |x - t| ≤ `delta`, else `delta`·(|x - t| - `delta`/2)."""
+    h, h_low = half_difference(x, target)
+    linear = (abs(h) - 0.25 * delta) + h_low
+    square = 2.0 * half_square(h, h_low) if abs(h) <= 0.5 * delta else delta * linear
+    return 2.0 * weight * square
+
+
+@huber.gradient()
+def _huber_gradient(x: Any, target: Any, weight: float, delta: float, scale: float) -> Any:
+    # The order of the operands keeps a NaN.
+    return weight * scale * max(min(x - target, delta), -delta)
+
+
+@loss(
+    source="Girshick 2015, arXiv:1504.08083", domain=("beta == 0 or 1e-37 <= beta <= 1e37",)
+)
+def smooth_l1(
+    x: Any, target: Any, weight: float = 1.0, beta: float = 1.0, scale: float = 1.0
+) -> Any:
+    """(x - t)²/(2·`beta`) where |x - t| < `beta`, else |x - t| - `beta`/2; with a `beta` of 0 it is `l1`."""
+    d, d_low = difference(x, target)
+    inverse = 1.0 / beta
+    q = abs(d) * inverse
+    q_low = remainder(abs(d), d_low, beta, low(beta), q) * inverse
+    linear = (abs(d) - 0.5 * beta) + d_low
+    return weight * (0.5 * fma(abs(d), q, fma(abs(d), q_low, d_low * q)) if abs(d) < beta else linear)
+
+
+@smooth_l1.gradient()
+def _smooth_l1_gradient(x: Any, target: Any, weight: float, beta: float, scale: float) -> Any:
+    d = x - target
+    return weight * scale * (d / beta if abs(d) < beta else sign(d))
+
+
+@loss(source="logarithm of the hyperbolic cosine; Green 1990, doi:10.1109/42.52985")
+def log_cosh(x: Any, target: Any, weight: float = 1.0, scale: float = 1.0) -> Any:
+    """log cosh(x - t): (x - t)²/2 near 0, |x - t| - log 2 far from it, without cancellation."""
+    d, d_low = difference(x, target)
+    high, rest = log_cosh_parts(abs(d))
+    return weight * (high + fma(min(abs(d), 1.0), d_low, rest))
+
+
+@log_cosh.gradient()
+def _log_cosh_gradient(x: Any, target: Any, weight: float, scale: float) -> Any:
+    return weight * scale * tanh(x - target)
+
+
+# --- margins, for labels that are -1 and 1 -----------------------------------------------------------------------
+
+
+@loss(source="Cortes, Vapnik 1995, doi:10.1007/BF00994018")
+def hinge(x: Any, target: Any, weight: float = 1.0, scale: float = 1.0) -> Any:
+    """max(0, 1 - t·x), for the labels -1 and 1. The gradient where t·x = 1 is 0."""
+    return weight * max(fma(-target, x, 1.0), 0.0)
+
+
+@hinge.gradient()
+def _hinge_gradient(x: Any, target: Any, weight: float, scale: float) -> Any:
+    margin = fma(-target, x, 1.0)
+    return 0.0 if margin <= 0.0 else weight * scale * (-target if margin == margin else margin)
+
+
+@loss(source="Lee, Mangasarian 2001, doi:10.1023/A:1011215321374")
+def squared_hinge(x: Any, target: Any, weight: float = 1.0, scale: float = 1.0) -> Any:
+    """max(0, 1 - t·x)², for the labels -1 and 1."""
+    margin = max(fma(-target, x, 1.0), 0.0)
+    return weight * (margin * margin)
+
+
+@squared_hinge.gradient()
+def _squared_hinge_gradient(x: Any, target: Any, weight: float, scale: float) -> Any:
+    margin = fma(-target, x, 1.0)
+    return 0.0 if margin <= 0.0 else -2.0 * weight * scale * (target * margin)
+
+
+# --- of logits ---------------------------------------------------------------------------------------------------
 
 
 def bce_weights(target: Any, pos_weight: Any) -> Any:
@@ -36,29 +166,7 @@ def bce_weights(target: Any, pos_weight: Any) -> Any:
     return pos_weight * target, negative, fma(pos_weight, target, negative)
 
 
-def bce_value(x: Any, target: Any, pos_weight: Any) -> Any:
-    """`pos_weight`·t·softplus(-x) + (1 - t)·softplus(x), both from softplus(-|x|); a term of which t leaves 0 is 0."""
-    positive, negative, both = bce_weights(target, pos_weight)
-    p, p_low, unit = softplus_parts(-abs(x), absent)
-    weight = positive if x < 0.0 else negative
-    linear = 0.0 if weight == 0.0 else weight * abs(x)
-    return fma(both * (p + p_low), unit, linear)
-
-
-def bce_slope(x: Any, target: Any, pos_weight: Any) -> Any:
-    """(1 - t)·σ(x) - `pos_weight`·t·σ(-x)."""
-    positive, negative, _ = bce_weights(target, pos_weight)
-    s, s_low, unit, e = logistic_parts(-abs(x), absent)
-    small = (s + s_low) * unit
-    large = 1.0 / (1.0 + e)
-    below = x < 0.0
-    return fma(negative, small if below else large, -(positive * (large if below else small)))
-
-
-@loss(
-    source="negative log-likelihood of a Bernoulli variable",
-    optional={"weight": 1.0, "pos_weight": 1.0},
-)
+@loss(source="negative log-likelihood of a Bernoulli variable", optional={"pos_weight": 1.0})
 def binary_cross_entropy_with_logits(
     x: Any, target: Any, weight: float = 1.0, pos_weight: float = 1.0, scale: float = 1.0
 ) -> Any:
@@ -67,15 +175,20 @@ def binary_cross_entropy_with_logits(
     No probability is formed: the loss is `pos_weight`·t·softplus(-x) + (1 - t)·softplus(x), times `weight`. That of an
     infinite logit on the right side is 0, its gradient too (PyTorch: NaN).
     """
-    return weight * bce_value(x, target, pos_weight)
+    positive, negative, both = bce_weights(target, pos_weight)
+    # Both from softplus(-|x|); a term of which t leaves 0 is 0.
+    p, p_low, unit = softplus_parts(-abs(x), absent)
+    factor = positive if x < 0.0 else negative
+    linear = 0.0 if factor == 0.0 else factor * abs(x)
+    return weight * fma(both * (p + p_low), unit, linear)
 
 
-@binary_cross_entropy_with_logits.add("value_and_grad", outputs=("loss", "dx"))
-def _bce_value_and_grad(x: Any, target: Any, weight: float, pos_weight: float, scale: float) -> Any:
-    slope = weight * scale * bce_slope(x, target, pos_weight)
-    return weight * bce_value(x, target, pos_weight), slope
-
-
-@binary_cross_entropy_with_logits.vjp(outputs=("dx",))
-def _bce_vjp(g: Any, x: Any, target: Any, weight: float, pos_weight: float, scale: float) -> Any:
-    return g * (weight * scale * bce_slope(x, target, pos_weight))
+@binary_cross_entropy_with_logits.gradient()
+def _bce_gradient(x: Any, target: Any, weight: float, pos_weight: float, scale: float) -> Any:
+    positive, negative, _ = bce_weights(target, pos_weight)
+    s, s_low, unit, e = logistic_parts(-abs(x), absent)
+    small = (s + s_low) * unit
+    large = 1.0 / (1.0 + e)
+    below = x < 0.0
+    slope = fma(negative, small if below else large, -(positive * (large if below else small)))
+    return weight * scale * slope

@@ -23,6 +23,7 @@ __all__ = ["LOSSES"]
 
 # Elements of a block whose losses are stored and summed: four float64 operands, all copied, are 1 MiB.
 BLOCK = 1 << 15
+_FLAG = {True: True, False: False}
 # PyTorch's lower bounds in binary cross entropy: of a logarithm, and of p·(1 - p) in the gradient.
 LEAST_LOG = -100.0
 LEAST_VARIANCE = 1e-12
@@ -40,8 +41,9 @@ class _Elementwise(Task):
         weights: Mapping[str, Any],
         reduction: str,
         g: tuple[Any, ...],
+        reductions: Sequence[str] = (),
     ) -> None:
-        self.reduction = check_reduction(label, reduction)
+        self.reduction = check_reduction(label, reduction, reductions)
         values, self.labels = labelled.plain(label, (*g, *weights.values(), target, x))
         *others, target, x = values
         given = *others[: len(g)], x, target
@@ -85,6 +87,10 @@ class _Elementwise(Task):
             return axes.broadcast(label, name, array, self.shape)
 
     def count(self) -> float:
+        if self.reduction == "batchmean" and self.shape:
+            if self.missing is None:
+                return float(self.shape[0])
+            return float(np.count_nonzero(~self.missing.all(tuple(range(1, self.x.ndim)))))
         return float(self.x.size - (0 if self.missing is None else np.count_nonzero(self.missing)))
 
     def keep_from(self, out: Array) -> None:
@@ -214,8 +220,11 @@ def _flat(arrays: list[Any], loop: DType) -> list[Any] | None:
 
 
 def _declared(declaration: Declaration) -> Loss:
-    """Return the loss of a declaration, whose public parameters are its weights."""
-    passes = {pass_: ElementwisePass(declaration, pass_) for pass_ in declaration.passes}
+    """Return the loss of a declaration, whose public parameters are its weights and its flags."""
+    passes = [
+        {pass_: ElementwisePass(one, pass_) for pass_ in one.passes} for one in declaration.each
+    ]
+    variants = dict(zip(declaration.variants or [()], passes, strict=True))
     weights = {
         name: None if parameter.optional else parameter.default
         for name, parameter in declaration.params.items()
@@ -233,26 +242,48 @@ def _declared(declaration: Declaration) -> Loss:
         g: tuple[Any, ...] = (),
         **given: Any,
     ) -> Task:
+        flags = tuple(
+            arguments.choose(label, name, _FLAG, given.pop(name, default))
+            for name, default in declaration.flags.items()
+        )
         chosen = {**weights, **given}
-        return _Declared(passes, label, [*chosen], "x", x, target, chosen, reduction, g)
+        details = (chosen, reduction, g, declaration.reductions)
+        return _Declared(variants[flags], label, [*chosen], "x", x, target, *details)
 
     return Loss(
         declaration.name,
         inspect.cleandoc(declaration.doc),
         declaration.source,
         prepare,
-        {
-            "x": "array_like\n    Real numbers; integers and booleans count as float64.",
-            "target": "array_like\n    Of the shape of x.",
-            **{
-                name: f"float or array_like, default {default!r}\n    It broadcasts to the shape of x."
-                for name, default in weights.items()
-                if default is not None
-            },
-        },
+        _texts(declaration, weights),
         ("Sums do not depend on the number of threads.",),
-        weights=weights,
+        weights={**weights, **declaration.flags},
     )
+
+
+def _texts(declaration: Declaration, weights: Mapping[str, Any]) -> dict[str, str]:
+    """Return the descriptions of the arguments."""
+    texts = {
+        "x": "array_like\n    Real numbers; integers and booleans count as float64.",
+        "target": "array_like\n    Of the shape of x.",
+    }
+    for name, default in weights.items():
+        if default is not None:
+            conditions = [one.text for one in declaration.domain if name in one.names]
+            must = f"; {' and '.join(conditions)}" if conditions else ""
+            texts[name] = (
+                f"float or array_like, default {default!r}\n    It broadcasts to the shape of x{must}."
+            )
+    for name, default in declaration.flags.items():
+        texts[name] = f"bool, default {default!r}\n    Which of the forms above is meant."
+    if declaration.reductions:
+        more = "".join(f', "{name}"' for name in declaration.reductions)
+        texts["reduction"] = (
+            f'{{"mean", "sum", "none"{more}}}, default {{default}}\n'
+            "    The mean over all elements, not divided by the weights; the sum, divided by the length of the first\n"
+            "    axis under \"batchmean\"; both in float64; or the array of losses."
+        )
+    return texts
 
 
 def _of_probabilities(
@@ -273,7 +304,9 @@ def _of_probabilities(
 _TARGET = "array_like\n    Has the shape of {x}: booleans, or numbers from 0 to 1."
 
 #: Canonical name -> loss: the declared ones in their order, then those defined here.
-LOSSES: dict[str, Loss] = {name: _declared(declaration) for name, declaration in DECLARED.items()}
+LOSSES: dict[str, Loss] = {
+    name: _declared(declaration) for name, declaration in DECLARED.items() if name[0] != "_"
+}
 LOSSES["binary_cross_entropy"] = Loss(
     "binary_cross_entropy",
     """-log p for the target 1, -log(1 - p) for the target 0, and their weighted mean for targets in between.

@@ -22,7 +22,6 @@ __all__ = ["Loss", "Task", "check_reduction", "loss_dtype"]
 # Between these a float64 is a normal float32.
 _LEAST, _LARGEST = 1e-37, 1e38
 
-_REDUCTIONS = {"mean": True, "sum": True, "none": False}
 _ARGUMENTS = {
     "g": "float or array_like\n"
     "    The gradient with respect to the loss: a number, or without a reduction an array of its shape.",
@@ -52,8 +51,8 @@ class Task:
         The dtype of the loss and of its gradient.
     shape, loss_shape : tuple of int
         The shape of the gradient, and of the loss without a reduction.
-    reduction : {"mean", "sum", "none"}
-        How the losses are reduced.
+    reduction : str
+        How the losses are reduced: a sum, a kind of mean, or "none".
     dropped : tuple of int
         The axes of the gradient that the loss does not have.
     """
@@ -69,6 +68,11 @@ class Task:
     def loss_shape(self) -> tuple[int, ...]:
         """The shape of the loss without a reduction."""
         return self.shape
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether the sum is divided by `count`."""
+        return self.reduction not in ("sum", "none")
 
     def missing_losses(self) -> Array | None:
         """Return which of the losses are missing."""
@@ -99,8 +103,7 @@ class Task:
         if loss is not None:
             return labelled.restored(self.labels, loss, self.missing_losses(), self.dropped)
         with Environment():
-            mean = self.reduction == "mean"
-            value = (total / count if count else math.nan) if mean else total
+            value = (total / count if count else math.nan) if self.is_mean else total
             # Where no cast can warn, np.errstate is not worth its 1.5 us.
             if _LEAST < abs(value) < _LARGEST and computing(self.loop) == self.loop:
                 return self.loop.type(value)
@@ -193,7 +196,7 @@ def _gradient(task: Task, target: Array, out: Any) -> Any:
 
 def _scale(task: Task, count: float) -> float:
     """Return the factor of each loss in the reduced one."""
-    if task.reduction != "mean":
+    if not task.is_mean:
         return 1.0
     return 1.0 / count if count else math.inf
 
@@ -283,9 +286,10 @@ class Loss(Function):
         return docs.Text(doc, returns, {**common, **texts}, raises, notes, self._closing())
 
 
-def check_reduction(label: str, reduction: str) -> str:
-    """Return the reduction; raise ValueError if it is not one of the three."""
-    arguments.choose(label, "reduction", _REDUCTIONS, reduction)
+def check_reduction(label: str, reduction: str, further: Sequence[str] = ()) -> str:
+    """Return the reduction; raise ValueError if it is none of the three or of the further ones."""
+    known = dict.fromkeys(("mean", "sum", "none", *further))
+    arguments.choose(label, "reduction", known, reduction)
     return reduction
 
 

@@ -124,6 +124,9 @@ class Mathematics(Protocol):
     def expm1(self, x: Number) -> Number:
         """Return e^x − 1."""
 
+    def log1p(self, x: Number) -> Number:
+        """Return log(1 + x)."""
+
     def log1p_exp(self, z: Number) -> Number:
         """Return log(1 + e^z) for z ≤ 0, wide; z may be wide."""
 
@@ -155,6 +158,7 @@ class Float64:
     sqrt = staticmethod(np.sqrt)
     hypot = staticmethod(np.hypot)
     expm1 = staticmethod(np.expm1)
+    log1p = staticmethod(np.log1p)
     tanh = staticmethod(np.tanh)
 
     @staticmethod
@@ -248,7 +252,7 @@ class Exact:
         self.context = context = MPContext()
         context.dps = 60
         self.sqrt, self.hypot, self.exp = context.sqrt, context.hypot, context.exp
-        self.expm1, self.tanh = context.expm1, context.tanh
+        self.expm1, self.log1p, self.tanh = context.expm1, context.log1p, context.tanh
 
     def real(self, value: Fraction) -> Number:
         return self.context.mpf(value.numerator) / value.denominator
