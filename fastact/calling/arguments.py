@@ -20,8 +20,10 @@ __all__ = [
     "check_where",
     "choose",
     "integer",
+    "integers",
     "lazy_dtype",
     "normalize_out",
+    "number",
     "real_array",
     "target_for",
     "unknown_argument",
@@ -178,6 +180,31 @@ def integer(label: str, name: str, value: Any) -> int:
         return operator.index(value)
     except TypeError:
         raise TypeError(f"{label}(): {name}={value!r}: expected an integer") from None
+
+
+def integers(label: str, name: str, value: Any) -> tuple[int, ...]:
+    """Return an argument that is an integer or a sequence of them as a tuple, or raise an error that names it."""
+    try:
+        return (operator.index(value),)
+    except TypeError:
+        pass
+    try:
+        return tuple(map(operator.index, value))
+    except TypeError:
+        raise TypeError(
+            f"{label}(): {name}={value!r}: expected an integer or a sequence of integers"
+        ) from None
+
+
+def number(label: str, name: str, value: Any) -> float:
+    """Return an argument as a float, or raise an error that names it."""
+    try:
+        found = parameter_value(label, name, value)
+    except TypeError:
+        found = None
+    if type(found) is not float:
+        raise TypeError(f"{label}(): {name}={value!r}: expected a number")
+    return found
 
 
 def real_array(label: str, value: Any) -> Array:

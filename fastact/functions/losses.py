@@ -55,6 +55,8 @@ class Task:
         How the losses are reduced: a sum, a kind of mean, or "none".
     dropped : tuple of int
         The axes of the gradient that the loss does not have.
+    empty : float
+        The mean of nothing.
     """
 
     loop: DType
@@ -63,6 +65,7 @@ class Task:
     labels: Labels | None
     missing: Array | None = None
     dropped: tuple[int, ...] = ()
+    empty: float = math.nan
 
     @property
     def loss_shape(self) -> tuple[int, ...]:
@@ -103,7 +106,7 @@ class Task:
         if loss is not None:
             return labelled.restored(self.labels, loss, self.missing_losses(), self.dropped)
         with Environment():
-            value = (total / count if count else math.nan) if self.is_mean else total
+            value = (total / count if count else self.empty) if self.is_mean else total
             # Where no cast can warn, np.errstate is not worth its 1.5 us.
             if _LEAST < abs(value) < _LARGEST and computing(self.loop) == self.loop:
                 return self.loop.type(value)
