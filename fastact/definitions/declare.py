@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import compress, product
 from types import FunctionType
 from typing import Any
 
@@ -217,9 +217,7 @@ class Declaration:
                 inputs, given = one.passes["forward"].inputs, one.passes["forward"].outputs
                 both = DeclaredPass((one.forward, function), inputs, (*given, *outputs))
                 one.passes["value_and_grad"] = both
-                one.passes["vjp"] = DeclaredPass(
-                    (function,), ("g", *inputs), outputs, times_g=True
-                )
+                one.passes["vjp"] = DeclaredPass((function,), ("g", *inputs), outputs, times_g=True)
             return self
 
         return declare
@@ -260,7 +258,7 @@ class Table(dict[str, Declaration]):
         bound: Mapping[str, float] | None = None,
         domain: tuple[str, ...] = (),
         order: str = "",
-        flags: Mapping[str, bool] | None = None,
+        flags: tuple[str, ...] = (),
         reductions: tuple[str, ...] = (),
     ) -> Callable[[Callable[..., Any]], Declaration]:
         """Decorator: declare the function whose forward pass the decorated dialect function computes.
@@ -268,23 +266,27 @@ class Table(dict[str, Declaration]):
         Its arguments are the `inputs`, the `row_inputs` and then the parameters; it returns the outputs, then the row
         outputs. Its docstring is the public documentation, `formula` its definition in the words of docs/formulas.py.
         A parameter named in `optional` may be None, which stands for the number given there. `flags` are options that
-        are True or False, with their defaults: the function's last arguments, known when it is traced. Each
-        combination has kernels, those of the defaults under the name of the function.
+        are True or False: the function's last arguments, known when it is traced. Each combination has kernels, those
+        of the defaults under the name of the function.
         """
 
-        first, shown = len(inputs) + len(row_inputs), dict(flags or {})
+        first = len(inputs) + len(row_inputs)
 
-        def one(function: FunctionType, values: dict[str, bool]) -> Declaration:
-            params = _parameters(function, first, optional or {}, internal, shown)
+        def one(name: str, function: FunctionType, values: dict[str, bool]) -> Declaration:
+            params = _parameters(function, first, optional or {}, internal, len(flags))
             return Declaration(
-                _variant_name(function.__name__, shown, values),
+                name,
                 aliases,
                 formula,
                 source,
                 function.__doc__ or "",
                 {p.name: p for p in params},
                 choices or {},
-                {"forward": DeclaredPass((function,), inputs, outputs, row_inputs, row_outputs, excluded)},
+                {
+                    "forward": DeclaredPass(
+                        (function,), inputs, outputs, row_inputs, row_outputs, excluded
+                    )
+                },
                 {**self.bound, **(bound or {})},
                 tuple(map(Condition, (*self.domain, *domain))),
                 order,
@@ -295,21 +297,19 @@ class Table(dict[str, Declaration]):
 
         def declare(function: Callable[..., Any]) -> Declaration:
             assert isinstance(function, FunctionType)
+            defaults = (function.__defaults__ or ())[-len(flags) :] if flags else ()
             variants = {}
-            for flipped in product((False, True), repeat=len(shown)):
-                values = {name: shown[name] != f for name, f in zip(shown, flipped, strict=True)}
-                variants[tuple(values.values())] = declaration = one(function, values)
-                self[declaration.name] = declaration
-                declaration.variants = variants if shown else {}
+            for flipped in product((False, True), repeat=len(flags)):
+                values = tuple(value != f for value, f in zip(defaults, flipped, strict=True))
+                # Other kernels than those of the defaults are private.
+                name = "_".join(("", function.__name__, *compress(flags, flipped)))
+                named = name if any(flipped) else function.__name__
+                declaration = one(named, function, dict(zip(flags, values, strict=True)))
+                self[named] = variants[values] = declaration
+                declaration.variants = variants if flags else {}
             return self[function.__name__]
 
         return declare
-
-
-def _variant_name(name: str, flags: Mapping[str, bool], values: Mapping[str, bool]) -> str:
-    """The name of the kernels for values of the flags; but for the defaults it is private."""
-    flipped = [flag for flag in flags if values[flag] != flags[flag]]
-    return "_".join(["", name, *flipped]) if flipped else name
 
 
 def _parameters(
@@ -317,11 +317,11 @@ def _parameters(
     first: int,
     optional: Mapping[str, float],
     internal: tuple[str, ...],
-    flags: Mapping[str, bool],
+    flags: int,
 ) -> Iterator[Parameter]:
-    code = function.__code__
-    names = code.co_varnames[first : code.co_argcount - len(flags)]
-    defaults = function.__defaults__ or ()
+    code, defaults = function.__code__, function.__defaults__ or ()
+    names = code.co_varnames[first : code.co_argcount - flags]
+    defaults = defaults[: len(defaults) - flags]
     shown: list[float | None] = [None] * (len(names) - len(defaults)) + list(defaults)
     for name, default in zip(names, shown, strict=True):
         yield Parameter(name, optional.get(name, default), name in optional, name in internal)

@@ -6,7 +6,20 @@ from typing import Any
 
 from .coefficients import EXPM1
 from .dialect import absent, fma, low, per_type, polynomial
-from .elementary import EXPM1_LOWEST, LARGEST, LN2, ROUNDER, expm1_parts, log1p_parts, reduction
+from .elementary import (
+    EXPM1_LOWEST,
+    FARTHEST,
+    HIGHEST,
+    LARGEST,
+    LN2,
+    LOWERED,
+    ROUNDER,
+    TINY,
+    expm1_parts,
+    log1p_parts,
+    reduced,
+    reduction,
+)
 from .two_parts import fast_two_sum, fused_remainder, two_fma, two_product, two_sum
 
 # Of numbers up to this the difference is finite.
@@ -69,3 +82,26 @@ def log_cosh_parts(a: Any) -> Any:
     below = a < COSH_SPLIT
     rest = rest if a <= LARGEST else 0.0
     return small if below else far, small_low if below else rest
+
+
+def times(factor: Any, d: Any, d_low: Any) -> Any:
+    """`factor`·(d + d_low). The second product is infinite only where the first one is, perhaps of the other sign."""
+    return fma(factor, d, min(max(min(max(factor, -LARGEST), LARGEST) * d_low, -LARGEST), LARGEST))
+
+
+# exp(t) below TINY is computed so many powers of two too high. They are taken back in two steps, the first of which
+# goes to d where that is large: no product overflows, and none that is rounded into the subnormals is used any more.
+DEEP = per_type(f32=12583039.0 + 152.0, f64=6755399441056767.0 + 1080.0)
+DEEP_FIRST = per_type(f32=2.0**-64, f64=2.0**-512)
+DEEP_LAST = per_type(f32=2.0**-88, f64=2.0**-568)
+WIDE = per_type(f32=2.0**64, f64=2.0**512)
+
+
+def times_exp(d: Any, d_low: Any, t: Any) -> Any:
+    """(d + d_low)·exp(t) for any d and t."""
+    deep, wide = t < TINY, abs(d) > WIDE
+    q, power = reduced(min(max(t, FARTHEST), HIGHEST), absent, DEEP if deep else LOWERED)
+    first, last = DEEP_FIRST if deep else 1.0, DEEP_LAST if deep else 2.0
+    before = first if wide else 1.0
+    product = times(fma(power, q, power), d * before, d_low * before)
+    return product * (1.0 if wide else first) * last

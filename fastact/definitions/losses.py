@@ -8,19 +8,24 @@ multiplies gradients by: 1/n for the mean of n losses.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
 
 from .declare import Declaration, Table
-from .dialect import absent, copysign, fma, low
+from .dialect import absent, copysign, exact, fma, low
 from .distances import (
     difference,
     half_difference,
     half_square,
     log_cosh_parts,
     slope_of_square,
+    times,
+    times_exp,
 )
-from .elementary import logistic_parts, softplus_parts, tanh
-from .two_parts import remainder
+from .elementary import exp, logistic_parts, softplus_parts, tanh
+from .focal import focal_gradient, focal_value
+from .logarithm import log_parts
+from .two_parts import remainder, two_sum
 
 LOSSES = Table(bound={"forward": 2.0, "vjp": 4.0}, required=("forward", "value_and_grad", "vjp"))
 
@@ -31,7 +36,7 @@ def loss(
     inputs: tuple[str, ...] = ("x", "target"),
     optional: Mapping[str, float] | None = None,
     domain: tuple[str, ...] = (),
-    flags: Mapping[str, bool] | None = None,
+    flags: tuple[str, ...] = (),
     reductions: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], Declaration]:
     """Decorator: declare the loss that the decorated dialect function computes, without a reduction."""
@@ -79,9 +84,7 @@ def _l1_gradient(x: Any, target: Any, weight: float, scale: float) -> Any:
 
 
 @loss(source="Huber 1964, doi:10.1214/aoms/1177703732", domain=("delta > 0",))
-def huber(
-    x: Any, target: Any, weight: float = 1.0, delta: float = 1.0, scale: float = 1.0
-) -> Any:
+def huber(x: Any, target: Any, weight: float = 1.0, delta: float = 1.0, scale: float = 1.0) -> Any:
     """(x - t)²/2 where |x - t| ≤ `delta`, else `delta`·(|x - t| - `delta`/2)."""
     h, h_low = half_difference(x, target)
     linear = (abs(h) - 0.25 * delta) + h_low
@@ -95,9 +98,7 @@ def _huber_gradient(x: Any, target: Any, weight: float, delta: float, scale: flo
     return weight * scale * max(min(x - target, delta), -delta)
 
 
-@loss(
-    source="Girshick 2015, arXiv:1504.08083", domain=("beta == 0 or 1e-37 <= beta <= 1e37",)
-)
+@loss(source="Girshick 2015, arXiv:1504.08083", domain=("beta == 0 or 1e-37 <= beta <= 1e37",))
 def smooth_l1(
     x: Any, target: Any, weight: float = 1.0, beta: float = 1.0, scale: float = 1.0
 ) -> Any:
@@ -107,7 +108,9 @@ def smooth_l1(
     q = abs(d) * inverse
     q_low = remainder(abs(d), d_low, beta, low(beta), q) * inverse
     linear = (abs(d) - 0.5 * beta) + d_low
-    return weight * (0.5 * fma(abs(d), q, fma(abs(d), q_low, d_low * q)) if abs(d) < beta else linear)
+    return weight * (
+        0.5 * fma(abs(d), q, fma(abs(d), q_low, d_low * q)) if abs(d) < beta else linear
+    )
 
 
 @smooth_l1.gradient()
@@ -192,3 +195,115 @@ def _bce_gradient(x: Any, target: Any, weight: float, pos_weight: float, scale: 
     below = x < 0.0
     slope = fma(negative, small if below else large, -(positive * (large if below else small)))
     return weight * scale * slope
+
+
+@loss(
+    source="Lin, Goyal, Girshick, He, Dollár 2017, arXiv:1708.02002",
+    domain=("alpha == -1 or 0 <= alpha <= 1", "0 <= gamma < inf"),
+)
+def sigmoid_focal(
+    x: Any,
+    target: Any,
+    weight: float = 1.0,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    scale: float = 1.0,
+) -> Any:
+    """a·(1 - p)^`gamma`·`binary_cross_entropy_with_logits`, where p is what σ(x) gives the target.
+
+    For the target 1 it is p = σ(x) and a = `alpha`, for the target 0 p = σ(-x) and a = 1 - `alpha`, and in between for
+    targets in between; an `alpha` of -1 stands for a = 1. torchvision's definition.
+    """
+    return focal_value(x, target, weight, alpha, gamma)
+
+
+@sigmoid_focal.gradient()
+def _focal_gradient(
+    x: Any, target: Any, weight: float, alpha: float, gamma: float, scale: float
+) -> Any:
+    return focal_gradient(x, target, weight * scale, alpha, gamma)
+
+
+# --- of log-probabilities and rates ------------------------------------------------------------------------------
+
+
+@loss(
+    source="Kullback, Leibler 1951, doi:10.1214/aoms/1177729694",
+    flags=("log_target",),
+    reductions=("batchmean",),
+)
+def kl_div(
+    x: Any,
+    target: Any,
+    weight: float = 1.0,
+    scale: float = 1.0,
+    log_target: Any = False,
+) -> Any:
+    """t·(log t - x) for log-probabilities x; with `log_target` the target is a logarithm, too: exp(t)·(t - x).
+
+    A probability of 0 in the target contributes 0, even where x is -inf (PyTorch: NaN). The mean over a batch, which is
+    the divergence, is the reduction "batchmean".
+    """
+    log_t, log_t_low = (target, 0.0) if log_target else log_parts(target)
+    d, d_low = two_sum(log_t, -x)
+    d_low = d_low + log_t_low if d - d == 0.0 else 0.0
+    product = times_exp(d, d_low, target) if log_target else times(target, d, d_low)
+    # A target of probability 0 leaves a NaN in x.
+    nothing = 0.0 * x if x != x else 0.0
+    return weight * (nothing if log_t == -inf else product)
+
+
+@kl_div.gradient()
+def _kl_div_gradient(x: Any, target: Any, weight: float, scale: float, log_target: Any) -> Any:
+    return -weight * scale * (exp(target) if log_target else target)
+
+
+# log(2π)/2
+HALF_LOG_2PI = exact(
+    "0.918938533204672741780329736405617639861397473637783412817151540482765695927260397694743298635"
+)
+
+
+def stirling(target: Any) -> Any:
+    """Stirling's approximation of log t!, for t > 1: t·log t - t + log(2πt)/2; 0 up to 1."""
+    log, log_low = log_parts(target)
+    smooth = fma(target, log, fma(target, log_low, fma(0.5, log, HALF_LOG_2PI)) - target)
+    return smooth if target > 1.0 else 0.0 * target
+
+
+@loss(
+    source="negative log-likelihood of a Poisson variable",
+    domain=("0 <= eps < inf",),
+    flags=("log_input", "full"),
+)
+def poisson_nll(
+    x: Any,
+    target: Any,
+    weight: float = 1.0,
+    eps: float = 1e-8,
+    scale: float = 1.0,
+    log_input: Any = True,
+    full: Any = False,
+) -> Any:
+    """exp(x) - t·x for the logarithm x of a rate; without `log_input` x is the rate: x - t·log(x + `eps`).
+
+    With `full`, Stirling's approximation of the rest is added where t > 1: t·log t - t + log(2πt)/2.
+    """
+    log, log_low = (x, 0.0) if log_input else log_parts(x + eps)
+    rate = exp(x) if log_input else x
+    # A target of 0 leaves the rate, even of a logarithm of -infinity.
+    value = rate if target == 0.0 else fma(-target, log, fma(-target, log_low, rate))
+    return weight * (value + stirling(target) if full else value)
+
+
+@poisson_nll.gradient()
+def _poisson_gradient(
+    x: Any,
+    target: Any,
+    weight: float,
+    eps: float,
+    scale: float,
+    log_input: Any,
+    full: Any,
+) -> Any:
+    return weight * scale * (exp(x) - target if log_input else 1.0 - target / (x + eps))

@@ -281,7 +281,7 @@ def _texts(declaration: Declaration, weights: Mapping[str, Any]) -> dict[str, st
         texts["reduction"] = (
             f'{{"mean", "sum", "none"{more}}}, default {{default}}\n'
             "    The mean over all elements, not divided by the weights; the sum, divided by the length of the first\n"
-            "    axis under \"batchmean\"; both in float64; or the array of losses."
+            '    axis under "batchmean"; both in float64; or the array of losses.'
         )
     return texts
 

@@ -64,11 +64,15 @@ class _FocalBlock(Block):
 class _Focal(ClassTask):
     block = _FocalBlock
 
-    def __init__(self, label: str, *operands: Any, alpha: Any, gamma: float, **options: Any) -> None:
+    def __init__(
+        self, label: str, *operands: Any, alpha: Any, gamma: float, **options: Any
+    ) -> None:
         super().__init__(label, *operands, **options)
         self.gamma = arguments.number(label, "gamma", gamma)
         if not 0.0 <= self.gamma < math.inf:
-            raise ValueError(f"{label}(): gamma={self.gamma} is outside the domain 0 <= gamma < inf")
+            raise ValueError(
+                f"{label}(): gamma={self.gamma} is outside the domain 0 <= gamma < inf"
+            )
         self.alpha: float | Array = (
             self.of_classes("alpha", alpha)
             if np.ndim(alpha)

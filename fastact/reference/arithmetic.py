@@ -124,6 +124,9 @@ class Mathematics(Protocol):
     def expm1(self, x: Number) -> Number:
         """Return e^x − 1."""
 
+    def log(self, x: Number) -> Number:
+        """Return log x; -infinity at 0."""
+
     def log1p(self, x: Number) -> Number:
         """Return log(1 + x)."""
 
@@ -158,6 +161,7 @@ class Float64:
     sqrt = staticmethod(np.sqrt)
     hypot = staticmethod(np.hypot)
     expm1 = staticmethod(np.expm1)
+    log = staticmethod(np.log)
     log1p = staticmethod(np.log1p)
     tanh = staticmethod(np.tanh)
 
@@ -284,6 +288,9 @@ class Exact:
     @staticmethod
     def magnitude(x: Number) -> Number:
         return abs(x)
+
+    def log(self, x: Number) -> Number:
+        return self.context.log(x) if x else -self.context.inf
 
     def log1p_exp(self, z: Number) -> Number:
         return self.context.log1p(self.exp(z))

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from fractions import Fraction
+
 from .activations import TABLE
 from .arithmetic import Mathematics, Number
+
+
+# 50 digits.
+PI = Fraction("3.14159265358979323846264338327950288419716939937510")
 
 
 class Loss:
@@ -160,6 +167,79 @@ class BinaryCrossEntropy(Loss):
         return (1 - t) * rising - pos * t * falling
 
 
+class Focal(Loss):
+    """a·q^gamma·cross entropy for the probability q of the wrong answer, by the logarithm of q."""
+
+    def _parts(
+        self, m: Mathematics, x: Number, t: Number, alpha: Number, gamma: Number
+    ) -> tuple[Number, Number, Number, Number]:
+        """Return a, q^gamma, the cross entropy, and σ(x)·σ(-x)/q."""
+        distance = -m.magnitude(x)
+        flat, small = m.narrow(m.log1p_exp(distance)), m.exp(distance)
+        large, other = m.where(x >= 0, 1 - t, t), m.where(x >= 0, t, 1 - t)
+        closed = large == 0
+        total = m.where(closed, other, large + other * small)
+        log_q = m.log(total) + m.where(closed, distance, 0.0) - flat
+        power = m.where(gamma == 0, 1.0, m.exp(m.where(gamma == 0, 0.0, gamma * log_q)))
+        entropy = flat + m.where(closed, 0.0, large * -distance)
+        quotient = m.where(closed, 1.0, small) / (1 + small) / total
+        a = m.where(alpha < 0, 1.0, alpha * t + (1 - alpha) * (1 - t))
+        return a, power, entropy, quotient
+
+    def value(self, m: Mathematics, x: Number, t: Number, alpha: Number, gamma: Number) -> Number:
+        """Evaluate the loss."""
+        a, power, entropy, _ = self._parts(m, x, t, alpha, gamma)
+        return a * power * entropy
+
+    def slope(self, m: Mathematics, x: Number, t: Number, alpha: Number, gamma: Number) -> Number:
+        """Evaluate its derivative."""
+        a, power, entropy, quotient = self._parts(m, x, t, alpha, gamma)
+        first = BinaryCrossEntropy().slope(m, x, t, 1.0)
+        second = m.where(quotient == 0, 0.0, gamma * (1 - 2 * t) * entropy * quotient)
+        return a * power * (first + second)
+
+
+@dataclass(frozen=True)
+class Divergence(Loss):
+    """t·(log t - x), the target t given by itself or by its logarithm; 0 where t is 0."""
+
+    log_target: bool
+
+    def value(self, m: Mathematics, x: Number, t: Number) -> Number:
+        """Evaluate the loss."""
+        p, log = (m.exp(t), t) if self.log_target else (t, m.log(t))
+        difference = m.narrow(m.wide(log) - x)
+        product = m.times_exp(difference, t) if self.log_target else p * difference
+        return m.where(p == 0, m.where(x == x, 0.0, x), product)
+
+    def slope(self, m: Mathematics, x: Number, t: Number) -> Number:
+        """Evaluate its derivative."""
+        return -(m.exp(t) if self.log_target else t)
+
+
+@dataclass(frozen=True)
+class Poisson(Loss):
+    """Rate minus t times its logarithm, and in full what Stirling leaves of log t!."""
+
+    log_input: bool
+    full: bool
+
+    def value(self, m: Mathematics, x: Number, t: Number, eps: Number) -> Number:
+        """Evaluate the loss."""
+        rate, log = (m.exp(x), x) if self.log_input else (x, m.log(x + eps))
+        value = rate - m.where(t == 0, 0.0, t * log)
+        if not self.full:
+            return value
+        two_pi = 2 * m.real(PI)
+        above = m.where(t > 1, t, 1.0)
+        stirling = above * m.log(above) - above + m.log(m.narrow(two_pi * above)) / 2
+        return value + m.where(t > 1, stirling, 0.0 * t)
+
+    def slope(self, m: Mathematics, x: Number, t: Number, eps: Number) -> Number:
+        """Evaluate its derivative."""
+        return m.exp(x) - t if self.log_input else 1 - t / (x + eps)
+
+
 LOSSES: dict[str, Loss] = {
     "mse": SquaredError(),
     "l1": AbsoluteError(),
@@ -169,4 +249,11 @@ LOSSES: dict[str, Loss] = {
     "hinge": Hinge(),
     "squared_hinge": SquaredHinge(),
     "binary_cross_entropy_with_logits": BinaryCrossEntropy(),
+    "sigmoid_focal": Focal(),
+    "kl_div": Divergence(log_target=False),
+    "_kl_div_log_target": Divergence(log_target=True),
+    "poisson_nll": Poisson(log_input=True, full=False),
+    "_poisson_nll_full": Poisson(log_input=True, full=True),
+    "_poisson_nll_log_input": Poisson(log_input=False, full=False),
+    "_poisson_nll_log_input_full": Poisson(log_input=False, full=True),
 }
