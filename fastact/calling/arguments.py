@@ -26,6 +26,7 @@ __all__ = [
     "number",
     "real_array",
     "target_for",
+    "targets_for",
     "unknown_argument",
 ]
 
@@ -244,8 +245,8 @@ def normalize_out(label: str, out: Any, nout: int) -> tuple[Any, ...]:
 
 def check_out(label: str, outs: Sequence[Array | None], result: DType) -> None:
     """Raise if a result of dtype `result` may not be written into each of `outs`."""
-    if len(outs) == 2:
-        check_distinct(label, *outs)
+    if len(outs) > 1:
+        check_distinct(label, outs)
     for out in outs:
         if out is None:
             continue
@@ -256,6 +257,17 @@ def check_out(label: str, outs: Sequence[Array | None], result: DType) -> None:
             raise TypeError(
                 f"{label}() cannot write its {result} result into an out of dtype {out.dtype}"
             )
+
+
+def targets_for(
+    label: str, out: Any, shapes: Sequence[tuple[int, ...]], loop: DType
+) -> tuple[Array, ...]:
+    """Do as `target_for` for several outputs, of which `out` is None or a tuple with an array or None for each."""
+    outs = normalize_out(label, out, len(shapes))
+    check_distinct(label, outs)
+    return tuple(
+        target_for(label, one, shape, loop) for one, shape in zip(outs, shapes, strict=True)
+    )
 
 
 def target_for(label: str, out: Any, shape: tuple[int, ...], loop: DType) -> Array:

@@ -96,6 +96,8 @@ class Declaration:
         Values of the flags -> declaration, the same for each of them; empty without flags.
     reductions
         Of a loss: reductions besides "mean", "sum" and "none".
+    input_domain
+        Of a loss: what its inputs after the target have to fulfil.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Declaration:
     flags: dict[str, bool] = field(default_factory=dict)
     variants: dict[tuple[bool, ...], Declaration] = field(default_factory=dict)
     reductions: tuple[str, ...] = ()
+    input_domain: tuple[Condition, ...] = ()
 
     @property
     def each(self) -> tuple[Declaration, ...]:
@@ -260,6 +263,7 @@ class Table(dict[str, Declaration]):
         order: str = "",
         flags: tuple[str, ...] = (),
         reductions: tuple[str, ...] = (),
+        input_domain: tuple[str, ...] = (),
     ) -> Callable[[Callable[..., Any]], Declaration]:
         """Decorator: declare the function whose forward pass the decorated dialect function computes.
 
@@ -269,7 +273,6 @@ class Table(dict[str, Declaration]):
         are True or False: the function's last arguments, known when it is traced. Each combination has kernels, those
         of the defaults under the name of the function.
         """
-
         first = len(inputs) + len(row_inputs)
 
         def one(name: str, function: FunctionType, values: dict[str, bool]) -> Declaration:
@@ -293,6 +296,7 @@ class Table(dict[str, Declaration]):
                 self.required,
                 values,
                 reductions=reductions,
+                input_domain=tuple(map(Condition, input_domain)),
             )
 
         def declare(function: Callable[..., Any]) -> Declaration:

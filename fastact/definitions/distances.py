@@ -43,11 +43,11 @@ def half_square(d: Any, d_low: Any) -> Any:
     return fma(0.5 * d, d, max(abs(d) * d_low, -LARGEST))
 
 
-def slope_of_square(x: Any, target: Any, factor: Any) -> Any:
-    """`factor`·(x - t), finite for a small factor where the difference is not."""
+def finite_difference(x: Any, target: Any) -> Any:
+    """x - t as (d, 1), or where that may be infinite as (d/2, 2), the product of both."""
     d = x - target
     far = abs(d) >= HALF_OF_ALL
-    return (2.0 * factor if far else factor) * (0.5 * x - 0.5 * target if far else d)
+    return 0.5 * x - 0.5 * target if far else d, 2.0 if far else 1.0
 
 
 # Above, a - log 2 + log1p(e^-2a) cancels less than half of its digits; at 1.31 cosh a - 1 leaves the range of
@@ -58,7 +58,8 @@ COSH_SPLIT = per_type(f32=0.9, f64=0.9)
 def log_cosh_parts(a: Any) -> Any:
     """log cosh a for a ≥ 0 as a number and a small one.
 
-    Below COSH_SPLIT it is log1p(v) for v = cosh a - 1 = t²/(2·(1 + t)), t = expm1(-a), above it a - log 2 + log1p(e^-2a).
+    Below COSH_SPLIT it is log1p(v) for v = cosh a - 1 = t²/(2·(1 + t)), t = expm1(-a), above it
+    a - log 2 + log1p(e^-2a).
     """
     near = min(a, COSH_SPLIT)
     r, power = reduction(-near, absent, ROUNDER)

@@ -15,10 +15,10 @@ from .declare import Declaration, Table
 from .dialect import absent, copysign, exact, fma, low
 from .distances import (
     difference,
+    finite_difference,
     half_difference,
     half_square,
     log_cosh_parts,
-    slope_of_square,
     times,
     times_exp,
 )
@@ -36,6 +36,7 @@ def loss(
     inputs: tuple[str, ...] = ("x", "target"),
     optional: Mapping[str, float] | None = None,
     domain: tuple[str, ...] = (),
+    input_domain: tuple[str, ...] = (),
     flags: tuple[str, ...] = (),
     reductions: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], Declaration]:
@@ -47,6 +48,7 @@ def loss(
         optional={"weight": 1.0, **(optional or {})},
         internal=("scale",),
         domain=domain,
+        input_domain=input_domain,
         flags=flags,
         reductions=reductions,
     )
@@ -64,7 +66,8 @@ def mse(x: Any, target: Any, weight: float = 1.0, scale: float = 1.0) -> Any:
 
 @mse.gradient()
 def _mse_gradient(x: Any, target: Any, weight: float, scale: float) -> Any:
-    return slope_of_square(x, target, 2.0 * weight * scale)
+    d, by = finite_difference(x, target)
+    return 2.0 * weight * scale * by * d
 
 
 @loss(source="Boscovich 1757; Laplace 1799")
@@ -307,3 +310,54 @@ def _poisson_gradient(
     full: Any,
 ) -> Any:
     return weight * scale * (exp(x) - target if log_input else 1.0 - target / (x + eps))
+
+
+@loss(
+    source="Nix, Weigend 1994, doi:10.1109/ICNN.1994.374138",
+    inputs=("x", "target", "var"),
+    domain=("0 <= eps < inf",),
+    input_domain=("var >= 0",),
+    flags=("full",),
+)
+def gaussian_nll(
+    x: Any,
+    target: Any,
+    var: Any,
+    weight: float = 1.0,
+    eps: float = 1e-6,
+    scale: float = 1.0,
+    full: Any = False,
+) -> Any:
+    """(log v + (x - t)²/v)/2 for the expectation x and the variance v = max(`var`, `eps`).
+
+    With `full`, log(2π)/2 is added. There are two gradients, with respect to x and to `var`; as in PyTorch, the second
+    does not stop at `eps`.
+    """
+    v = max(var, eps)
+    a, a_low, r, r_low = half_over(x, target, v)
+    log, log_low = log_parts(v)
+    main = fma(2.0 * a, r, 0.5 * log)
+    rest = fma(2.0 * a, r_low, fma(2.0 * a_low, r, 0.5 * log_low))
+    rest = rest if main - main == 0.0 else 0.0
+    return weight * (main + (rest + HALF_LOG_2PI if full else rest))
+
+
+def half_over(x: Any, target: Any, v: Any) -> Any:
+    """|x - t|/2 and |x - t|/(2v), each as a number and a small one."""
+    h, h_low = half_difference(x, target)
+    r = abs(h) / v
+    r_low = remainder(abs(h), h_low, v, absent, r) / v
+    return abs(h), h_low, r, r_low if r - r == 0.0 else 0.0
+
+
+@gaussian_nll.gradient(outputs=("dx", "dvar"))
+def _gaussian_gradient(
+    x: Any, target: Any, var: Any, weight: float, eps: float, scale: float, full: Any
+) -> Any:
+    v = max(var, eps)
+    a, a_low, r, r_low = half_over(x, target, v)
+    # The first form keeps the most digits where 1/v and ((x - t)/v)² are near, the second is finite longer.
+    near = (fma(-2.0 * a, r, 0.5) - 2.0 * fma(a, r_low, a_low * r)) / v
+    slope = near if a * r < 1.0 else fma(-2.0 * r, r, 0.5 / v)
+    d, by = finite_difference(x, target)
+    return weight * scale * by * (d / v), weight * scale * slope

@@ -1,5 +1,7 @@
 """What the losses of class indices share: their arguments, classes that are left out, blocks of rows."""
 
+# ruff: noqa: D102  (the methods of a task are documented at Task)
+
 from __future__ import annotations
 
 import math
@@ -72,6 +74,7 @@ class ClassTask(Task):
         self.empty = arguments.number(label, "empty", empty)
         self.shape, self.classes = self.x.shape, int(self.x.shape[self.axis])
         self._check_shape()
+        self.gradient_shapes = (self.shape,)
         self.weight = None if weight is None else self.of_classes("weight", weight)
         self.rows_missing: Array | None = None
         if self.labels is not None:
@@ -123,8 +126,8 @@ class ClassTask(Task):
     def missing_losses(self) -> Array | None:
         return self.rows_missing
 
-    def keep_from(self, out: Array) -> None:
-        read = without_overlap((out,), (self.x, self.target, self.weight))
+    def keep_from(self, outs: tuple[Array, ...]) -> None:
+        read = without_overlap(outs, (self.x, self.target, self.weight))
         self.x, self.target, self.weight = read
 
     def of_classes(self, name: str, given: Any) -> Array:
@@ -196,13 +199,13 @@ class ClassTask(Task):
     def value(self, loss: Array | None) -> float:
         return self._walk(loss, None, None)
 
-    def value_and_grad(self, loss: Array | None, out: Array, scale: float) -> float:
-        return self._walk(loss, out, np.asarray(scale))
+    def value_and_grad(self, loss: Array | None, outs: tuple[Array, ...], scale: float) -> float:
+        return self._walk(loss, outs[0], np.asarray(scale))
 
-    def vjp(self, g: Array, out: Array, scale: float) -> None:
+    def vjp(self, g: Array, outs: tuple[Array, ...], scale: float) -> None:
         with silent():
             by = g.astype(np.float64) * scale
-        self._walk(None, out, by)
+        self._walk(None, outs[0], by)
 
     def _walk(self, loss: Array | None, out: Array | None, scale: Array | None) -> float:
         """Fill `loss` and `out`, the gradient times `scale`, block by block; return the sum of the losses."""

@@ -109,7 +109,7 @@ class _PReluVjp(_SlopePass):
             np.asarray(parameters.get("weight", args[2] if len(args) > 2 else None)),
         )
         dx_out, dweight_out = arguments.normalize_out(label, out, 2)
-        check_distinct(label, dx_out, dweight_out)
+        check_distinct(label, (dx_out, dweight_out))
         values, labels = labelled.plain(label, (g, x))
         arrays = [arguments.real_array(label, value) for value in values]
         loop = loop_dtype(label, values, arrays, dtype)

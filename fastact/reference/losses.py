@@ -8,7 +8,6 @@ from fractions import Fraction
 from .activations import TABLE
 from .arithmetic import Mathematics, Number
 
-
 # 50 digits.
 PI = Fraction("3.14159265358979323846264338327950288419716939937510")
 
@@ -240,6 +239,27 @@ class Poisson(Loss):
         return m.exp(x) - t if self.log_input else 1 - t / (x + eps)
 
 
+@dataclass(frozen=True)
+class Gaussian(Loss):
+    """(log v + (x - t)²/v)/2 for the variance v, which is at least eps; in full with log(2π)/2."""
+
+    full: bool
+    inputs = 3
+
+    def value(self, m: Mathematics, x: Number, t: Number, var: Number, eps: Number) -> Number:
+        """Evaluate the loss."""
+        v, d = m.maximum(var, eps), m.wide(x) - t
+        value = m.narrow((d / v * d + m.log(v)) * 0.5)
+        return value + m.log(m.narrow(2 * m.real(PI))) / 2 if self.full else value
+
+    def slope(
+        self, m: Mathematics, x: Number, t: Number, var: Number, eps: Number
+    ) -> tuple[Number, Number]:
+        """Evaluate its derivatives with respect to x and to the variance."""
+        v, d = m.maximum(var, eps), m.wide(x) - t
+        return m.narrow(d / v), m.narrow((1 - d * d / v) * 0.5 / v)
+
+
 LOSSES: dict[str, Loss] = {
     "mse": SquaredError(),
     "l1": AbsoluteError(),
@@ -256,4 +276,6 @@ LOSSES: dict[str, Loss] = {
     "_poisson_nll_full": Poisson(log_input=True, full=True),
     "_poisson_nll_log_input": Poisson(log_input=False, full=False),
     "_poisson_nll_log_input_full": Poisson(log_input=False, full=True),
+    "gaussian_nll": Gaussian(full=False),
+    "_gaussian_nll_full": Gaussian(full=True),
 }

@@ -19,11 +19,10 @@ class Float64Rows(Float64):
     """NumPy in double precision, critical steps with about twice the digits."""
 
     difference_over = staticmethod(difference_over)
-    log1p = staticmethod(np.log1p)
     isfinite = staticmethod(np.isfinite)
 
     @staticmethod
-    def log(x: Pair) -> Pair:
+    def log(x: Pair) -> Pair:  # type: ignore[override]
         return Pair(np.log(x.hi), x.lo / x.hi)
 
     @staticmethod
