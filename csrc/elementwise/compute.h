@@ -18,20 +18,20 @@ LANE T(t) T(low_part)(double number)
    element on AVX2 and 0.12 this way. */
 static double T(sum)(const void *elements, ptrdiff_t count)
 {
-    enum { LANES = f64_WIDTH > 4 ? 8 : 4, PARTS = 16 / LANES };
-    typedef T(t) some __attribute__((vector_size(LANES * sizeof(T(t))), aligned(sizeof(T(t)))));
-    typedef double wide __attribute__((vector_size(LANES * sizeof(double))));
+    enum { ACROSS = f64_WIDTH > 4 ? 8 : 4, PARTS = 16 / ACROSS };
+    typedef T(t) some __attribute__((vector_size(ACROSS * sizeof(T(t))), aligned(sizeof(T(t)))));
+    typedef double wide __attribute__((vector_size(ACROSS * sizeof(double))));
     const T(t) *x = elements;
     wide total[PARTS] = {{0}};
     ptrdiff_t i = 0;
     for (; count - i >= 16; i += 16)
 #pragma GCC unroll 4
         for (int k = 0; k < PARTS; k++)
-            total[k] += __builtin_convertvector(*(const some *)(x + i + LANES * k), wide);
+            total[k] += __builtin_convertvector(*(const some *)(x + i + ACROSS * k), wide);
     double sum = 0;
     for (int k = 0; k < PARTS / 2; k++) {
         total[k] += total[k + PARTS / 2];
-        for (int j = 0; j < LANES; j++)
+        for (int j = 0; j < ACROSS; j++)
             sum += total[k][j];
     }
     for (; i < count; i++)

@@ -38,11 +38,6 @@ def half_difference(x: Any, target: Any) -> Any:
     return difference(0.5 * x, 0.5 * target)
 
 
-def half_square(d: Any, d_low: Any) -> Any:
-    """(|d| + d_low)²/2. The second term is -infinity for the largest numbers only, whose square is +infinity."""
-    return fma(0.5 * d, d, max(abs(d) * d_low, -LARGEST))
-
-
 def finite_difference(x: Any, target: Any) -> Any:
     """x - t as (d, 1), or where that may be infinite as (d/2, 2), the product of both."""
     d = x - target

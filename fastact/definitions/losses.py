@@ -17,7 +17,6 @@ from .distances import (
     difference,
     finite_difference,
     half_difference,
-    half_square,
     log_cosh_parts,
     times,
     times_exp,
@@ -60,8 +59,8 @@ def loss(
 @loss(source="Gauss 1809, Theoria motus corporum coelestium")
 def mse(x: Any, target: Any, weight: float = 1.0, scale: float = 1.0) -> Any:
     """(x - t)²; the mean of it is the mean squared error."""
-    d, d_low = difference(x, target)
-    return 2.0 * weight * half_square(d, d_low)
+    d = x - target
+    return weight * (d * d)
 
 
 @mse.gradient()
@@ -89,10 +88,10 @@ def _l1_gradient(x: Any, target: Any, weight: float, scale: float) -> Any:
 @loss(source="Huber 1964, doi:10.1214/aoms/1177703732", domain=("delta > 0",))
 def huber(x: Any, target: Any, weight: float = 1.0, delta: float = 1.0, scale: float = 1.0) -> Any:
     """(x - t)²/2 where |x - t| ≤ `delta`, else `delta`·(|x - t| - `delta`/2)."""
+    # c·(d - c/2) for d = x - t and c, which is d within ±delta; all of it halved, which is finite for all numbers.
     h, h_low = half_difference(x, target)
-    linear = (abs(h) - 0.25 * delta) + h_low
-    square = 2.0 * half_square(h, h_low) if abs(h) <= 0.5 * delta else delta * linear
-    return 2.0 * weight * square
+    c = min(abs(h), 0.5 * delta)
+    return 4.0 * weight * (c * (fma(-0.5, c, abs(h)) + h_low))
 
 
 @huber.gradient()
