@@ -57,7 +57,7 @@ class ClassTask(Task):
         ignore_index: Any,
         weight: Any,
         reduction: str,
-        empty: float,
+        empty: float | None,
     ) -> None:
         self.label, self.reduction = label, check_reduction(label, reduction)
         values, self.labels = labelled.plain(label, (*g, target, x))
@@ -71,7 +71,8 @@ class ClassTask(Task):
         others = [arguments.real_array(label, one) for one in gradients]
         self.loop = loss_dtype(label, given, (*others, self.x, self.target))
         self.ignored = arguments.integers(label, "ignore_index", ignore_index)
-        self.empty = arguments.number(label, "empty", empty)
+        if empty is not None:
+            self.empty = arguments.number(label, "empty", empty)
         self.shape, self.classes = self.x.shape, int(self.x.shape[self.axis])
         self._check_shape()
         self.gradient_shapes = (self.shape,)
@@ -339,7 +340,7 @@ ARGUMENTS = {
     "reduction": '{"mean", "sum", "none"}, default {default}\n'
     "    The mean is weighted by the class weights and leaves out ignored rows. Sums are in float64.\n"
     '    "none" returns an array.',
-    "empty": "float, default {default}\n    The mean if no row counts, or all that do have a weight of 0.",
+    "empty": "float, optional\n    The mean if no row counts, or all that do have a weight of 0. None stands for NaN.",
 }
 RAISES = {
     "ValueError": "If shapes do not match or a parameter is out of its domain. Nothing is written.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -113,7 +112,7 @@ def _cross_entropy(
     label_smoothing: float = 0.0,
     weight: Any = None,
     reduction: str = "mean",
-    empty: float = math.nan,
+    empty: float | None = None,
     g: tuple[Any, ...] = (),
 ) -> Task:
     return _CrossEntropy(

@@ -89,7 +89,7 @@ def _nll(
     ignore_index: Any = -100,
     weight: Any = None,
     reduction: str = "mean",
-    empty: float = math.nan,
+    empty: float | None = None,
     g: tuple[Any, ...] = (),
 ) -> Task:
     options = {"axis": axis, "ignore_index": ignore_index, "weight": weight}
@@ -107,7 +107,7 @@ def _softmax_focal(
     ignore_index: Any = -100,
     weight: Any = None,
     reduction: str = "mean",
-    empty: float = math.nan,
+    empty: float | None = None,
     g: tuple[Any, ...] = (),
 ) -> Task:
     options = {"axis": axis, "ignore_index": ignore_index, "weight": weight, "empty": empty}

@@ -42,7 +42,7 @@ _TYPES = {
     "approximate": "bool | str",
     "axis": "int",
     "dtype": "DTypeLike | None",
-    "empty": "float",
+    "empty": "float | None",
     "full": "bool",
     "hard": "bool",
     "ignore_index": "ArrayLike",

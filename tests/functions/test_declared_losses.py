@@ -160,8 +160,11 @@ def operands(name: str, dtype: type, count: int) -> tuple[np.ndarray, ...]:
     x = RNG.permutation(x[np.isfinite(x)])
     z = RNG.normal(size=(2, x.size)) * 4
     if name in ("kl_div", "_kl_div_log_target"):
-        t = np.abs(x[::-1]) if name == "kl_div" else RNG.uniform(-110, 0, x.size)
-        return np.concatenate([-np.abs(x), -3 * t]), np.concatenate([t, t])
+        if name == "kl_div":  # log t and -x of one sign
+            t = np.abs(x[::-1])
+            return np.copysign(x, 1 - t), t
+        t = RNG.uniform(-110, 0, x.size)
+        return np.concatenate([x, 3 * t]), np.concatenate([t, t])
     if "hinge" in name or name == "sigmoid_focal":
         labels = RNG.integers(0, 2, 2 * x.size)
         return np.concatenate([x, z[0]]), 2 * labels - 1 if "hinge" in name else labels
@@ -333,6 +336,7 @@ def test_one_clear_error() -> None:
             call()
 
 
+@pytest.mark.filterwarnings("ignore:reduction")
 def test_torch_agrees() -> None:
     """The same names of parameters, defaults and numbers."""
     torch = pytest.importorskip("torch")
@@ -344,7 +348,7 @@ def test_torch_agrees() -> None:
         if name not in names or np.shape(arrays[-1]) == (5,):  # a variance in NumPy's alignment
             continue
         for reduction in ("mean", "sum", "none"):
-            tensors = [torch.tensor(array) for array in arrays]
+            tensors = [torch.tensor(array.copy()) for array in arrays]
             tensors[0].requires_grad_()
             given = {**options, "reduction": reduction}
             value = getattr(functional, names[name])(*tensors, **given)
