@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-#define FASTACT_MAX_INPUTS 3
-#define FASTACT_MAX_OUTPUTS 2
+#define FASTACT_MAX_INPUTS 4
+#define FASTACT_MAX_OUTPUTS 3
 #define FASTACT_MAX_PARAMS 4
 #define FASTACT_ALIGNMENT 64 /* bytes of the widest vector, and of a cache line */
 

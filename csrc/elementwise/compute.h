@@ -13,21 +13,27 @@ LANE T(t) T(low_part)(double number)
     return isfinite(high) ? (T(t))(number - (double)high) : 0;
 }
 
-/* Always eight partial sums, whatever the vector width: the same bits from every instruction set. */
+/* Always sixteen partial sums, whatever the vector width: the same bits from every instruction set. They are in vectors
+   that are as wide as the processor's at the most: gcc 12 converts wider ones number by number, which takes 0.68 ns an
+   element on AVX2 and 0.12 this way. */
 static double T(sum)(const void *elements, ptrdiff_t count)
 {
-    typedef T(t) eight __attribute__((vector_size(8 * sizeof(T(t))), aligned(sizeof(T(t)))));
-    typedef double eight_wide __attribute__((vector_size(8 * sizeof(double))));
+    enum { ACROSS = f64_WIDTH > 4 ? 8 : 4, PARTS = 16 / ACROSS };
+    typedef T(t) some __attribute__((vector_size(ACROSS * sizeof(T(t))), aligned(sizeof(T(t)))));
+    typedef double wide __attribute__((vector_size(ACROSS * sizeof(double))));
     const T(t) *x = elements;
-    eight_wide total[2] = {{0}, {0}};
+    wide total[PARTS] = {{0}};
     ptrdiff_t i = 0;
     for (; count - i >= 16; i += 16)
-        for (int k = 0; k < 2; k++)
-            total[k] += __builtin_convertvector(*(const eight *)(x + i + 8 * k), eight_wide);
-    total[0] += total[1];
+#pragma GCC unroll 4
+        for (int k = 0; k < PARTS; k++)
+            total[k] += __builtin_convertvector(*(const some *)(x + i + ACROSS * k), wide);
     double sum = 0;
-    for (int k = 0; k < 8; k++)
-        sum += total[0][k];
+    for (int k = 0; k < PARTS / 2; k++) {
+        total[k] += total[k + PARTS / 2];
+        for (int j = 0; j < ACROSS; j++)
+            sum += total[k][j];
+    }
     for (; i < count; i++)
         sum += x[i];
     return sum;

@@ -15,7 +15,7 @@ LANE int E(is_wide)(const E(data) *d, int k)
 
 LANE void E(put)(const E(data) *d, int n_out, ptrdiff_t i, const T(v) *out)
 {
-#pragma GCC unroll 2
+#pragma GCC unroll 3
     for (int k = 0; k < n_out; k++)
         if (E(is_wide)(d, k))
             T(store)((T(t) *)(void *)d->out[k] + i, out[k]);
@@ -27,7 +27,7 @@ LANE void E(put)(const E(data) *d, int n_out, ptrdiff_t i, const T(v) *out)
 
 LANE void E(put_part)(const E(data) *d, int n_out, ptrdiff_t i, ptrdiff_t n, const T(v) *out)
 {
-#pragma GCC unroll 2
+#pragma GCC unroll 3
     for (int k = 0; k < n_out; k++)
         if (E(is_wide)(d, k))
             T(store_part)((T(t) *)(void *)d->out[k] + i, n, out[k]);
@@ -40,7 +40,7 @@ LANE void E(step)(T(body) body, int n_in, int n_out, const E(data) *d, ptrdiff_t
                   const T(v) *p, const T(v) *p_lo)
 {
     T(v) in[FASTACT_MAX_INPUTS], out[FASTACT_MAX_OUTPUTS];
-#pragma GCC unroll 3
+#pragma GCC unroll 4
     for (int k = 0; k < n_in; k++)
         in[k] = n >= T(WIDTH) ? E(load)(d->in[k] + i) : E(load_part)(d->in[k] + i, n);
     body(in, p, p_lo, out);
@@ -55,7 +55,7 @@ LANE void E(pair_step)(T(body) body, T(pair_body) pair, int n_in, int n_out, con
                        const T(v) *p, const T(v) *p_lo)
 {
     T(v) in[2][FASTACT_MAX_INPUTS], out[2][FASTACT_MAX_OUTPUTS], two[2];
-#pragma GCC unroll 3
+#pragma GCC unroll 4
     for (int k = 0; k < n_in; k++) {
         E(load_two)(d->in[k] + i, two);
         in[0][k] = two[0];
@@ -67,7 +67,7 @@ LANE void E(pair_step)(T(body) body, T(pair_body) pair, int n_in, int n_out, con
         body(in[0], p, p_lo, out[0]);
         body(in[1], p, p_lo, out[1]);
     }
-#pragma GCC unroll 2
+#pragma GCC unroll 3
     for (int k = 0; k < n_out; k++) {
         two[0] = out[0][k];
         two[1] = out[1][k];

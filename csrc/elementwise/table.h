@@ -57,8 +57,8 @@ LANE int are_defaults(const double *params, const double *defaults, int count)
                        && n_params <= FASTACT_MAX_PARAMS, "too many operands: " #name);            \
         const E##_data data = {call->non_temporal,                                                 \
                                 call->wide,                                                        \
-                                {call->in[0], call->in[1], call->in[2]},                           \
-                                {call->out[0], call->out[1]}};                                     \
+                                {call->in[0], call->in[1], call->in[2], call->in[3]},              \
+                                {call->out[0], call->out[1], call->out[2]}};                       \
         int arrays = 0;                                                                            \
         for (int k = 0; k < n_params; k++)                                                         \
             arrays |= call->param_array[k] != NULL;                                                \

@@ -20,10 +20,13 @@ __all__ = [
     "check_where",
     "choose",
     "integer",
+    "integers",
     "lazy_dtype",
     "normalize_out",
+    "number",
     "real_array",
     "target_for",
+    "targets_for",
     "unknown_argument",
 ]
 
@@ -184,6 +187,31 @@ def integer(label: str, name: str, value: Any) -> int:
         raise TypeError(f"{label}(): {name}={value!r}: expected an integer") from None
 
 
+def integers(label: str, name: str, value: Any) -> tuple[int, ...]:
+    """Return an argument that is an integer or a sequence of them as a tuple, or raise an error that names it."""
+    try:
+        return (operator.index(value),)
+    except TypeError:
+        pass
+    try:
+        return tuple(map(operator.index, value))
+    except TypeError:
+        raise TypeError(
+            f"{label}(): {name}={value!r}: expected an integer or a sequence of integers"
+        ) from None
+
+
+def number(label: str, name: str, value: Any) -> float:
+    """Return an argument as a float, or raise an error that names it."""
+    try:
+        found = parameter_value(label, name, value)
+    except TypeError:
+        found = None
+    if type(found) is not float:
+        raise TypeError(f"{label}(): {name}={value!r}: expected a number")
+    return found
+
+
 def real_array(label: str, value: Any) -> Array:
     """Return array-like data as an array; raise TypeError if its dtype is not real."""
     if type(value) is not np.ndarray and takes_over(value):
@@ -221,8 +249,8 @@ def normalize_out(label: str, out: Any, nout: int) -> tuple[Any, ...]:
 
 def check_out(label: str, outs: Sequence[Array | None], result: DType) -> None:
     """Raise if a result of dtype `result` may not be written into each of `outs`."""
-    if len(outs) == 2:
-        check_distinct(label, *outs)
+    if len(outs) > 1:
+        check_distinct(label, outs)
     for out in outs:
         if out is None:
             continue
@@ -233,6 +261,17 @@ def check_out(label: str, outs: Sequence[Array | None], result: DType) -> None:
             raise TypeError(
                 f"{label}() cannot write its {result} result into an out of dtype {out.dtype}"
             )
+
+
+def targets_for(
+    label: str, out: Any, shapes: Sequence[tuple[int, ...]], loop: DType
+) -> tuple[Array, ...]:
+    """Do as `target_for` for several outputs, of which `out` is None or a tuple with an array or None for each."""
+    outs = normalize_out(label, out, len(shapes))
+    check_distinct(label, outs)
+    return tuple(
+        target_for(label, one, shape, loop) for one, shape in zip(outs, shapes, strict=True)
+    )
 
 
 def target_for(label: str, out: Any, shape: tuple[int, ...], loop: DType) -> Array:

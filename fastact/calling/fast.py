@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -123,7 +124,7 @@ def flat(
     n_out: int,
     params: tuple[float | Array, ...],
 ) -> Any:
-    """Compute one or two outputs, elementwise, from inputs of one shape and dtype."""
+    """Compute one output or several, elementwise, from inputs of one shape and dtype."""
     x = arrays[-1]
     if type(x) is not _ndarray or not x.flags.carray or not x.ndim or x.size > MAX_SIZE:
         return None
@@ -223,7 +224,7 @@ def fits(out: Any, x: Array) -> bool:
 def _fit_all(outs: tuple[Any, ...], arrays: tuple[Any, ...]) -> bool:
     if not all(fits(out, array) for out in outs for array in arrays):
         return False
-    return len(outs) == 1 or not _may_share_memory(*outs)
+    return not any(_may_share_memory(*two) for two in combinations(outs, 2))
 
 
 class PythonCaller:

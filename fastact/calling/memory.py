@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -101,10 +102,12 @@ def without_overlap(outs: Sequence[Array | None], operands: Sequence[Any]) -> li
     return read
 
 
-def check_distinct(label: str, first: Any, second: Any) -> None:
-    """Raise ValueError if both outs are arrays and share memory."""
-    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray) and _share(first, second):
-        raise ValueError(f"{label}(): out[0] and out[1] share memory")
+def check_distinct(label: str, outs: Sequence[Any]) -> None:
+    """Raise ValueError if two of the outs are arrays and share memory."""
+    for (j, first), (k, second) in combinations(enumerate(outs), 2):
+        both = isinstance(first, np.ndarray) and isinstance(second, np.ndarray)
+        if both and _share(first, second):
+            raise ValueError(f"{label}(): out[{j}] and out[{k}] share memory")
 
 
 def _copy(array: Array) -> Array:

@@ -83,7 +83,7 @@ def trace(
     given = inputs[1:] if declared.times_g else inputs
     results: list[Node] = []
     for function in declared.functions:
-        results += tracer.lanes(tracer.call(function, *given, *params))
+        results += tracer.lanes(tracer.call(function, *given, *params, *declaration.flags.values()))
     if declared.times_g:
         results = [graph.times(inputs[0], result) for result in results]
     return Kernel(declaration, pass_, dtype, graph.needed(results), results)

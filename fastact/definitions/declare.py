@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import compress, product
 from types import FunctionType
 from typing import Any
 
@@ -92,6 +93,14 @@ class Declaration:
         Of a gate: which half of a packed array is the gate, "gate_first" or "value_first".
     required
         The passes that the compiler asks for whether they are declared or not.
+    flags
+        Option -> the value that these kernels are for: True and False have kernels of their own.
+    variants
+        Values of the flags -> declaration, the same for each of them; empty without flags.
+    reductions
+        Of a loss: reductions besides "mean", "sum" and "none".
+    input_domain
+        Of a loss: what its inputs after the target have to fulfil.
     """
 
     name: str
@@ -106,6 +115,15 @@ class Declaration:
     domain: tuple[Condition, ...]
     order: str
     required: tuple[str, ...] = field(default=("forward",))
+    flags: dict[str, bool] = field(default_factory=dict)
+    variants: dict[tuple[bool, ...], Declaration] = field(default_factory=dict)
+    reductions: tuple[str, ...] = ()
+    input_domain: tuple[Condition, ...] = ()
+
+    @property
+    def each(self) -> tuple[Declaration, ...]:
+        """The declaration for each value of the flags."""
+        return tuple(self.variants.values()) or (self,)
 
     @property
     def forward(self) -> Any:
@@ -197,9 +215,26 @@ class Declaration:
 
         def declare(function: Callable[..., Any]) -> Declaration:
             assert isinstance(function, FunctionType)
+            assert not self.flags
             names = function.__code__.co_varnames[: function.__code__.co_argcount]
             inputs = names[: len(names) - len(self.params) - len(row_inputs)]
             self.passes[pass_] = DeclaredPass((function,), inputs, outputs, row_inputs)
+            return self
+
+        return declare
+
+    def gradient(
+        self, *, outputs: tuple[str, ...] = ("dx",)
+    ) -> Callable[[Callable[..., Any]], Declaration]:
+        """Decorator: of a loss, the gradient, given what the forward pass is given; both passes of it follow."""
+
+        def declare(function: Callable[..., Any]) -> Declaration:
+            assert isinstance(function, FunctionType)
+            for one in self.each:
+                inputs, given = one.passes["forward"].inputs, one.passes["forward"].outputs
+                both = DeclaredPass((one.forward, function), inputs, (*given, *outputs))
+                one.passes["value_and_grad"] = both
+                one.passes["vjp"] = DeclaredPass((function,), ("g", *inputs), outputs, times_g=True)
             return self
 
         return declare
@@ -240,43 +275,71 @@ class Table(dict[str, Declaration]):
         bound: Mapping[str, float] | None = None,
         domain: tuple[str, ...] = (),
         order: str = "",
+        flags: tuple[str, ...] = (),
+        reductions: tuple[str, ...] = (),
+        input_domain: tuple[str, ...] = (),
     ) -> Callable[[Callable[..., Any]], Declaration]:
         """Decorator: declare the function whose forward pass the decorated dialect function computes.
 
         Its arguments are the `inputs`, the `row_inputs` and then the parameters; it returns the outputs, then the row
         outputs. Its docstring is the public documentation, `formula` its definition in the words of docs/formulas.py.
-        A parameter named in `optional` may be None, which stands for the number given there.
+        A parameter named in `optional` may be None, which stands for the number given there. `flags` are options that
+        are True or False: the function's last arguments, known when it is traced. Each combination has kernels, those
+        of the defaults under the name of the function.
         """
+        first = len(inputs) + len(row_inputs)
 
-        def declare(function: Callable[..., Any]) -> Declaration:
-            assert isinstance(function, FunctionType)
-            first = len(inputs) + len(row_inputs)
-            one = DeclaredPass((function,), inputs, outputs, row_inputs, row_outputs, excluded)
-            declaration = Declaration(
-                function.__name__,
+        def one(name: str, function: FunctionType, values: dict[str, bool]) -> Declaration:
+            params = _parameters(function, first, optional or {}, internal, len(flags))
+            return Declaration(
+                name,
                 aliases,
                 formula,
                 source,
                 function.__doc__ or "",
-                {p.name: p for p in _parameters(function, first, optional or {}, internal)},
+                {p.name: p for p in params},
                 choices or {},
-                {"forward": one},
+                {
+                    "forward": DeclaredPass(
+                        (function,), inputs, outputs, row_inputs, row_outputs, excluded
+                    )
+                },
                 {**self.bound, **(bound or {})},
                 tuple(map(Condition, (*self.domain, *domain))),
                 order,
                 self.required,
+                values,
+                reductions=reductions,
+                input_domain=tuple(map(Condition, input_domain)),
             )
-            self[declaration.name] = declaration
-            return declaration
+
+        def declare(function: Callable[..., Any]) -> Declaration:
+            assert isinstance(function, FunctionType)
+            defaults = (function.__defaults__ or ())[-len(flags) :] if flags else ()
+            variants = {}
+            for flipped in product((False, True), repeat=len(flags)):
+                values = tuple(value != f for value, f in zip(defaults, flipped, strict=True))
+                # Other kernels than those of the defaults are private.
+                name = "_".join(("", function.__name__, *compress(flags, flipped)))
+                named = name if any(flipped) else function.__name__
+                declaration = one(named, function, dict(zip(flags, values, strict=True)))
+                self[named] = variants[values] = declaration
+                declaration.variants = variants if flags else {}
+            return self[function.__name__]
 
         return declare
 
 
 def _parameters(
-    function: FunctionType, first: int, optional: Mapping[str, float], internal: tuple[str, ...]
+    function: FunctionType,
+    first: int,
+    optional: Mapping[str, float],
+    internal: tuple[str, ...],
+    flags: int,
 ) -> Iterator[Parameter]:
-    names = function.__code__.co_varnames[first : function.__code__.co_argcount]
-    defaults = function.__defaults__ or ()
+    code, defaults = function.__code__, function.__defaults__ or ()
+    names = code.co_varnames[first : code.co_argcount - flags]
+    defaults = defaults[: len(defaults) - flags]
     shown: list[float | None] = [None] * (len(names) - len(defaults)) + list(defaults)
     for name, default in zip(names, shown, strict=True):
         yield Parameter(name, optional.get(name, default), name in optional, name in internal)

@@ -51,7 +51,7 @@ class BinaryVjp(TwoGradients):
                 f"{label}(): arrays of other libraries are not broadcast here: expected three of one shape"
             )
         outs = arguments.normalize_out(label, out, 2)
-        check_distinct(label, *outs)
+        check_distinct(label, outs)
         for k, (one, shape) in enumerate(zip(outs, shapes, strict=True)):
             if one is not None and np.shape(one) != shape:
                 raise ValueError(f"{label}(): out[{k}] has shape {np.shape(one)}, expected {shape}")

@@ -15,6 +15,7 @@ from .elementwise import FUNCTIONS, BoundFunction
 from .elementwise_losses import LOSSES
 from .gates import GATED
 from .parametric import PARAMETRIC
+from .picked_losses import LOSSES as PICKED
 from .rows import ROW_FUNCTIONS
 
 __all__ = ["PUBLIC", "get", "names"]
@@ -27,6 +28,7 @@ _CANONICAL: dict[str, Function] = {
     **GATED,
     **CHANNELS,
     "cross_entropy": cross_entropy,
+    **PICKED,
     **LOSSES,
 }
 

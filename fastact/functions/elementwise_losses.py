@@ -23,6 +23,7 @@ __all__ = ["LOSSES"]
 
 # Elements of a block whose losses are stored and summed: four float64 operands, all copied, are 1 MiB.
 BLOCK = 1 << 15
+_FLAG = {True: True, False: False}
 # PyTorch's lower bounds in binary cross entropy: of a logarithm, and of p·(1 - p) in the gradient.
 LEAST_LOG = -100.0
 LEAST_VARIANCE = 1e-12
@@ -40,22 +41,31 @@ class _Elementwise(Task):
         weights: Mapping[str, Any],
         reduction: str,
         g: tuple[Any, ...],
+        reductions: Sequence[str] = (),
+        others: Mapping[str, Any] | None = None,
     ) -> None:
-        self.reduction = check_reduction(label, reduction)
-        values, self.labels = labelled.plain(label, (*g, *weights.values(), target, x))
-        *others, target, x = values
-        given = *others[: len(g)], x, target
+        self.reduction = check_reduction(label, reduction, reductions)
+        others = others or {}
+        operands = (*weights.values(), *g, *others.values(), target, x)
+        values, self.labels = labelled.plain(label, operands)
+        *rest, target, x = values
+        given = *rest[len(weights) :], x, target
         arrays = [arguments.real_array(label, value) for value in given]
         self.loop = loss_dtype(label, given, arrays)
-        self.x, self.target = arrays[-2:]
+        *further, self.x, self.target = arrays[len(g) :]
         self.shape = self.x.shape
+        self.gradient_shapes = self.shape, *(array.shape for array in further)
         if self.target.shape != self.shape:
             raise ValueError(
                 f"{label}(): target has shape {self.target.shape}, expected {self.shape}, the shape of {x_name}"
             )
         self.weights = [
             self._matching(label, name, value)
-            for name, value in zip(weights, others[len(g) :], strict=True)
+            for name, value in zip(weights, rest[: len(weights)], strict=True)
+        ]
+        self.others = [
+            axes.broadcast(label, name, array, self.shape)
+            for name, array in zip(others, further, strict=True)
         ]
         if self.labels is not None:
             self.missing = self.labels.combined(self.shape)
@@ -63,6 +73,7 @@ class _Elementwise(Task):
             # 1/2 is valid as a probability and as a logit: the loss is finite, and its weight is 0.
             self.x = labelled.masked_out(self.x, self.missing, 0.5)
             self.target = labelled.masked_out(self.target, self.missing, 0.5)
+            self.others = [self._filled(array) for array in self.others]
             self.weights = [
                 np.where(self.missing, 0.0, value).astype(self.loop)
                 if name == "weight"
@@ -85,46 +96,80 @@ class _Elementwise(Task):
             return axes.broadcast(label, name, array, self.shape)
 
     def count(self) -> float:
+        if self.reduction == "batchmean" and self.shape:
+            if self.missing is None:
+                return float(self.shape[0])
+            return float(np.count_nonzero(~self.missing.all(tuple(range(1, self.x.ndim)))))
         return float(self.x.size - (0 if self.missing is None else np.count_nonzero(self.missing)))
 
-    def keep_from(self, out: Array) -> None:
-        self.x, self.target, *self.weights = without_overlap(
-            (out,), (self.x, self.target, *self.weights)
-        )
+    def keep_from(self, outs: tuple[Array, ...]) -> None:
+        given = (self.x, self.target, *self.others, *self.weights)
+        self.x, self.target, *rest = without_overlap(outs, given)
+        self.others, self.weights = rest[: len(self.others)], rest[len(self.others) :]
 
 
 class _Declared(_Elementwise):
     """A loss that has kernels."""
 
     def __init__(
-        self, passes: Mapping[str, ElementwisePass], label: str, names: Sequence[str], *details: Any
+        self,
+        passes: Mapping[str, ElementwisePass],
+        label: str,
+        weights: Mapping[str, Any],
+        others: Mapping[str, Any],
+        operands: tuple[Any, Any],
+        reduction: str,
+        g: tuple[Any, ...],
     ) -> None:
-        super().__init__(label, *details)
-        self._passes = passes
         declaration = passes["forward"].declaration
-        declaration.check_domain(label, dict(zip(names, self.weights, strict=True)))
+        super().__init__(
+            label, "x", *operands, weights, reduction, g, declaration.reductions, others
+        )
+        self._passes = passes
+        declaration.check_domain(label, dict(zip(weights, self.weights, strict=True)))
+        # A NaN is in no domain, and among data no error.
+        least = [float(np.fmin.reduce(one, None, initial=np.inf)) for one in self.others]
+        for condition in declaration.input_domain:
+            condition.check(label, dict(zip(others, least, strict=True)))
 
     def value(self, loss: Array | None) -> float:
+        inputs, params = [self.x, self.target, *self.others], (*self.weights, 1.0)
         if loss is None:
-            return _summed(
-                self._passes["forward"],
-                [self.x, self.target],
-                None,
-                (*self.weights, 1.0),
-                self.loop,
-            )
-        self._passes["forward"](self.x, self.target, *self.weights, out=loss, dtype=self.loop)
+            return _summed(self._passes["forward"], inputs, [], params, self.loop)
+        self._passes["forward"](*inputs, *self.weights, out=loss, dtype=self.loop)
         return 0.0
 
-    def value_and_grad(self, loss: Array | None, out: Array, scale: float) -> float:
+    def value_and_grad(self, loss: Array | None, outs: tuple[Array, ...], scale: float) -> float:
         both, params = self._passes["value_and_grad"], (*self.weights, scale)
+        inputs, whole, total = [self.x, self.target, *self.others], self._whole(outs), 0.0
         if loss is None:
-            return _summed(both, [self.x, self.target], out, params, self.loop)
-        both(self.x, self.target, *params, out=(loss, out), dtype=self.loop)
-        return 0.0
+            total = _summed(both, inputs, whole, params, self.loop)
+        else:
+            both(*inputs, *params, out=(loss, *whole), dtype=self.loop)
+        _add_up(whole, outs)
+        return total
 
-    def vjp(self, g: Array, out: Array, scale: float) -> None:
-        self._passes["vjp"](g, self.x, self.target, *self.weights, scale, out=out, dtype=self.loop)
+    def vjp(self, g: Array, outs: tuple[Array, ...], scale: float) -> None:
+        inputs, whole = [self.x, self.target, *self.others], self._whole(outs)
+        params = (*self.weights, scale)
+        self._passes["vjp"](g, *inputs, *params, out=tuple(whole), dtype=self.loop)
+        _add_up(whole, outs)
+
+    def _whole(self, outs: tuple[Array, ...]) -> list[Array]:
+        """Return the outs; for those that are of a broadcast operand, arrays of the shape of x."""
+        dtype = computing(self.loop)
+        return [one if one.shape == self.shape else np.empty(self.shape, dtype) for one in outs]
+
+
+def _add_up(whole: Sequence[Array], outs: Sequence[Array]) -> None:
+    """Sum gradients to the shapes of the operands that were broadcast, in float64."""
+    for array, out in zip(whole, outs, strict=True):
+        if array is not out:
+            lead = array.ndim - out.ndim
+            shared = [lead + k for k, size in enumerate(out.shape) if size != array.shape[lead + k]]
+            with silent():
+                summed = array.sum((*range(lead), *shared), dtype=np.float64)
+                np.copyto(out, summed.reshape(out.shape), casting="unsafe")
 
 
 class _OfProbabilities(_Elementwise):
@@ -133,13 +178,13 @@ class _OfProbabilities(_Elementwise):
     def value(self, loss: Array | None) -> float:
         return self._walk(loss, None, 1.0)
 
-    def value_and_grad(self, loss: Array | None, out: Array, scale: float) -> float:
-        return self._walk(loss, out, scale)
+    def value_and_grad(self, loss: Array | None, outs: tuple[Array, ...], scale: float) -> float:
+        return self._walk(loss, outs[0], scale)
 
-    def vjp(self, g: Array, out: Array, scale: float) -> None:
+    def vjp(self, g: Array, outs: tuple[Array, ...], scale: float) -> None:
         with silent():
             by = g.astype(np.float64) * scale
-        self._walk(None, out, by)
+        self._walk(None, outs[0], by)
 
     def _walk(self, loss: Array | None, out: Array | None, scale: Any) -> float:
         """Write losses, gradients times `scale`, or both, block by block; return the sum of the losses."""
@@ -171,16 +216,16 @@ def _bernoulli(p: Array, t: Array) -> Array:
 def _summed(
     function: ElementwisePass,
     inputs: list[Array],
-    out: Array | None,
+    outs: Sequence[Array],
     params: tuple[Any, ...],
     loop: DType,
 ) -> float:
-    """Return the sum of the first output of `function` without storing it; write a second output to `out`.
+    """Return the sum of the first output of `function` without storing it; write the others to `outs`.
 
     All arrays have one shape. The sum does not depend on the number of threads.
     """
     kernel, dtype = function.kernels.direct(loop)
-    arrays = [*inputs, *([] if out is None else [out]), *params]
+    arrays = [*inputs, *outs, *params]
     if dtype == loop and hasattr(kernel, "summed") and (flat := _flat(arrays, loop)) is not None:
         return float(kernel.summed(*flat))
     # In blocks, sums are of the losses as they are computed, not as they are rounded.
@@ -193,13 +238,15 @@ def _summed(
                 scratch.gather(one[region], place, size) if isinstance(one, np.ndarray) else one
                 for place, one in enumerate(read)
             ]
-            results = [scratch.take("loss", size)]
-            if out is not None:
-                results.append(scratch.destination(out[region], "gradient", size))
-            kernel(*given[: len(inputs)], *results, *given[len(inputs) :])
-            if out is not None and not is_ready(out[region], scratch.ready):
-                scatter(out[region], results[1], loop)
-            total += float(np.add.reduce(results[0], dtype=np.float64))
+            losses = scratch.take("loss", size)
+            results = [
+                scratch.destination(out[region], ("out", k), size) for k, out in enumerate(outs)
+            ]
+            kernel(*given[: len(inputs)], losses, *results, *given[len(inputs) :])
+            for out, result in zip(outs, results, strict=True):
+                if not is_ready(out[region], scratch.ready):
+                    scatter(out[region], result, loop)
+            total += float(np.add.reduce(losses, dtype=np.float64))
     return total
 
 
@@ -214,8 +261,11 @@ def _flat(arrays: list[Any], loop: DType) -> list[Any] | None:
 
 
 def _declared(declaration: Declaration) -> Loss:
-    """Return the loss of a declaration, whose public parameters are its weights."""
-    passes = {pass_: ElementwisePass(declaration, pass_) for pass_ in declaration.passes}
+    """Return the loss of a declaration, whose public parameters are its weights and its flags."""
+    passes = [
+        {pass_: ElementwisePass(one, pass_) for pass_ in one.passes} for one in declaration.each
+    ]
+    variants = dict(zip(declaration.variants or [()], passes, strict=True))
     weights = {
         name: None if parameter.optional else parameter.default
         for name, parameter in declaration.params.items()
@@ -224,35 +274,80 @@ def _declared(declaration: Declaration) -> Loss:
     if "weight" not in weights:  # masked elements are left out by a weight of 0
         raise TypeError(f"{declaration.name} declares no weight")
 
+    _, _, *others = declaration.passes["forward"].inputs
+
     def prepare(
         label: str,
         x: Any,
         target: Any,
-        *,
+        *positional: Any,
         reduction: str = "mean",
         g: tuple[Any, ...] = (),
         **given: Any,
     ) -> Task:
+        further = _taken(label, others, positional, given)
+        flags = tuple(
+            arguments.choose(label, name, _FLAG, given.pop(name, default))
+            for name, default in declaration.flags.items()
+        )
         chosen = {**weights, **given}
-        return _Declared(passes, label, [*chosen], "x", x, target, chosen, reduction, g)
+        return _Declared(variants[flags], label, chosen, further, (x, target), reduction, g)
 
     return Loss(
         declaration.name,
         inspect.cleandoc(declaration.doc),
         declaration.source,
         prepare,
-        {
-            "x": "array_like\n    Real numbers; integers and booleans count as float64.",
-            "target": "array_like\n    Of the shape of x.",
-            **{
-                name: f"float or array_like, default {default!r}\n    It broadcasts to the shape of x."
-                for name, default in weights.items()
-                if default is not None
-            },
-        },
+        _texts(declaration, weights, others),
         ("Sums do not depend on the number of threads.",),
-        weights=weights,
+        weights={**weights, **declaration.flags},
+        others=others,
     )
+
+
+def _taken(
+    label: str, names: Sequence[str], positional: Sequence[Any], given: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the arrays after the target, by position or taken from the keywords."""
+    if len(positional) > len(names):
+        raise TypeError(
+            f"{label}() takes {2 + len(names)} positional arguments but {2 + len(positional)} were given"
+        )
+    found = dict(zip(names, positional, strict=False))
+    for name in names:
+        if name in given and name in found:
+            raise TypeError(f"{label}() got two values for {name!r}")
+        if name not in given and name not in found:
+            raise TypeError(f"{label}() missing 1 required positional argument: {name!r}")
+        found.setdefault(name, given.pop(name, None))
+    return found
+
+
+def _texts(
+    declaration: Declaration, weights: Mapping[str, Any], others: Sequence[str]
+) -> dict[str, str]:
+    """Return the descriptions of the arguments."""
+    texts = {
+        "x": "array_like\n    Real numbers; integers and booleans count as float64.",
+        "target": "array_like\n    Of the shape of x.",
+    }
+    for name in (*others, *weights):
+        if (default := weights.get(name)) is not None or name in others:
+            domain = (*declaration.domain, *declaration.input_domain)
+            conditions = [one.text for one in domain if name in one.names]
+            must = f"; {' and '.join(conditions)}" if conditions else ""
+            shown = "array_like" if name in others else f"float or array_like, default {default!r}"
+            texts[name] = f"{shown}\n    It broadcasts to the shape of x{must}."
+    for name, default in declaration.flags.items():
+        texts[name] = f"bool, default {default!r}\n    Which of the forms above is meant."
+    if declaration.reductions:
+        more = "".join(f', "{name}"' for name in declaration.reductions)
+        texts["reduction"] = (
+            f'{{"mean", "sum", "none"{more}}}, default {{default}}\n'
+            "    The mean over all elements, not divided by the weights; the sum, divided by the length of the first\n"
+            '    axis under "batchmean"; both in float64; or the array of losses.'
+        )
+    return texts
 
 
 def _of_probabilities(
@@ -273,7 +368,9 @@ def _of_probabilities(
 _TARGET = "array_like\n    Has the shape of {x}: booleans, or numbers from 0 to 1."
 
 #: Canonical name -> loss: the declared ones in their order, then those defined here.
-LOSSES: dict[str, Loss] = {name: _declared(declaration) for name, declaration in DECLARED.items()}
+LOSSES: dict[str, Loss] = {
+    name: _declared(declaration) for name, declaration in DECLARED.items() if name[0] != "_"
+}
 LOSSES["binary_cross_entropy"] = Loss(
     "binary_cross_entropy",
     """-log p for the target 1, -log(1 - p) for the target 0, and their weighted mean for targets in between.

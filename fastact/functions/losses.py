@@ -22,7 +22,6 @@ __all__ = ["Loss", "Task", "check_reduction", "loss_dtype"]
 # Between these a float64 is a normal float32.
 _LEAST, _LARGEST = 1e-37, 1e38
 
-_REDUCTIONS = {"mean": True, "sum": True, "none": False}
 _ARGUMENTS = {
     "g": "float or array_like\n"
     "    The gradient with respect to the loss: a number, or without a reduction an array of its shape.",
@@ -51,24 +50,35 @@ class Task:
     loop : dtype
         The dtype of the loss and of its gradient.
     shape, loss_shape : tuple of int
-        The shape of the gradient, and of the loss without a reduction.
-    reduction : {"mean", "sum", "none"}
-        How the losses are reduced.
+        The shape of x and of its gradient, and of the loss without a reduction.
+    gradient_shapes : tuple of tuple of int
+        The shape of each gradient, that with respect to x first.
+    reduction : str
+        How the losses are reduced: a sum, a kind of mean, or "none".
     dropped : tuple of int
         The axes of the gradient that the loss does not have.
+    empty : float
+        The mean of nothing.
     """
 
     loop: DType
     shape: tuple[int, ...]
+    gradient_shapes: tuple[tuple[int, ...], ...]
     reduction: str
     labels: Labels | None
     missing: Array | None = None
     dropped: tuple[int, ...] = ()
+    empty: float = math.nan
 
     @property
     def loss_shape(self) -> tuple[int, ...]:
         """The shape of the loss without a reduction."""
         return self.shape
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether the sum is divided by `count`."""
+        return self.reduction not in ("sum", "none")
 
     def missing_losses(self) -> Array | None:
         """Return which of the losses are missing."""
@@ -78,20 +88,20 @@ class Task:
         """Return the divisor that turns the sum of all losses into their mean."""
         raise NotImplementedError
 
-    def keep_from(self, out: Array) -> None:
-        """Copy each operand that `out` would overwrite before it is read."""
+    def keep_from(self, outs: tuple[Array, ...]) -> None:
+        """Copy each operand that `outs` would overwrite before it is read."""
         raise NotImplementedError
 
     def value(self, loss: Array | None) -> float:
         """Fill `loss` if it is given, else return the sum."""
         raise NotImplementedError
 
-    def value_and_grad(self, loss: Array | None, out: Array, scale: float) -> float:
-        """Compute like `value`, and write the gradient times `scale` into `out`."""
+    def value_and_grad(self, loss: Array | None, outs: tuple[Array, ...], scale: float) -> float:
+        """Compute like `value`, and write the gradients times `scale` into `outs`."""
         raise NotImplementedError
 
-    def vjp(self, g: Array, out: Array, scale: float) -> None:
-        """Write g times the gradient times `scale`; `g` is a number or has the shape of the loss."""
+    def vjp(self, g: Array, outs: tuple[Array, ...], scale: float) -> None:
+        """Write g times the gradients times `scale`; `g` is a number or has the shape of the loss."""
         raise NotImplementedError
 
     def reduced(self, loss: Array | None, total: float, count: float) -> Any:
@@ -99,8 +109,7 @@ class Task:
         if loss is not None:
             return labelled.restored(self.labels, loss, self.missing_losses(), self.dropped)
         with Environment():
-            mean = self.reduction == "mean"
-            value = (total / count if count else math.nan) if mean else total
+            value = (total / count if count else self.empty) if self.is_mean else total
             # Where no cast can warn, np.errstate is not worth its 1.5 us.
             if _LEAST < abs(value) < _LARGEST and computing(self.loop) == self.loop:
                 return self.loop.type(value)
@@ -113,6 +122,7 @@ class _LossPass(Pass):
 
     def __init__(self, loss: Loss, pass_: str) -> None:
         self.arrays = ("g", *loss.arrays) if pass_ == "vjp" else loss.arrays
+        self.nout = len(loss.gradients) + (pass_ == "value_and_grad")
         self._name(loss.__name__, pass_)
         self._loss = loss
         self._prepare = loss._prepared_as(self.__qualname__)
@@ -129,10 +139,26 @@ class _LossPass(Pass):
             self._refuse(name for name in options if name not in self._loss.known)
         return self._prepare(*args, g=g, **options)
 
+    def _targets(self, out: Any, task: Task) -> tuple[Array, ...]:
+        """Return what the gradients are written to, and keep the operands from it."""
+        shapes = task.gradient_shapes
+        targets: tuple[Array, ...]
+        if len(shapes) == 1:
+            targets = (arguments.target_for(self.__qualname__, out, *shapes, task.loop),)
+        else:
+            targets = arguments.targets_for(self.__qualname__, out, shapes, task.loop)
+        task.keep_from(targets)
+        return targets
+
     def _text(self) -> docs.Text:
         found = self._loss._text()
-        x, *_ = self._loss.arrays
-        gradient = f"ndarray\n    The gradient with respect to {x}, of its shape."
+        *others, last = self._loss.gradients
+        x = f"{', '.join(others)} and {last}" if others else last
+        each = [
+            f"ndarray\n    The gradient with respect to {one}, of its shape."
+            for one in self._loss.gradients
+        ]
+        gradient = "\n".join(each)
         if self.pass_ == "vjp":
             summary, returns = (
                 f"g times the gradient of {self._loss.name} with respect to {x}.",
@@ -147,7 +173,9 @@ class _LossPass(Pass):
             for name, text in _ARGUMENTS.items()
             if name in ("g", "out") and name in self._signature().parameters
         }
-        texts = {name: text.replace("{x}", x) for name, text in texts.items()}
+        texts = {name: text.replace("{x}", self._loss.arrays[0]) for name, text in texts.items()}
+        if others and "out" in texts:
+            texts["out"] = "tuple of arrays or None, optional\n    Where to write each gradient."
         return found.replaced(
             summary=summary, returns=returns, arguments={**found.arguments, **texts}, closing=()
         )
@@ -156,17 +184,14 @@ class _LossPass(Pass):
 class _ValueAndGrad(_LossPass):
     """The loss and its gradient."""
 
-    nout = 2
-
-    def __call__(self, *args: Any, out: Any = None, **options: Any) -> tuple[Any, Any]:
+    def __call__(self, *args: Any, out: Any = None, **options: Any) -> tuple[Any, ...]:
         """Compute; ``inspect.signature`` shows the arguments."""
         task = self._task(args, options)
-        target = arguments.target_for(self.__qualname__, out, task.shape, task.loop)
-        task.keep_from(target)
+        targets = self._targets(out, task)
         count = task.count()
         loss = np.empty(task.loss_shape, task.loop) if task.reduction == "none" else None
-        total = task.value_and_grad(loss, target, _scale(task, count))
-        return task.reduced(loss, total, count), _gradient(task, target, out)
+        total = task.value_and_grad(loss, targets, _scale(task, count))
+        return task.reduced(loss, total, count), *_gradients(task, targets, out)
 
 
 class _Vjp(_LossPass):
@@ -179,21 +204,25 @@ class _Vjp(_LossPass):
         g, args = (options.pop("g"), args) if "g" in options else (args[0], args[1:])
         task = self._task(args, options, g)
         grad = _check_g(self.__qualname__, g, task)
-        target = arguments.target_for(self.__qualname__, out, task.shape, task.loop)
-        task.keep_from(target)
-        task.vjp(grad, target, _scale(task, task.count()))
-        return _gradient(task, target, out)
+        targets = self._targets(out, task)
+        task.vjp(grad, targets, _scale(task, task.count()))
+        gradients = _gradients(task, targets, out)
+        return gradients[0] if self.nout == 1 else gradients
 
 
-def _gradient(task: Task, target: Array, out: Any) -> Any:
+def _gradients(task: Task, targets: tuple[Array, ...], out: Any) -> tuple[Any, ...]:
+    """Return the gradients; those that have the shape of x have its labels, too."""
     if task.labels is None or out is not None:
-        return target
-    return task.labels.restored(target, task.missing)
+        return targets
+    return tuple(
+        task.labels.restored(one, task.missing) if one.shape == task.shape else one
+        for one in targets
+    )
 
 
 def _scale(task: Task, count: float) -> float:
     """Return the factor of each loss in the reduced one."""
-    if task.reduction != "mean":
+    if not task.is_mean:
         return 1.0
     return 1.0 / count if count else math.inf
 
@@ -213,6 +242,8 @@ class Loss(Function):
         Takes a label, the arguments of a call, and g as a tuple of one or no arrays; returns the `Task`.
     weights : mapping of str to object
         Further keywords of `prepare`, with their defaults.
+    others : sequence of str
+        Arrays that `prepare` takes after the target, which have gradients as x has.
     """
 
     family = "losses"
@@ -229,14 +260,16 @@ class Loss(Function):
         notes: Sequence[str],
         raises: Mapping[str, str] | None = None,
         weights: Mapping[str, object] | None = None,
+        others: Sequence[str] = (),
     ) -> None:
         assert isinstance(prepare, FunctionType)
-        self._function, self._weights = prepare, weights or {}
+        self._function, self._weights, self._others = prepare, weights or {}, others
         shown = self._signature().parameters
         self.arrays = tuple(
             name for name, one in shown.items() if one.kind is one.POSITIONAL_OR_KEYWORD
         )
         self.known = frozenset(shown)
+        self.gradients = (self.arrays[0], *others)
         self._name(name, "forward")
         self._prepare = self._prepared_as(name)
         self._doc = doc, texts, (*notes, _MISSING), raises or {}
@@ -263,14 +296,15 @@ class Loss(Function):
         kept = [
             one.replace(annotation=kind.empty)
             for one in shown
-            if one.name != "g" and one.kind is not kind.VAR_KEYWORD
+            if one.name != "g" and one.kind not in (kind.VAR_KEYWORD, kind.VAR_POSITIONAL)
         ]
         weights = [
             kind(name, kind.KEYWORD_ONLY, default=default)
             for name, default in self._weights.items()
         ]
         first = sum(one.kind is kind.POSITIONAL_OR_KEYWORD for one in kept)
-        return inspect.Signature([*kept[:first], *weights, *kept[first:]])
+        others = [kind(name, kind.POSITIONAL_OR_KEYWORD) for name in self._others]
+        return inspect.Signature([*kept[:first], *others, *weights, *kept[first:]])
 
     def _text(self) -> docs.Text:
         doc, texts, notes, raises = self._doc
@@ -283,9 +317,10 @@ class Loss(Function):
         return docs.Text(doc, returns, {**common, **texts}, raises, notes, self._closing())
 
 
-def check_reduction(label: str, reduction: str) -> str:
-    """Return the reduction; raise ValueError if it is not one of the three."""
-    arguments.choose(label, "reduction", _REDUCTIONS, reduction)
+def check_reduction(label: str, reduction: str, further: Sequence[str] = ()) -> str:
+    """Return the reduction; raise ValueError if it is none of the three or of the further ones."""
+    known = dict.fromkeys(("mean", "sum", "none", *further))
+    arguments.choose(label, "reduction", known, reduction)
     return reduction
 
 

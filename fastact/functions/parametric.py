@@ -105,7 +105,7 @@ class _PReluVjp(_SlopePass):
         label = self.__qualname__
         slope, shape = self._slope(*args[1:], **parameters), _weight_shape(*args[2:], **parameters)
         dx_out, dweight_out = arguments.normalize_out(label, out, 2)
-        check_distinct(label, dx_out, dweight_out)
+        check_distinct(label, (dx_out, dweight_out))
         gradient, loop = _weight_gradient(label, args[:2], slope, dtype)
         if dweight_out is not None:
             _check_gradient_out(label, dweight_out, shape)

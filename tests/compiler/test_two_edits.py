@@ -124,36 +124,40 @@ def _(m: Arithmetic, g: Array, y: Array, mask: Array, temperature: float) -> tup
     "losses.py": (
         '''
 
-@loss(source="nowhere", optional={"weight": 1.0})
-def odd_loss(x: Any, target: Any, weight: float = 1.0, scale: float = 1.0) -> Any:
-    """`weight`·(x - t)²."""
-    return weight * (x - target) * (x - target)
-
-
-@odd_loss.add("value_and_grad", outputs=("loss", "dx"))
-def odd_value_and_grad(x: Any, target: Any, weight: float, scale: float) -> Any:
+@loss(source="nowhere", domain=("bend >= 0",), flags=("odd",))
+def odd_loss(
+    x: Any,
+    target: Any,
+    weight: float = 1.0,
+    bend: float = 1.0,
+    scale: float = 1.0,
+    odd: Any = False,
+) -> Any:
+    """`bend`·(x - t)², or `odd` x - t."""
     d = x - target
-    return weight * d * d, 2.0 * scale * weight * d
+    return weight * (d if odd else bend * d * d)
 
 
-@odd_loss.vjp(outputs=("dx",))
-def odd_loss_vjp(g: Any, x: Any, target: Any, weight: float, scale: float) -> Any:
-    return 2.0 * scale * weight * (x - target) * g
+@odd_loss.gradient()
+def odd_gradient(
+    x: Any, target: Any, weight: float, bend: float, scale: float, odd: Any
+) -> Any:
+    return weight * scale * (1.0 if odd else 2.0 * bend * (x - target))
 ''',
         """
 
-class OddLoss:
-    def forward(self, m: Mathematics, x: Number, t: Number, weight: Number, scale: Number) -> tuple[Number]:
-        return (weight * (x - t) * (x - t),)
+@dataclass(frozen=True)
+class OddLoss(Loss):
+    odd: bool
 
-    def value_and_grad(self, m, x, t, weight, scale):
-        return *self.forward(m, x, t, weight, scale), 2 * scale * weight * (x - t)
+    def value(self, m: Mathematics, x: Number, t: Number, bend: Number) -> Number:
+        return x - t if self.odd else bend * (x - t) * (x - t)
 
-    def vjp(self, m, g, x, t, weight, scale):
-        return (2 * scale * weight * (x - t) * g,)
+    def slope(self, m: Mathematics, x: Number, t: Number, bend: Number) -> Number:
+        return 1.0 + 0 * x if self.odd else 2 * bend * (x - t)
 
 
-LOSSES["odd_loss"] = OddLoss()
+LOSSES["odd_loss"], LOSSES["_odd_loss_odd"] = OddLoss(odd=False), OddLoss(odd=True)
 """,
     ),
 }
@@ -191,6 +195,8 @@ for name in available:
         close(loss, 3 * ((x - y) ** 2).sum(dtype=float))
         close(dx, 6 * (x - y))
         close(fa.odd_loss(x, y, reduction="none"), (x - y) ** 2)
+        close(fa.odd_loss.vjp(x, x, y, bend=0.5, reduction="none"), x * (x - y))
+        close(fa.odd_loss(x, y, odd=True, reduction="none"), x - y)
 try:
     fa.odd_square(x, bend=-5.0)
 except ValueError as error:
@@ -201,7 +207,7 @@ assert {"odd_square", "odd_gate", "odd_pair", "odd_row", "odd_loss"} <= set(fa.n
 assert "bend" in fa.odd_square.__doc__
 assert "2·gate·value" in fa.odd_gate.__doc__ and "order" in fa.odd_gate.__doc__
 assert "over the sum of |x|" in fa.odd_row.__doc__
-assert "(x - t)²" in fa.odd_loss.__doc__ and "weight" in fa.odd_loss.parameters
+assert "(x - t)²" in fa.odd_loss.__doc__ and {"bend", "odd"} < {*fa.odd_loss.parameters}
 print(*available)
 """
 PAGE = """

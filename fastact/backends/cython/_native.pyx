@@ -26,13 +26,13 @@ cdef extern from "fastact.h":
         FASTACT_STOPPED
         FASTACT_NO_MEMORY
     ctypedef struct fastact_call:
-        const void *inputs "in"[3]
-        void *out[2]
+        const void *inputs "in"[4]
+        void *out[3]
         const void *param_array[4]
         double param[4]
         Py_ssize_t line
-        Py_ssize_t in_stride[3]
-        Py_ssize_t out_stride[2]
+        Py_ssize_t in_stride[4]
+        Py_ssize_t out_stride[3]
         Py_ssize_t param_stride[4]
         const fastact_code *code
     ctypedef void (*fastact_loop)(const fastact_call *call, Py_ssize_t begin, Py_ssize_t end) noexcept

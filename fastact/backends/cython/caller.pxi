@@ -135,7 +135,7 @@ cdef object call_arrays(Binding binding, arguments args, object out):
     cdef Kernel kernel
     cdef int k, j, element
     cdef Py_ssize_t size
-    if type(<object>args[self.n_in - 1]) is not cnp.ndarray:
+    if self.n_out > 2 or type(<object>args[self.n_in - 1]) is not cnp.ndarray:
         return None
     like = <cnp.ndarray>args[self.n_in - 1]
     element = element_of(like)
