@@ -82,9 +82,7 @@ def check(name: str, x: Array, mask: Array | None, temperature: float, where: st
                 truth = np.array([truth])
                 top, count = abs(float(x[counts].max())), np.count_nonzero(counts)
                 unit = max(top / temperature, np.log(count)) if "log" in name else 0.0
-            worst = record(
-                f"rows {backend} {name} {x.dtype}", measured(result, truth, unit), where
-            )
+            worst = record(f"rows {backend} {name} {x.dtype}", measured(result, truth, unit), where)
             assert worst <= ROWS[name].most("forward"), (backend, where, f"{first_axis=}")
 
 
