@@ -27,7 +27,6 @@ KEYS = [
     for pass_ in declaration.passes
     for dtype in DTYPES
 ]
-IDS = ["-".join(key) for key in KEYS]
 FLAGS = "-O2 -std=c11 -Wall -Wextra -Werror -fno-math-errno -fno-trapping-math -ffp-contract=off"
 
 # Calls of the kernel of silu, and what they raise.
