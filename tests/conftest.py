@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,25 @@ def loaded(name: str) -> registry.Backend:
         return registry.active()
 
 
+class Keeping:
+    """A backend of which each kernel is asked once: Numba's would load its code from the disk each time, for 30 ms."""
+
+    def __init__(self, backend: registry.Backend) -> None:
+        self._backend = backend
+        self.kernel = cache(backend.kernel)
+        if hasattr(backend, "row_kernel"):
+            self.row_kernel = cache(backend.row_kernel)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+
+@cache
+def keeping(name: str) -> Any:
+    """Return a backend, once for all tests of this process."""
+    return Keeping(loaded(name))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test of the conformance suite for every backend, or for those that were asked for."""
@@ -93,7 +113,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def subject(request: pytest.FixtureRequest) -> registry.Backend:
-    return loaded(request.param)
+    return keeping(request.param)
 
 
 @pytest.fixture

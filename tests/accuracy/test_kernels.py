@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conftest import BACKENDS, WORST, loaded
+from conftest import BACKENDS, WORST, keeping
 from fastact import accuracy
 from fastact.definitions.activations import TABLE
 from fastact.definitions.declare import SIGNATURES
@@ -32,7 +32,7 @@ def parameters(name: str, factor: float = 1.0) -> tuple[float, ...]:
 
 
 def kernel(backend: str, name: str, pass_: str, dtype: str) -> Callable[..., Any]:
-    return loaded(backend).kernel(name, pass_, np.dtype(dtype))
+    return keeping(backend).kernel(name, pass_, np.dtype(dtype))
 
 
 # The products of value and derivative take Numba a minute to compile for all: here for one function of each kind.

@@ -67,6 +67,7 @@ def check(name: str, x: Array, mask: Array | None, temperature: float, where: st
     truths = exact(name, "forward", x, *numbers, mask=mask, temperature=temperature)
     declared = ROWS[name].passes["forward"]
     counts = np.ones(x.shape, bool) if mask is None else mask
+    errors: dict[tuple[int, bytes], Array] = {}  # most backends give the same bits
     for backend, first_axis in product(ROW_BACKENDS, (False, True)):
         results = run_kernel(
             backend, name, "forward", [x[None]], rows, None if mask is None else mask[None],
@@ -82,7 +83,10 @@ def check(name: str, x: Array, mask: Array | None, temperature: float, where: st
                 truth = np.array([truth])
                 top, count = abs(float(x[counts].max())), np.count_nonzero(counts)
                 unit = max(top / temperature, np.log(count)) if "log" in name else 0.0
-            worst = record(f"rows {backend} {name} {x.dtype}", measured(result, truth, unit), where)
+            key = k, result.tobytes()
+            if key not in errors:
+                errors[key] = measured(result, truth, unit)
+            worst = record(f"rows {backend} {name} {x.dtype}", errors[key], where)
             assert worst <= ROWS[name].most("forward"), (backend, where, f"{first_axis=}")
 
 

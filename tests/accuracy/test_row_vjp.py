@@ -69,15 +69,21 @@ def test_against_60_digits(name: str, char: str) -> None:
             if not rows:
                 wide = [np.abs(inputs[0][mask].astype(float)), inputs[1][mask].astype(float)]
                 size += SHARPER.get(name, largest)(*wide) / temperature
+            errors: dict[bytes, float] = {}  # most backends give the same bits
             for backend, first_axis in product(ROW_BACKENDS, (False, True)):
                 (result,) = run_kernel(
                     backend, name, "vjp", [data[None] for data in inputs], rows,
                     None if mask.all() else mask[None], temperature, first_axis,
                 )  # fmt: skip
                 assert (result[0][~mask] == 0).all()
-                distance = np.array([float(abs(t - float(r)))
-                                     for t, r in zip(truth[mask], result[0][mask], strict=True)])  # fmt: skip
-                error = float(np.max(distance / np.maximum(size, 1e-30) / np.finfo(char).eps))
+                found = result[0][mask]
+                if (key := found.tobytes()) not in errors:
+                    pairs = zip(truth[mask], found, strict=True)
+                    distance = np.array([float(abs(t - float(r))) for t, r in pairs])
+                    errors[key] = float(
+                        np.max(distance / np.maximum(size, 1e-30) / np.finfo(char).eps)
+                    )
+                error = errors[key]
                 label = f"vjp of rows {backend} {name} {np.dtype(char)}"
                 where = f"{n} elements, {temperature=}, {first_axis=}"
                 if error >= float(WORST.get(label, "-1").split()[0]):
