@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import strict_backend  # noqa: F401  (registers itself)
 from fastact.backends import registry
 from fastact.backends.elements import ELEMENTS
 from fastact.functions.elementwise import FUNCTIONS, Elementwise
+from representatives import KINDS
 
 # In the background of a shell SIGINT is ignored, and would be by every process that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -77,6 +79,25 @@ def loaded(name: str) -> registry.Backend:
         return registry.active()
 
 
+class Keeping:
+    """A backend of which each kernel is asked once: Numba's would load its code from the disk each time, for 30 ms."""
+
+    def __init__(self, backend: registry.Backend) -> None:
+        self._backend = backend
+        self.kernel = cache(backend.kernel)
+        if hasattr(backend, "row_kernel"):
+            self.row_kernel = cache(backend.row_kernel)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+
+@cache
+def keeping(name: str) -> Any:
+    """Return a backend, once for all tests of this process."""
+    return Keeping(loaded(name))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test of the conformance suite for every backend, or for those that were asked for."""
@@ -92,7 +113,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def subject(request: pytest.FixtureRequest) -> registry.Backend:
-    return loaded(request.param)
+    return keeping(request.param)
 
 
 @pytest.fixture
@@ -119,16 +140,6 @@ def required(function: Elementwise, value: float = 1.5) -> dict[str, float]:
     return {name: value for name in function.parameters if name not in defaults}
 
 
-def kinds() -> list[str]:
-    """Return one function of each kind: so many parameters, choices or none, and so many passes."""
-    found: dict[object, str] = {}
-    for function in FUNCTIONS.values():
-        numeric = len(function.parameter_list.params)
-        key = numeric, len(function.parameters) - numeric, len(function.passes)
-        found.setdefault(key, function.name)
-    return list(found.values())
-
-
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """Run the test on each backend that is there."""
@@ -141,7 +152,7 @@ def backend(request: pytest.FixtureRequest) -> Iterator[str]:
         pytest.param((name, backend), id=f"{name}-{backend}")
         for backend in BACKENDS
         # Numba compiles for a second what the others have ready, so it gets one of each kind.
-        for name in (kinds() if backend == "numba" else FUNCTIONS)
+        for name in (KINDS if backend == "numba" else FUNCTIONS)
     ]
 )
 def everywhere(request: pytest.FixtureRequest) -> Iterator[Elementwise]:
@@ -164,9 +175,9 @@ def function(request: pytest.FixtureRequest) -> Elementwise:
     return FUNCTIONS[request.param]
 
 
-@pytest.fixture(params=kinds())
+@pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> Elementwise:
-    """Run the test for one function of each kind."""
+    """Run the test for one function of each kind, see representatives.py."""
     return FUNCTIONS[request.param]
 
 

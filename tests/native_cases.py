@@ -11,8 +11,12 @@ from typing import Any
 import numpy as np
 
 from fastact.accuracy import bit_patterns
-from fastact.compiler import build
+from fastact.compiler import emit_c, emit_c_rows
+from fastact.compiler.kernels import kernels
+from fastact.compiler.row_kernels import row_kernels
+from fastact.definitions.declare import Declaration
 from fastact.definitions.tables import ELEMENTWISE as DECLARED
+from fastact.definitions.tables import ROWS
 
 CSRC = Path(__file__).parents[1] / "csrc"
 DRIVERS = Path(__file__).parent / "compiler" / "csrc"
@@ -23,7 +27,6 @@ KEYS = [
     for pass_ in declaration.passes
     for dtype in DTYPES
 ]
-IDS = ["-".join(key) for key in KEYS]
 FLAGS = "-O2 -std=c11 -Wall -Wextra -Werror -fno-math-errno -fno-trapping-math -ffp-contract=off"
 
 # Calls of the kernel of silu, and what they raise.
@@ -86,11 +89,22 @@ def instruction_sets() -> dict[str, tuple[str, list[str]]]:
     return {isa: (processor, flags.split()) for isa, processor, flags in entries}
 
 
-def compile_c(compiler: str, isa: str, sources: Sequence[Path], target: Path) -> None:
-    """Compile and link a program statically (for an emulator), with the emitted kernels at hand."""
-    build.write_c(target.parent)
+def compile_c(
+    compiler: str,
+    isa: str,
+    sources: Sequence[Path],
+    target: Path,
+    declared: dict[str, Declaration] | None = None,
+) -> None:
+    """Compile and link a program statically (for an emulator), with the kernels of some functions, and one of rows."""
+    every, folder = list(kernels(declared or {})), target.parent
+    (folder / "kernels.h").write_text(emit_c.header(every, CSRC.parent), encoding="utf-8")
+    (folder / "kernels.def").write_text(emit_c.rows(every), encoding="utf-8")
+    rows = list(row_kernels({"softmax": ROWS["softmax"]}))
+    (folder / "kernels_rows.h").write_text(emit_c_rows.header(rows, CSRC.parent), encoding="utf-8")
+    (folder / "kernels_rows.def").write_text(emit_c_rows.rows(rows), encoding="utf-8")
     command = [compiler, *FLAGS.split(), *instruction_sets()[isa][1], "-static"]
-    command += [f"-I{CSRC}", f"-I{target.parent}", f'-DLANES="lanes/{isa}.h"']
+    command += [f"-I{CSRC}", f"-I{folder}", f'-DLANES="lanes/{isa}.h"']
     command += [f"-DTABLE=fastact_table_{isa}", *map(str, sources), "-o", str(target), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=170)
     assert done.returncode == 0, done.stderr

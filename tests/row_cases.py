@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from conftest import BACKENDS, loaded
+from conftest import BACKENDS, keeping, loaded
 from fastact.definitions.rows import ROWS
 from fastact.reference import rows as reference_rows
 
@@ -28,7 +28,7 @@ def run_kernel(
     """
     declared = ROWS[name].passes[pass_]
     dtype = inputs[0].dtype
-    kernel = loaded(backend).row_kernel(name, pass_, dtype)
+    kernel = keeping(backend).row_kernel(name, pass_, dtype)
 
     def laid(array: Array) -> Array:
         return np.ascontiguousarray(array.T)[None] if first_axis else array[:, :, None].copy()

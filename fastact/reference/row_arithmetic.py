@@ -50,8 +50,10 @@ class ExactRows:
         self.number = context.mpf
         self.numbers = np.frompyfunc(context.mpf, 1, 1)
         self._sum = context.fsum
-        # The rows of a test have many elements in common.
-        self.exp = np.frompyfunc(lru_cache(maxsize=1 << 16)(context.exp), 1, 1)
+        # The rows of a test have many elements in common. NaN equals nothing: in the cache each would be a new entry
+        # with the same hash, and be compared with all before it.
+        exp = lru_cache(maxsize=1 << 16)(context.exp)
+        self.exp = np.frompyfunc(lambda x: exp(x) if x == x else x, 1, 1)
         self.log, self.log1p = np.frompyfunc(context.log, 1, 1), np.frompyfunc(context.log1p, 1, 1)
         self.sqrt = np.frompyfunc(context.sqrt, 1, 1)
         self._isfinite = np.frompyfunc(context.isfinite, 1, 1)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conftest import BACKENDS, WORST, loaded
+from conftest import BACKENDS, WORST, keeping
 from fastact import accuracy
 from fastact.definitions.activations import TABLE
 from native_cases import assert_same_bits, outputs
+from representatives import KINDS, looped
 
 COMPILED = [name for name in BACKENDS if name != "numpy"]
 DTYPES = ("float32", "float64")
@@ -30,22 +31,22 @@ def parameters(name: str, factor: float = 1.0) -> tuple[float, ...]:
 
 
 def kernel(backend: str, name: str, pass_: str, dtype: str) -> Callable[..., Any]:
-    return loaded(backend).kernel(name, pass_, np.dtype(dtype))
+    return keeping(backend).kernel(name, pass_, np.dtype(dtype))
 
 
-# The products of value and derivative take Numba a minute to compile for all: here for every eighth function.
+# The products of value and derivative take Numba a minute to compile for all: here for one function of each kind.
 COMBINED = ("vjp", "value_and_derivative", "vjp_from_output")
 SAME = [pytest.param(name, PASSES, id=name) for name in TABLE]
 SAME += [
     pytest.param(
-        name, COMBINED, id=f"{name}-combined", marks=[pytest.mark.exhaustive] * (k % 8 > 0)
+        name, COMBINED, id=f"{name}-combined", marks=[pytest.mark.exhaustive] * (name not in KINDS)
     )
-    for k, name in enumerate(TABLE)
+    for name in TABLE
 ]
 
 
 @pytest.mark.skipif(len(COMPILED) < 2, reason="one compiled backend is not there")
-@pytest.mark.parametrize("dtype", DTYPES)
+@looped("dtype", DTYPES)
 @pytest.mark.parametrize(("name", "passes"), SAME)
 def test_cython_and_numba_give_the_same_bits(
     name: str, dtype: str, passes: tuple[str, ...]
@@ -86,8 +87,8 @@ def in_reach(name: str, x: np.ndarray, factor: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("name", "factor"), CASES)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("pass_", PASSES)
+@looped("dtype", DTYPES)
+@looped("pass_", PASSES)
 def test_error(name: str, pass_: str, dtype: str, factor: float) -> None:
     count = {"float32": 1 << 18, "float64": 600}[dtype] // (1 if factor == 1.0 else 4)
     x = np.concatenate([accuracy.samples(dtype, count), critical(name, dtype)])
@@ -155,12 +156,14 @@ EXACT_DEFAULTS = [
 ]
 
 
-@pytest.mark.parametrize("backend", COMPILED)
-@pytest.mark.parametrize("dtype", DTYPES)
+@looped("backend", COMPILED)
+@looped("dtype", DTYPES)
 @pytest.mark.parametrize("name", EXACT_DEFAULTS)
 def test_default_parameters_give_the_bits_of_the_general_kernel(
     name: str, dtype: str, backend: str
 ) -> None:
+    if backend == "numba" and name not in KINDS:
+        return  # which takes its time to compile
     x = accuracy.bit_patterns(dtype, 1 << 14)
     for pass_ in TABLE[name].passes:
         inputs = [x, np.roll(x, 77)][-len(TABLE[name].signatures[pass_][0]) :]

@@ -10,6 +10,7 @@ from fastact import accuracy
 from fastact.definitions import activations
 from fastact.reference import activations as reference
 from fastact.reference import arithmetic, normal_tail
+from representatives import looped
 
 mpmath = pytest.importorskip("mpmath")
 
@@ -94,16 +95,16 @@ def test_declares_what_the_table_of_activations_declares():
             assert list(ours.items())[2:] == list(theirs.items()), name
 
 
-@pytest.mark.parametrize("pass_", PASSES)
-@pytest.mark.parametrize("name, params", CASES)
+@looped("pass_", PASSES)
+@looped("name, params", [case.values for case in CASES])
 def test_nan_gives_nan(name, params, pass_):
     constant = pass_ == "derivative" and reference.TABLE[name].slope_is_constant
     assert math.isnan(reference.evaluate(name, pass_, NAN, *params)) != constant
     assert mpmath.isnan(reference.exact(name, pass_, NAN, *params)) != constant
 
 
-@pytest.mark.parametrize("pass_", PASSES)
-@pytest.mark.parametrize("name, params", CASES)
+@looped("pass_", PASSES)
+@looped("name, params", [case.values for case in CASES])
 def test_silent_and_not_nan_at_the_extremes(name, params, pass_):
     x = accuracy.bit_patterns(np.float64, 200)
     x = np.append(x[~np.isnan(x)], [1e30, -1e30])
@@ -116,8 +117,8 @@ def test_silent_and_not_nan_at_the_extremes(name, params, pass_):
     assert not np.isnan(result).any(), x[np.isnan(result)]
 
 
-@pytest.mark.parametrize("pass_", PASSES)
-@pytest.mark.parametrize("name, params", CASES)
+@looped("pass_", PASSES)
+@looped("name, params", [case.values for case in CASES])
 def test_array_parameters_are_as_numbers(name, params, pass_):
     x = np.random.default_rng(22).uniform(-50, 50, 100)
     arrays = [np.full(x.shape, value) for value in params]
@@ -235,7 +236,7 @@ SPECIAL = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name, pass_, x, params, expected", SPECIAL)
+@looped("name, pass_, x, params, expected", SPECIAL)
 def test_special_values(name, pass_, x, params, expected):
     result = reference.evaluate(name, pass_, x, *params)
     expected = np.array(expected, dtype=np.float64)

@@ -26,25 +26,19 @@ from native_cases import (
     params,
     run,
 )
+from representatives import KERNEL_KINDS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def kinds() -> dict[tuple[int, int, int], tuple[str, str]]:
-    """Return one kernel for each number of inputs, outputs and parameters: a middle one, as the first move memory."""
-    found: dict[tuple[int, int, int], list[tuple[str, str]]] = {}
-    for name, declaration in DECLARED.items():
-        for pass_ in declaration.passes:
-            n_in, n_out = map(len, declaration.signatures[pass_])
-            found.setdefault((n_in, n_out, len(declaration.params)), []).append((name, pass_))
-    return {key: kernels[len(kernels) // 2] for key, kernels in sorted(found.items())}
-
-
-KINDS = list(kinds().values())
-BY_ARRAYS = list({key[:2]: kind for key, kind in kinds().items()}.values())
-each_kind = pytest.mark.parametrize(("name", "pass_"), KINDS, ids=map("-".join, KINDS))
+BY_ARRAYS = list(
+    {tuple(map(len, DECLARED[n].signatures[p])): (n, p) for n, p in KERNEL_KINDS}.values()
+)
+each_kind = pytest.mark.parametrize(
+    ("name", "pass_"), KERNEL_KINDS, ids=map("-".join, KERNEL_KINDS)
+)
 each_of_arrays = pytest.mark.parametrize(("name", "pass_"), BY_ARRAYS, ids=map("-".join, BY_ARRAYS))
-WITH_PARAMS = [kind for kind in KINDS if params(kind[0])]
+WITH_PARAMS = [kind for kind in KERNEL_KINDS if params(kind[0])]
 # Every length and offset up to beyond a vector of any kind, then around the loops over several vectors.
 PLACES = [*product(range(71), range(16)), *((n, n % 19) for n in range(71, 140))]
 PLACES += [(n, n % 19) for n in (511, 512, 513, 600)]
@@ -77,7 +71,9 @@ def test_every_kernel_is_there(subject: Backend) -> None:
         assert callable(subject.kernel(name, pass_, DTYPES[dtype]))
 
 
-@pytest.mark.parametrize("key", [("no_such", "forward"), (KINDS[0][0], "back")], ids="-".join)
+@pytest.mark.parametrize(
+    "key", [("no_such", "forward"), (KERNEL_KINDS[0][0], "back")], ids="-".join
+)
 def test_a_kernel_that_is_not_there(key: tuple[str, str], subject: Backend) -> None:
     with pytest.raises(KeyError):
         subject.kernel(*key, np.dtype("f4"))

@@ -16,13 +16,13 @@ from fastact import threads
 from fastact.backends.cython import backend as cython
 from native_cases import (
     DTYPES,
-    IDS,
     KEYS,
     assert_same_bits,
     inputs,
     params,
     run,
 )
+from representatives import looped
 
 if reason := cython.why_unavailable():
     pytest.skip(reason, allow_module_level=True)
@@ -62,7 +62,7 @@ def test_every_kernel_is_there(isa: str) -> None:
 
 
 @pytest.mark.parametrize("isa", ISAS[:-1])
-@pytest.mark.parametrize("name,pass_,dtype", KEYS, ids=IDS)
+@looped("name, pass_, dtype", KEYS)
 def test_instruction_sets_agree(name: str, pass_: str, dtype: str, isa: str) -> None:
     x = inputs(name, pass_, dtype, 4099)
     expected = run(_native.kernels(ISAS[-1])[name, pass_, dtype], name, pass_, x, *params(name))
@@ -72,7 +72,7 @@ def test_instruction_sets_agree(name: str, pass_: str, dtype: str, isa: str) -> 
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("name,pass_,dtype", PARAMETRIC, ids=map("-".join, PARAMETRIC))
+@looped("name, pass_, dtype", PARAMETRIC)
 def test_parameter_arrays_agree_with_scalars(name: str, pass_: str, dtype: str, isa: str) -> None:
     kernel, x = _native.kernels(isa)[name, pass_, dtype], inputs(name, pass_, dtype, 131)
     # What float32 holds exactly has no low part, which arrays cannot give.

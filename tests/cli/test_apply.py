@@ -19,6 +19,7 @@ from fastact import accuracy
 from fastact.cli import npy_stream
 from fastact.functions.elementwise import FUNCTIONS
 from fastact.reference import activations as reference
+from representatives import looped
 
 PASSES = ("forward", "derivative", "vjp", "value_and_derivative", "vjp_from_output")
 DTYPES = ("<f2", "<f4", "<f8", ">f2", ">f4", ">f8", "?", "i1", "u2", "<i4", ">i4", "i8", "u8")
@@ -38,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("pass_", PASSES)
-@pytest.mark.parametrize("name", FUNCTIONS)
+@looped("name", FUNCTIONS)
 def test_every_function_and_pass(name: str, pass_: str, folder: Path) -> None:
     function = FUNCTIONS[name]
     required = {"cap": 30.0} if name == "softcap" else {}
@@ -72,7 +73,7 @@ def test_blocks_and_orders(
     assert result.flags.f_contiguous == (order == "F")
 
 
-@pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 0, 2), (1, 1), (2, 1, 3)], ids=str)
+@looped("shape", [(), (0,), (1,), (3, 0, 2), (1, 1), (2, 1, 3)])
 @pytest.mark.parametrize("pass_", ["forward", "value_and_derivative"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_dtypes_and_shapes(dtype: str, pass_: str, shape: tuple[int, ...], folder: Path) -> None:

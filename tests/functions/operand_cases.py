@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 import fastact as fa
-from conftest import kinds, required
+from conftest import required
 from fastact.functions.elementwise import FUNCTIONS
 from fastact.functions.gates import GATED
+from representatives import KINDS
 
 Array = npt.NDArray[Any]
 
@@ -66,7 +67,7 @@ def _case(function: Any, operands: dict[str, Array], *outs: tuple[int, ...], **f
 
 def _elementwise() -> dict[str, Case]:
     cases = {}
-    for name in kinds():
+    for name in KINDS:
         function = FUNCTIONS[name]
         values = required(function)
         arrays = {

@@ -12,12 +12,13 @@ import pytest
 import fastact as fa
 from conftest import required
 from fastact.functions.elementwise import Elementwise
+from representatives import looped
 
 HALF, SINGLE, DOUBLE = (np.dtype(char) for char in "efd")
 X = np.array([-3.0, -0.5, 0.0, 0.5, 3.0])
 
 
-@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE], ids=str)
+@looped("dtype", [SINGLE, DOUBLE])
 def test_floats_keep_their_dtype(everywhere: Elementwise, dtype: np.dtype[Any]) -> None:
     function = everywhere
     x = X.astype(dtype)
@@ -42,7 +43,7 @@ def test_float16_is_the_float32_result_rounded_once(kind: Elementwise, backend: 
         np.testing.assert_array_equal(result, expected, strict=True)
 
 
-@pytest.mark.parametrize("char", "?bBhHiIlLqQ")
+@looped("char", "?bBhHiIlLqQ")
 def test_integers_become_float64(char: str, kind: Elementwise, strict: None) -> None:
     x = np.array([0, 1, 1, 0], char)
     result = kind(x, **required(kind))
@@ -50,7 +51,7 @@ def test_integers_become_float64(char: str, kind: Elementwise, strict: None) -> 
     np.testing.assert_array_equal(result, kind(x.astype(float), **required(kind)))
 
 
-@pytest.mark.parametrize("char", "efd")
+@looped("char", "efd")
 def test_big_endian_comes_out_native(char: str, kind: Elementwise, strict: None) -> None:
     x = X.astype(">" + char)
     result = kind(x, **required(kind))
@@ -76,9 +77,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(
-    "value", REFUSED, ids=lambda v: f"{type(v).__name__}-{np.asarray(v).dtype}"
-)
+@looped("value", REFUSED)
 def test_other_dtypes_are_named_and_refused(value: Any, kind: Elementwise) -> None:
     name = np.asarray(value).dtype.name if np.asarray(value).dtype.names is None else "i4"
     for call in (kind, kind.derivative, lambda v, **k: kind.vjp(1.0, v, **k)):
@@ -88,7 +87,7 @@ def test_other_dtypes_are_named_and_refused(value: Any, kind: Elementwise) -> No
         assert name in shown or str(np.asarray(value).dtype) in shown
 
 
-@pytest.mark.parametrize("char", "efd")
+@looped("char", "efd")
 def test_dtype_argument(char: str, kind: Elementwise, strict: None) -> None:
     x = np.linspace(-3, 3, 17)
     result = kind(x, dtype=char, **required(kind))
@@ -112,9 +111,7 @@ def test_python_numbers_adapt_to_the_array_beside_them(kind: Elementwise, strict
     assert kind.vjp(1.0, 2, **required(kind)).dtype == DOUBLE
 
 
-@pytest.mark.parametrize(
-    "value", [1.0, 1, True, np.float32(1), np.array(1.0), np.float16(1)], ids=repr
-)
+@looped("value", [1.0, 1, True, np.float32(1), np.array(1.0), np.float16(1)])
 def test_zero_dimensional_in_scalar_out(value: Any, kind: Elementwise, strict: None) -> None:
     result = kind(value, **required(kind))
     assert isinstance(result, np.floating)
@@ -123,7 +120,7 @@ def test_zero_dimensional_in_scalar_out(value: Any, kind: Elementwise, strict: N
         assert isinstance(part, np.floating)
 
 
-@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 4)], ids=str)
+@looped("shape", [(0,), (0, 3), (3, 0), (2, 0, 4)])
 def test_empty(shape: tuple[int, ...], kind: Elementwise, backend: str) -> None:
     for x in (np.empty(shape), np.empty(shape, "f"), np.empty(shape, ">f2")):
         assert kind(x, **required(kind)).shape == shape
@@ -171,7 +168,7 @@ def test_inputs_broadcast_to_out(kind: Elementwise, strict: None) -> None:
     np.testing.assert_array_equal(out, np.broadcast_to(kind(X, **required(kind)), (3, 5)))
 
 
-@pytest.mark.parametrize("char", ["e", "f", ">f", ">d", "g", "D"])
+@looped("char", ["e", "f", ">f", ">d", "g", "D"])
 def test_out_of_another_dtype(char: str, kind: Elementwise, strict: None) -> None:
     out = np.empty(5, char)
     assert kind(X, out=out, **required(kind)) is out
@@ -191,7 +188,7 @@ BAD_OUTS: list[tuple[Any, type[Exception], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("out", "error", "message"), BAD_OUTS)
+@looped("out, error, message", BAD_OUTS)
 def test_bad_out_is_refused_before_any_write(
     out: Any, error: type[Exception], message: str, kind: Elementwise, strict: None
 ) -> None:

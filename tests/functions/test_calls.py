@@ -15,6 +15,7 @@ import pytest
 import fastact as fa
 from conftest import BACKENDS, required
 from fastact.functions.elementwise import FUNCTIONS, Elementwise
+from representatives import looped
 
 HALF, SINGLE, DOUBLE = (np.dtype(char) for char in "efd")
 X = np.array([-3.0, -0.5, 0.0, 0.5, 3.0])
@@ -68,7 +69,7 @@ PARAMETRIC = [
 ]
 
 
-@pytest.mark.parametrize("first", [-0.0, 0.0])
+@looped("first", [-0.0, 0.0])
 @pytest.mark.parametrize(("name", "backend"), PARAMETRIC)
 def test_a_parameter_keeps_the_sign_of_its_zero(name: str, backend: str, first: float) -> None:
     """Given as any number that is zero, before and after the zero of the other sign."""

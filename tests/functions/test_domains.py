@@ -13,6 +13,7 @@ import fastact as fa
 from conftest import BACKENDS
 from fastact.definitions.activations import TABLE
 from fastact.definitions.domain import Condition
+from representatives import looped
 
 ODD = [0.0, -0.0, -1.0, 5e-324, 1e-310, -1e-310, 1e-45, 1e-38, 1e-30, 1e-10, 1e10, 1e30]
 ODD += [1e37, 3e38, 1e39, 1e300, 1.7e308, -1e30, -1e300, math.inf, -math.inf, math.nan]
@@ -43,8 +44,8 @@ def result(f: Any, arrays: list[np.ndarray], params: tuple[Any, ...]) -> np.ndar
         return str(error)
 
 
-@pytest.mark.parametrize("as_array", [False, True], ids=["number", "array"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@looped("as_array", [False, True])
+@looped("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", PARAMETRISED)
 def test_every_backend_gives_the_same(name: str, dtype: str, as_array: bool) -> None:
     x, function = data(dtype), fa.get(name)

@@ -16,6 +16,7 @@ import pytest
 import fastact as fa
 from fastact.calling.dtypes import is_floating
 from halves import CHARS, promoted
+from representatives import looped
 from row_cases import ROW_BACKENDS
 
 Array = npt.NDArray[Any]
@@ -240,17 +241,15 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("backend", [ROW_BACKENDS[0], ROW_BACKENDS[-1]], indirect=True)
-@pytest.mark.parametrize(
-    "chars", ["ee", "ef", "fe", "fd", *([char] * 2 for char in CHARS[3:])], ids="".join
-)
-@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@looped("chars", ["ee", "ef", "fe", "fd", *([char] * 2 for char in CHARS[3:])])
+@looped("reduction", ["none", "mean", "sum"])
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_are_of_what_logits_and_target_promote_to(
     name: str, reduction: str, chars: Sequence[str], backend: str
 ) -> None:
     """The loss of float16 is that of float32, rounded once; so is the gradient, whatever `out` is of."""
     function, target_of = LOSSES[name]
-    (x,) = arrays_of(FAMILIES["gelu"], WIDTH * 700, "f")
+    (x,) = arrays_of(FAMILIES["gelu"], SIZES[1], "f")
     with np.errstate(all="ignore"):
         if function is fa.binary_cross_entropy:
             x = np.abs(np.tanh(x))

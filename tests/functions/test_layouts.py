@@ -19,6 +19,7 @@ from conftest import required
 from fastact.calling import broadcast
 from fastact.functions.elementwise import FUNCTIONS, Elementwise
 from halves import CHARS, promoted
+from representatives import looped
 
 Array = npt.NDArray[Any]
 
@@ -35,7 +36,7 @@ def sample(shape: tuple[int, ...], char: str = "d") -> Array:
     return np.random.default_rng(size).uniform(-4, 4, shape).astype(char)
 
 
-@pytest.mark.parametrize("char", "fd")
+@looped("char", "fd")
 def test_every_length_at_every_offset(char: str, kind: Elementwise, backend: str) -> None:
     call = _with(kind, **required(kind))
     whole = sample((90,), char)
@@ -89,8 +90,8 @@ def _record(a: Array) -> Array:
     return record
 
 
-@pytest.mark.parametrize("view", list(VIEWS))
-@pytest.mark.parametrize("char", CHARS)
+@looped("view", list(VIEWS))
+@looped("char", CHARS)
 def test_views(view: str, char: str, kind: Elementwise, backend: str) -> None:
     x = VIEWS[view](sample((6, 5, 7), char))
     plain = np.ascontiguousarray(x.astype(char))
@@ -110,7 +111,7 @@ def test_views(view: str, char: str, kind: Elementwise, backend: str) -> None:
                 np.testing.assert_array_equal(out, wanted)
 
 
-@pytest.mark.parametrize("view", list(VIEWS))
+@looped("view", list(VIEWS))
 def test_output_has_the_layout_that_a_ufunc_gives_it(
     view: str, kind: Elementwise, strict: None
 ) -> None:
@@ -319,7 +320,7 @@ LARGE: dict[str, Callable[[Array], Array]] = {
 }
 
 
-@pytest.mark.parametrize("char", CHARS)
+@looped("char", CHARS)
 @pytest.mark.parametrize("view", list(LARGE))
 def test_memory_beyond_input_and_output_is_bounded(view: str, char: str) -> None:
     x = LARGE[view](np.zeros((1 << 10, 1 << 10), char))

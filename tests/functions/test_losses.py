@@ -15,6 +15,7 @@ from fastact import accuracy
 from fastact.definitions.losses import LOSSES
 from fastact.reference import several as reference_gates
 from native_cases import DTYPES
+from representatives import looped
 
 mpmath = pytest.importorskip("mpmath")
 
@@ -71,7 +72,7 @@ def test_bce_of_large_and_infinite_logits(backend: str) -> None:
 REDUCED = list(itertools.product(["mean", "sum", "none"], [False, True]))
 
 
-@pytest.mark.parametrize("reduction, weighted", REDUCED)
+@looped("reduction, weighted", REDUCED)
 @pytest.mark.parametrize("shape", [(), (0,), (5,), (3, 40), (2, 3, 20000)])
 def test_bce_is_its_definition(
     shape: tuple[int, ...], reduction: str, weighted: bool, backend: str
@@ -168,7 +169,7 @@ def test_summed_is_the_sum(dtype: str, backend: str) -> None:
 # --- binary cross entropy of probabilities ---------------------------------------------------------
 
 
-@pytest.mark.parametrize("reduction, weighted", REDUCED)
+@looped("reduction, weighted", REDUCED)
 @pytest.mark.parametrize("shape", [(), (0,), (5,), (3, 20000)])
 def test_bce_of_probabilities(shape: tuple[int, ...], reduction: str, weighted: bool) -> None:
     rng = RNG(5)
@@ -194,9 +195,9 @@ def log_softmax(x: np.ndarray, axis: int) -> np.ndarray:
     return x - np.logaddexp.reduce(x, axis, keepdims=True)
 
 
-@pytest.mark.parametrize("reduction, weighted", REDUCED)
-@pytest.mark.parametrize("smoothing", [0.0, 0.3])
-@pytest.mark.parametrize("kind", ["index", "distribution"])
+@looped("reduction, weighted", REDUCED)
+@looped("smoothing", [0.0, 0.3])
+@looped("kind", ["index", "distribution"])
 @pytest.mark.parametrize(
     "shape, axis",
     [((7, 5), -1), ((5, 60), 0), ((3, 5, 4, 2), 1), ((5,), 0), ((9000, 3), 1), ((2, 40000), 1)],

@@ -17,6 +17,7 @@ from fastact.calling import broadcast, row_layout
 from fastact.functions import channels, cross_entropy, elementwise_losses, parameter_vjp
 from halves import CHARS, eps
 from operand_cases import CASES, ROWS, Case
+from representatives import looped
 
 Array = npt.NDArray[Any]
 
@@ -63,7 +64,7 @@ def starts(out: Array, operand: Array) -> list[int]:
     return [start for start in shared if start % operand.itemsize == 0]
 
 
-@pytest.mark.parametrize("char", CHARS)
+@looped("char", CHARS)
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.outs])
 def test_an_operand_may_share_memory_with_out(name: str, char: str, small_blocks: None) -> None:
     case = CASES[name]
@@ -147,7 +148,7 @@ def filled(layout: str, values: Array) -> Array:
 
 
 # Random numbers are drawn in the order in which the elements lie in memory.
-@pytest.mark.parametrize("char", CHARS)
+@looped("char", CHARS)
 @pytest.mark.parametrize("name", [name for name in CASES if name != "gumbel_softmax"])
 def test_operands_and_outs_may_have_any_layout(name: str, char: str, small_blocks: None) -> None:
     case = CASES[name]
@@ -191,8 +192,8 @@ def row(array: Array, ndim: int) -> Array:
     return array.reshape(*[1] * (ndim - 2), -1)
 
 
-@pytest.mark.parametrize("layout", ["record field", "reversed"])
-@pytest.mark.parametrize("ndim", [33, 64])
+@looped("layout", ["record field", "reversed"])
+@looped("ndim", [33, 64])
 @pytest.mark.parametrize("name", CASES)
 def test_operands_may_have_as_many_dimensions_as_numpy_allows(
     name: str, ndim: int, layout: str, small_blocks: None
@@ -233,7 +234,7 @@ WIDEST = np.finfo(np.longdouble)
 EXTREMES = [1e39, -1e39, 1e300, 1e-46, 1e-320, WIDEST.max, WIDEST.tiny]
 
 
-@pytest.mark.parametrize("char", "efd")
+@looped("char", "efd")
 @pytest.mark.parametrize("name", CASES)
 def test_casts_are_silent(name: str, char: str, small_blocks: None) -> None:
     case = CASES[name]
@@ -251,7 +252,7 @@ def test_casts_are_silent(name: str, char: str, small_blocks: None) -> None:
                 case({**operands, key: extreme}, outs)
 
 
-@pytest.mark.parametrize("value", [1e39, -1e39, np.inf])
+@looped("value", [1e39, -1e39, np.inf])
 @pytest.mark.parametrize(
     "name",
     [name for name, case in CASES.items() if "arrays" in name or "pos_weight" in case.operands],

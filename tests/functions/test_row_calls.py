@@ -15,6 +15,7 @@ import pytest
 
 import fastact as fa
 from fastact.functions.rows import ROW_FUNCTIONS, RowFunction, RowPass
+from representatives import looped
 from row_functions import STEADY, X, passes
 
 Array = npt.NDArray[Any]
@@ -31,7 +32,7 @@ def steady(request: pytest.FixtureRequest) -> RowFunction:
     return request.param  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("char", "?bBhHiIlLqQ")
+@looped("char", "?bBhHiIlLqQ")
 def test_integers_become_float64(char: str, steady: RowFunction, strict: None) -> None:
     x = np.array([[0, 1, 1], [1, 0, 1]], char)
     for call in passes(steady):
@@ -50,10 +51,9 @@ def test_dtypes(char: str, steady: RowFunction, strict: None) -> None:
         steady(X, dtype=int)
 
 
-@pytest.mark.parametrize(
+@looped(
     "value",
     [None, "a", 1j, np.zeros(2, complex), np.array(["a"]), np.array([object()]), np.longdouble(1)],
-    ids=lambda v: str(np.asarray(v).dtype),
 )
 def test_other_dtypes_are_named_and_refused(value: Any, function: RowFunction) -> None:
     for call in passes(function):
@@ -61,7 +61,7 @@ def test_other_dtypes_are_named_and_refused(value: Any, function: RowFunction) -
             call(value, None)
 
 
-@pytest.mark.parametrize("value", [0, 0.0, -1.0, np.nan, np.inf], ids=str)
+@looped("value", [0, 0.0, -1.0, np.nan, np.inf])
 def test_temperature_is_positive(value: float, function: RowFunction) -> None:
     name = "tau" if "tau" in function.parameters else "temperature"
     for call in passes(function):
@@ -257,8 +257,8 @@ def test_hardmax_takes_the_first_maximum_by_index(size: tuple[int, ...], axis: A
         np.testing.assert_array_equal(hard, expected(x))
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
-@pytest.mark.parametrize("temperature", [1e39, 1e300, 1e-39, 1e-300])
+@looped("dtype", ["float16", "float32"])
+@looped("temperature", [1e39, 1e300, 1e-39, 1e-300])
 def test_temperature_beyond_float32(
     temperature: float, dtype: str, function: RowFunction, backend: str
 ) -> None:

@@ -18,6 +18,7 @@ import fastact as fa
 from fastact.calling import row_layout
 from fastact.functions.rows import ROW_FUNCTIONS, RowFunction
 from halves import CHARS
+from representatives import looped
 from row_functions import KINDS, STEADY, X, passes, same
 from test_layouts import VIEWS
 
@@ -49,7 +50,7 @@ def by_rows(call: Callable[..., Any], x: Array, axis: Any, reduces: bool) -> Arr
     return np.moveaxis(whole, range(x.ndim - len(axes), x.ndim), axes)
 
 
-@pytest.mark.parametrize("axis", AXES, ids=str)
+@looped("axis", AXES)
 def test_axes(axis: Any, steady: RowFunction, strict: None) -> None:
     for call, reduces in zip(passes(steady), (steady.reduces, False), strict=False):
         for x in (X, X[:1], X[:, :1], X[..., :1], X[:1, :1, :1]):
@@ -97,9 +98,9 @@ def test_no_dimensions_and_no_elements(steady: RowFunction, backend: str) -> Non
                     assert result.dtype == np.dtype(char)
 
 
-@pytest.mark.parametrize("axis", [0, -1, (0, 2), None], ids=str)
+@looped("axis", [0, -1, (0, 2), None])
 @pytest.mark.parametrize("view", list(VIEWS))
-@pytest.mark.parametrize("char", CHARS)
+@looped("char", CHARS)
 def test_layouts(view: str, char: str, axis: Any, strict: None) -> None:
     x = VIEWS[view](X.astype(char))
     x = x[0, :, 0] if view == "new axes" else x
@@ -170,7 +171,7 @@ MASKS: dict[str, Callable[[Array], Array]] = {
 
 
 @pytest.mark.parametrize("block", [None, 64], ids=["", "small blocks"])
-@pytest.mark.parametrize("axis", [-1, 2, 0, (2, 3), (0, 3)], ids=str)
+@looped("axis", [-1, 2, 0, (2, 3), (0, 3)])
 @pytest.mark.parametrize("kind", list(MASKS))
 def test_masks_broadcast(
     kind: str, axis: Any, block: int | None, strict: None, monkeypatch: pytest.MonkeyPatch

@@ -13,6 +13,7 @@ from conftest import required
 from fastact.functions.elementwise import FUNCTIONS, Elementwise
 from fastact.functions.gates import GATED
 from njit_cases import compiled, given, points, same, types
+from representatives import KINDS, looped
 
 DTYPES = (np.float32, np.float64)
 
@@ -24,9 +25,15 @@ def outside(function: Elementwise) -> dict[str, float]:
     return {name: 1.1 * value + 0.01 for name, value in given.items() if value is not None}
 
 
+def chosen(function: Elementwise) -> dict[str, Any]:
+    """Return the passes to test: all of one function of each kind, and the value of others."""
+    passes = function.passes
+    return passes if function.name in KINDS else {"forward": passes["forward"]}
+
+
 def all_passes(function: Elementwise, parameters: dict[str, Any]) -> str:
     calls = []
-    for pass_, one in function.passes.items():
+    for pass_, one in chosen(function).items():
         name = "f" if pass_ == "forward" else f"f.{pass_}"
         calls.append(f"{name}({', '.join(one.arrays)}{given(parameters)})")
     return f"({', '.join(calls)},)"
@@ -36,7 +43,7 @@ def kernel_results(
     function: Elementwise, data: dict[str, Any], parameters: dict[str, Any]
 ) -> tuple[Any, ...]:
     return tuple(
-        one(*(data[name] for name in one.arrays), **parameters) for one in function.passes.values()
+        one(*(data[name] for name in one.arrays), **parameters) for one in chosen(function).values()
     )
 
 
@@ -60,7 +67,7 @@ def check(function: Elementwise, parameters: dict[str, Any], dtype: Any) -> None
         wanted = kernel_results(function, data, parameters)
     for k in range(x.size):
         found = code(*(dtype(data[name][k]) for name in ("x", "g", "y")))
-        for pass_, one, other in zip(function.passes, found, wanted, strict=True):
+        for pass_, one, other in zip(chosen(function), found, wanted, strict=True):
             expected = tuple(part[k] for part in other) if isinstance(other, tuple) else other[k]
             values = tuple(map(dtype, one)) if isinstance(one, tuple) else dtype(one)
             assert same(values, expected), (function.name, pass_, x[k])
@@ -68,20 +75,20 @@ def check(function: Elementwise, parameters: dict[str, Any], dtype: Any) -> None
     assert result.name == np.dtype(dtype).name
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@looped("name", FUNCTIONS)
 def test_numbers_have_the_bits_of_the_kernels(name: str) -> None:
     """One type for each function, the other for the next one."""
     dtype = DTYPES[list(FUNCTIONS).index(name) % 2]
     check(FUNCTIONS[name], required(FUNCTIONS[name]), dtype)
 
 
-@pytest.mark.parametrize("name", [n for n, f in FUNCTIONS.items() if f.parameter_list.params])
+@looped("name", [name for name in KINDS if FUNCTIONS[name].parameter_list.params])
 def test_numbers_with_other_parameters(name: str) -> None:
     """float32, where the low part of a parameter counts."""
     check(FUNCTIONS[name], outside(FUNCTIONS[name]), np.float32)
 
 
-@pytest.mark.parametrize("name", GATED)
+@looped("name", GATED)
 def test_gates(name: str) -> None:
     gate = GATED[name]
     code = compiled("g, a, b", "f(a, b), f.vjp(g, a, b)", f=gate)
