@@ -26,8 +26,8 @@ from ..elementary import (
 from ..elementary import tanh as tanh_
 from ..normal_tail import TAIL_END, half_square, tail_parts
 from ..two_parts import fast_two_sum, remainder, two_fma, two_product, two_sum
-from .exponential import by_reciprocal
-from .table import elementwise
+from .exponential import by_reciprocal, softcap_rise
+from .table import elementwise, inside
 
 
 def expm1_of(x: Any) -> Any:
@@ -155,6 +155,14 @@ def situ_slope(x: Any, scale: float) -> Any:
     return d * unit
 
 
+@situ.by("scale")
+def situ_by_scale(x: Any, scale: float) -> Any:
+    """(tanh z - z·sech² z)·σ(x) at z = x/scale."""
+    e, s, _ = logistic_of(x)
+    rise = softcap_rise(x, scale)
+    return rise * s * e * UNIT if x < 0.0 else rise * s
+
+
 # From here on x·(beta - alpha_n) - alpha_n is the value: neither product overflows before it.
 STRAIGHT = per_type(f32=-(2.0**100), f64=-(2.0**900))
 
@@ -214,6 +222,29 @@ def xielu_slope(x: Any, alpha_p: float, alpha_n: float, beta: float, eps: float)
     t_low = t_low if moving else 0.0
     bent = fma(alpha_n, t, beta) + fma(alpha_n, t_low, fma(low(alpha_n), t, low(beta)))
     return rising if x > 0.0 else bent
+
+
+@xielu.by("alpha_p")
+def xielu_by_alpha_p(x: Any, alpha_p: float, alpha_n: float, beta: float, eps: float) -> Any:
+    m = max(x, 0.0)
+    return m * m
+
+
+@xielu.by("alpha_n")
+def xielu_by_alpha_n(x: Any, alpha_p: float, alpha_n: float, beta: float, eps: float) -> Any:
+    h, h_low = bend_below(max(x, -LARGEST), eps)
+    return inside(x <= 0.0, x, h + h_low if x > STRAIGHT else -x)
+
+
+@xielu.by("beta")
+def xielu_by_beta(x: Any, alpha_p: float, alpha_n: float, beta: float, eps: float) -> Any:
+    return x
+
+
+@xielu.by("eps")
+def xielu_by_eps(x: Any, alpha_p: float, alpha_n: float, beta: float, eps: float) -> Any:
+    t, _, _ = expm1_of(min(eps, 0.0))
+    return inside(x <= 0.0 and x > eps, x, fma(alpha_n, t, alpha_n))
 
 
 def root_parts(x: Any) -> Any:
@@ -328,9 +359,27 @@ BELL_END = per_type(f32=16.0, f64=40.0)
 
 @laplace.derivative
 def laplace_slope(x: Any, mu: float, sigma: float) -> Any:
+    _, _, d, unit = laplace_bell(x, mu, sigma)
+    return d * unit
+
+
+@laplace.by("mu")
+def laplace_by_mu(x: Any, mu: float, sigma: float) -> Any:
+    _, _, d, unit = laplace_bell(x, mu, sigma)
+    return -d * unit
+
+
+@laplace.by("sigma")
+def laplace_by_sigma(x: Any, mu: float, sigma: float) -> Any:
+    t, t_low, d, unit = laplace_bell(x, mu, sigma)
+    return -fma(t, d, t_low * d) * unit
+
+
+def laplace_bell(x: Any, mu: Any, sigma: Any) -> Any:
+    """t = (x - mu)/sigma in two parts, and φ(t)/sigma as (number, unit)."""
     t, t_low, inverse, inverse_low = standardised(x, mu, sigma, BELL_END)
     square, square_low = two_product(0.5 * t, t)
     e, unit = exp_negative(-square, -fma(t, t_low, square_low))
     c, c_low = two_product(NORMAL_DENSITY, inverse)
     c_low = c_low + (low(NORMAL_DENSITY) * inverse + NORMAL_DENSITY * inverse_low)
-    return fma(e, c, e * c_low) * unit
+    return t, t_low, fma(e, c, e * c_low), unit

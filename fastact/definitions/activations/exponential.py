@@ -247,6 +247,10 @@ def softcap_slope(x: Any, cap: float) -> Any:
 
 @softcap.by("cap")
 def softcap_by_cap(x: Any, cap: float) -> Any:
+    return softcap_rise(x, cap)
+
+
+def softcap_rise(x: Any, cap: Any) -> Any:
     """tanh z - z·sech² z at z = x/cap."""
     z, z_low = quotient(x, cap)
     y = tanh_(z)

@@ -201,6 +201,17 @@ def star_relu_slope(x: Any, scale: float, bias: float) -> Any:
     return inside(x > 0.0, x, 2.0 * fma(scale, x, low(scale) * min(x, LARGEST)))
 
 
+@star_relu.by("scale")
+def star_relu_by_scale(x: Any, scale: float, bias: float) -> Any:
+    m = max(x, 0.0)
+    return m * m
+
+
+@star_relu.by("bias")
+def star_relu_by_bias(x: Any, scale: float, bias: float) -> Any:
+    return x if x != x else 1.0
+
+
 @elementwise(formula="where(x > 0, x, negative_slope*x)", source="Maas, Hannun, Ng 2013, ICML")
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """x where x > 0, else `negative_slope`·x. The derivative is `negative_slope` at 0."""

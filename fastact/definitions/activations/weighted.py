@@ -148,6 +148,12 @@ def unclipped(y: Any, limit: Any, slope: Any) -> Any:
     return slope if known(limit) else (0.0 if above(abs(y), limit) else slope)
 
 
+def on_the_limit(y: Any, limit: Any) -> Any:
+    """The derivative by the limit: ±1 where the result is clipped."""
+    nowhere = y if y != y else 0.0
+    return nowhere if known(limit) else inside(above(abs(y), limit), y, copysign(1.0, y))
+
+
 def gelu_value(x: Any) -> Any:
     # max(x, 0) - |x|·Φ(-|x|) has no cancellation.
     return fma(gelu_tail(x), -UNIT, max(x, 0.0))
@@ -173,6 +179,11 @@ def gelu(x: Any, limit: float | None = None) -> Any:
 def gelu_slope(x: Any, limit: float) -> Any:
     tail = gelu_slope_tail(x) * (QUARTER * UNIT)
     return unclipped(gelu_value(x), limit, 1.0 - tail if x > 0.0 else tail)
+
+
+@gelu.by("limit")
+def gelu_by_limit(x: Any, limit: float) -> Any:
+    return on_the_limit(gelu_value(x), limit)
 
 
 # DENSITY times 0.044715.
@@ -224,3 +235,8 @@ def gelu_tanh_slope(x: Any, limit: float) -> Any:
     rise = w + cubic
     slope = swish_slope(w, w_low, rise, (w - rise + cubic) + w_low)
     return unclipped(gelu_tanh_value(x), limit, slope)
+
+
+@gelu_tanh.by("limit")
+def gelu_tanh_by_limit(x: Any, limit: float) -> Any:
+    return on_the_limit(gelu_tanh_value(x), limit)

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from ..arithmetic import Mathematics, Number
-from .exponential import _sech_squared, _sigmoid, softcap
-from .table import clipped, derivative_of
+from .exponential import _sech_squared, _sigmoid, softcap, softcap_rise
+from .table import by, clipped, derivative_of
 from .weighted import EXP_LIMIT, NORMAL_DENSITY_0, NORMAL_LIMIT
 
 
@@ -39,6 +39,13 @@ def _(m: Mathematics, x: Number, scale: Number = 4.0) -> Number:
     large = m.narrow(m.wide(c) / (m.wide(e) + 1.0) + bell)
     factor = m.where(m.magnitude(x) < scale, small, large)
     return m.where(x < 0, m.times_exp_over(factor, negated, 1 + e), above)
+
+
+@by(situ, "scale")
+def _(m: Mathematics, x: Number, scale: Number = 4.0) -> Number:
+    rise, e = softcap_rise(m, x, scale), m.exp(-m.magnitude(x))
+    below = m.times_exp_over(rise, m.minimum(x, 0.0), m.wide(e) + 1.0)
+    return m.where(x < 0, below, rise / (1 + e))
 
 
 def _expm1(m: Mathematics, x: Number) -> Number:
@@ -84,6 +91,54 @@ def _(
     below = m.narrow(_expm1(m, m.minimum(x, 0.0)) * alpha_n + beta)
     below = m.where(x < eps, below, beta - alpha_n)
     return m.where(x > 0, 2 * alpha_p * x + beta, below)
+
+
+@by(xielu, "alpha_p")
+def _(
+    m: Mathematics,
+    x: Number,
+    alpha_p: Number = 0.8,
+    alpha_n: Number = 0.8,
+    beta: Number = 0.5,
+    eps: Number = -1e-6,
+) -> Number:
+    return m.where(x > 0, x * x, 0.0)
+
+
+@by(xielu, "alpha_n")
+def _(
+    m: Mathematics,
+    x: Number,
+    alpha_p: Number = 0.8,
+    alpha_n: Number = 0.8,
+    beta: Number = 0.5,
+    eps: Number = -1e-6,
+) -> Number:
+    return m.where(x > 0, 0.0, xielu(m, m.minimum(x, 0.0), 0.0, 1.0, 0.0, eps))
+
+
+@by(xielu, "beta")
+def _(
+    m: Mathematics,
+    x: Number,
+    alpha_p: Number = 0.8,
+    alpha_n: Number = 0.8,
+    beta: Number = 0.5,
+    eps: Number = -1e-6,
+) -> Number:
+    return x
+
+
+@by(xielu, "eps")
+def _(
+    m: Mathematics,
+    x: Number,
+    alpha_p: Number = 0.8,
+    alpha_n: Number = 0.8,
+    beta: Number = 0.5,
+    eps: Number = -1e-6,
+) -> Number:
+    return m.where((x <= 0) & (x > eps), alpha_n * m.exp(m.minimum(eps, 0.0)), 0.0)
 
 
 def sqrt_softplus(m: Mathematics, x: Number) -> Number:
@@ -144,3 +199,15 @@ def laplace(m: Mathematics, x: Number, mu: Number = 0.707107, sigma: Number = 0.
 def _(m: Mathematics, x: Number, mu: Number = 0.707107, sigma: Number = 0.282095) -> Number:
     t = _standardised(m, x, mu, sigma)
     return m.times_exp(m.wide(m.real(NORMAL_DENSITY_0)) / sigma, t * t * -0.5)
+
+
+@by(laplace, "mu")
+def _(m: Mathematics, x: Number, mu: Number = 0.707107, sigma: Number = 0.282095) -> Number:
+    t = _standardised(m, x, mu, sigma)
+    return -m.times_exp(m.wide(m.real(NORMAL_DENSITY_0)) / sigma, t * t * -0.5)
+
+
+@by(laplace, "sigma")
+def _(m: Mathematics, x: Number, mu: Number = 0.707107, sigma: Number = 0.282095) -> Number:
+    t = _standardised(m, x, mu, sigma)
+    return -m.times_exp(m.wide(m.real(NORMAL_DENSITY_0)) / sigma * t, t * t * -0.5)

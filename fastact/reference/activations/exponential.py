@@ -165,10 +165,12 @@ def _(m: Mathematics, x: Number, cap: Number) -> Number:
     return _sech_squared(m, m.wide(x) / cap)
 
 
-@by(softcap, "cap")
-def _(m: Mathematics, x: Number, cap: Number) -> Number:
+def softcap_rise(m: Mathematics, x: Number, cap: Number) -> Number:
     z = x / cap
     y = m.tanh(z)
     bounded = m.maximum(m.minimum(z, 1e4), -1e4)
     far = y - bounded * _sech_squared(m, bounded)
     return m.where(m.magnitude(z) < 1, z * y * y - m.x_minus_tanh(z), far)
+
+
+by(softcap, "cap")(softcap_rise)

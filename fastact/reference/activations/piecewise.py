@@ -184,6 +184,16 @@ def _(m: Mathematics, x: Number, scale: Number = 0.8944, bias: Number = -0.4472)
     return m.where(x < 0, 0.0, 2 * (scale * x))
 
 
+@by(star_relu, "scale")
+def _(m: Mathematics, x: Number, scale: Number = 0.8944, bias: Number = -0.4472) -> Number:
+    return m.where(x > 0, x * x, 0.0)
+
+
+@by(star_relu, "bias")
+def _(m: Mathematics, x: Number, scale: Number = 0.8944, bias: Number = -0.4472) -> Number:
+    return m.where(x == x, 1.0, 1.0)
+
+
 def sparse_plus(m: Mathematics, x: Number) -> Number:
     return m.where(x <= -1, 0.0, m.where(x >= 1, x, (x + 1) * (x + 1) / 4))
 

@@ -62,6 +62,15 @@ def _(m: Mathematics, x: Number, limit: Number = math.inf) -> Number:
     return _unclipped(m, _gelu(m, x), limit, m.where(x < 0, lower, 1 - lower))
 
 
+@by(gelu, "limit")
+def _(m: Mathematics, x: Number, limit: Number = math.inf) -> Number:
+    return _on_the_limit(m, _gelu(m, x), limit)
+
+
+def _on_the_limit(m: Mathematics, y: Number, limit: Number) -> Number:
+    return m.where(y > limit, 1.0, m.where(y < -limit, -1.0, 0.0))
+
+
 # ½(1 + tanh u) = σ(2u)
 def _gelu_tanh(m: Mathematics, x: Number) -> Number:
     t = m.wide(clipped(m, x, -NORMAL_LIMIT, NORMAL_LIMIT))
@@ -81,6 +90,11 @@ def _(m: Mathematics, x: Number, limit: Number = math.inf) -> Number:
     linear = m.real(k)
     slope = _gated_slope(m, (cubic * 3.0 + linear) * t, (cubic + linear) * t)
     return _unclipped(m, _gelu_tanh(m, x), limit, slope)
+
+
+@by(gelu_tanh, "limit")
+def _(m: Mathematics, x: Number, limit: Number = math.inf) -> Number:
+    return _on_the_limit(m, _gelu_tanh(m, x), limit)
 
 
 def quick_gelu(m: Mathematics, x: Number) -> Number:
