@@ -75,7 +75,7 @@ class BinaryVjp(TwoGradients):
             },
             notes=(
                 f"Before sums at most {bound:g} ulp from the true value away from zeros of the derivative, if neither "
-                "that nor\ng times it overflows or underflows.",
+                "that nor\ng times it overflows or underflows. In code compiled by Numba each has the broadcast shape.",
             ),
         )
 

@@ -165,7 +165,7 @@ def log_expm1_slope_from_output(y: Any) -> Any:
 
 
 @elementwise(
-    formula="where(x > 0, -x*log(x), where(x < 0, -inf, 0))",
+    formula="-x*log(x)",
     source="Shannon 1948, doi:10.1002/j.1538-7305.1948.tb01338.x",
 )
 def entr(x: Any) -> Any:
