@@ -16,7 +16,7 @@ from .activations.weighted import QUICK, tanh_argument
 from .coefficients import MILLS_END
 from .declare import Declaration, Table
 from .dialect import absent, copysign, fma, known, low, per_type
-from .elementary import LARGEST, LOWEST, ONE_OVER_UNIT, UNIT, bell_parts, logistic_parts, scaled
+from .elementary import LOWEST, ONE_OVER_UNIT, UNIT, bell_parts, logistic_parts, scaled
 from .gaussian import QUARTER, gelu_slope_tail, gelu_tail_parts
 from .logistic import swish_parts, swish_slope_parts
 from .two_parts import two_sum
@@ -48,20 +48,25 @@ def product(p: Any, p_low: Any, unit: Any, factor: Any, factor_low: Any) -> Any:
     Unless `unit` is 1, |p| is less than 1/UNIT. `unit` goes first to a large factor, which it leaves exact, and last
     to a small one: neither product overflows, and the first is no subnormal where it matters.
     """
-    large, infinite = abs(factor) > 1.0, abs(factor) == inf
+    large = abs(factor) > 1.0
     factor = factor * unit if large else factor
     factor_low = factor_low * unit if large else factor_low
-    rest = p_low * factor + finite(p) * factor_low
-    return fma(p, factor, 0.0 if infinite else rest) * (1.0 if large else unit)
+    return fma(p, factor, p_low * reach(factor) + reach(p) * factor_low) * (1.0 if large else unit)
 
 
-def finite(x: Any) -> Any:
-    return min(max(x, -LARGEST), LARGEST)
+# A p of less than 1/UNIT has a low part whose product with this is finite; beyond, one with a factor does without.
+REACH = per_type(f32=2.0**87, f64=2.0**900)
+
+
+def reach(x: Any) -> Any:
+    """A number as a factor of a low part: never infinite, and no such product is."""
+    return min(max(x, -REACH), REACH)
 
 
 def weighted(g: Any, factor: Any, factor_low: Any) -> Any:
     """g·(factor + factor_low)."""
-    return g * factor + finite(g) * factor_low
+    total = g * factor
+    return total + (g * factor_low if abs(total) < inf else 0.0)
 
 
 def shifted(factor: Any, factor_low: Any, offset: Any) -> Any:
@@ -114,7 +119,7 @@ def limited_silu(x: Any, alpha: Any, limit: Any) -> Any:
     z, z_low = scaled(min(x, limit), alpha)
     p, p_low, unit = swish_of(min(x, limit), z, z_low)
     # What a limit has beyond its value changes the product by 1 to 1.3 times as much.
-    return p, p_low + (finite(p) * (low(limit) / limit) if x > limit else 0.0), unit
+    return p, p_low + (reach(p) * (low(limit) / limit) if x > limit else 0.0), unit
 
 
 def silu_parts(x: Any, alpha: Any, limit: Any) -> Any:
@@ -145,7 +150,7 @@ def within(x: Any, limit: Any, slope: Any) -> Any:
     source="Shazeer 2020, arXiv:2002.05202",
     optional={"limit": inf},
     # An alpha as small leaves the activation what it underflows at; none leaves σ(alpha·gate) without gate.
-    domain=("1e-4 <= alpha <= 1e6", "limit > 0", "-1e37 <= linear_offset <= 1e37"),
+    domain=("1e-4 <= alpha <= 1e6", "limit > 0", "-1e6 <= linear_offset <= 1e6"),
 )
 def swiglu(
     gate: Any,
@@ -283,7 +288,7 @@ def reglu(gate: Any, value: Any, threshold: float = 0.0) -> Any:
 
 @reglu.vjp(outputs=GRADIENTS)
 def reglu_vjp(g: Any, gate: Any, value: Any, threshold: float) -> Any:
-    opened = above(gate, threshold)
+    opened = gate > 0.0 if known(threshold) else above(gate, threshold)
     return inside(opened, gate, g * value), inside(opened, gate, g * gate)
 
 
@@ -292,7 +297,7 @@ def reglu_vjp(g: Any, gate: Any, value: Any, threshold: float) -> Any:
     domain=(
         "1e-6 <= gate_scale <= 1e6",
         "1e-6 <= linear_scale <= 1e6",
-        "-1e37 <= linear_offset <= 1e37",
+        "-1e6 <= linear_offset <= 1e6",
     ),
 )
 def situ_glu(

@@ -91,7 +91,7 @@ class _GatePass(ElementwisePass):
             return None
         if halves[0][-1].step or not options.keys().isdisjoint(("where", "dtype")):
             return None
-        bound = self.bound((), options)
+        bound = self.bound((), options) if options else (self, self._defaults)
         if bound is None:  # a parameter is an array, or wrong
             return None
         chosen, params = bound
@@ -101,7 +101,7 @@ class _GatePass(ElementwisePass):
         gate, value = _cut(x, halves)
         if gate.size > FEW and gate.shape[1] < SHORTEST_ROW:
             return None
-        return lambda *arrays: rows(*arrays, *params), gate, value
+        return lambda *arrays: rows(*arrays, *(params or ())), gate, value
 
     def _labelled(
         self, args: tuple[Any, ...], axis: int, order: Any, out: Any, options: dict[str, Any]
