@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
-from .activations.composed import capped, situ_parts, situ_slope_parts
+from .activations.capped import capped, situ_parts, situ_slope_parts
 from .activations.table import above, inside
 from .activations.weighted import QUICK, tanh_argument
 from .coefficients import MILLS_END
