@@ -114,6 +114,16 @@ def expm1(x: Any) -> Any:
     return y
 
 
+def expm1_of(x: Any) -> Any:
+    """eˣ - 1 in two parts for x ≤ 0, and eˣ - 1 - x where |x| < RISING."""
+    r, power = reduction(max(x, EXPM1_LOWEST), absent, ROUNDER)
+    bend = r * r * polynomial(r, EXPM1)
+    q, q_low = fast_two_sum(r, bend)
+    down, down_low = fast_two_sum(-1.0, power)
+    t, t_low = two_fma(power, q, down)
+    return t, fma(power, q_low, t_low + down_low), bend
+
+
 def log1p_parts(u: Any) -> Any:
     """log1p(u) / u for 0 ≤ u ≤ 1, in two parts."""
     return polynomial_parts(u - 0.5, LOG1P)
