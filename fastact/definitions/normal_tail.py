@@ -67,9 +67,7 @@ def bell(h: Any, h_low: Any) -> Any:
     z = max(-h, LOWEST)
     t = fma(z, LOG2E, SCALED)
     n = t - SCALED
-    # r is exact: it is a multiple of half an ulp of ln 2. Its low part added to it is rounded off.
-    r = fma(n, -LN2, z)
-    r_low = fma(n, -low(LN2), -h_low)
+    r, r_low = fast_two_sum(fma(n, -LN2, z), fma(n, -low(LN2), -h_low))
     q = fma(r * r, polynomial(r, EXPM1), fma(r_low, r, r_low))
     return r, q, scale(0.0, t)
 
