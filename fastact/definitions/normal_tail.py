@@ -30,8 +30,9 @@ from .dialect import (
     piecewise,
     polynomial,
     polynomial_parts,
+    scale,
 )
-from .elementary import HIGHEST, LOWERED, LOWEST, SCALED, UNIT, reduced, reduction
+from .elementary import HIGHEST, LN2, LOG2E, LOWERED, LOWEST, SCALED, UNIT, reduced
 from .exp_sums import log_one_plus
 from .two_parts import fast_two_sum, fused_remainder, remainder, two_fma, two_product, two_sum
 
@@ -63,8 +64,12 @@ def half_square(a: Any) -> Any:
 
 def bell(h: Any, h_low: Any) -> Any:
     """exp(-h - h_low) for h ≥ 0 as (r, q, power): (1 + r + q)·power·UNIT."""
-    r, power = reduction(max(-h, LOWEST), -h_low, SCALED)
-    return r, r * r * polynomial(r, EXPM1), power
+    z = max(-h, LOWEST)
+    t = fma(z, LOG2E, SCALED)
+    n = t - SCALED
+    r, r_low = fast_two_sum(fma(n, -LN2, z), fma(n, -low(LN2), -h_low))
+    q = fma(r * r, polynomial(r, EXPM1), fma(r_low, r, r_low))
+    return r, q, scale(0.0, t)
 
 
 def times_bell(m: Any, m_low: Any, h: Any, h_low: Any) -> Any:
@@ -100,8 +105,8 @@ def bounded(a: Any, a_low: Any) -> Any:
     s_low = (a - (s - 4.0)) + a_low
     r = 1.0 / s
     r_low = remainder(1.0, absent, s, s_low, r) * r
-    v = fma(-4.0, r, 0.5)
-    return r, r_low, v, fma(-4.0, r, 0.5 - v) - 4.0 * r_low
+    v, v_low = two_sum(-4.0 * r, 0.5)
+    return r, r_low, v, v_low - 4.0 * r_low
 
 
 def mills_by_ratio(a: Any, a_low: Any) -> Any:

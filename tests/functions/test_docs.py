@@ -25,6 +25,8 @@ WORDS = {
     "sigma": special.expit,
     "Phi": special.ndtr,
     "phi": lambda x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
+    "erf": special.erf,
+    "erfc": special.erfc,
     "erfinv": special.erfinv,
     "softplus": lambda x: np.logaddexp(0, x),
 }
@@ -82,8 +84,9 @@ def test_formulas_are_the_definitions(formulas: Any, name: str, pass_: str) -> N
         error = np.abs(found - truth) / np.maximum(1, np.abs(truth))
     error = np.where((found == truth) | (np.isnan(found) & np.isnan(truth)), 0.0, error)
     WORST[f"formula, {name} {pass_}"] = f"{error.max():.2g} at {x[error.argmax()]:.6g}"
-    # What double precision leaves of a textbook formula; a wrong branch at a kink is off by more.
-    assert error.max() < 1e-14
+    # What double precision leaves of a textbook formula (1.5e-14 for log_ndtr′); a wrong branch is off by
+    # more.
+    assert error.max() < 2e-14
 
 
 def test_every_function_with_a_derivative_has_a_formula() -> None:

@@ -19,9 +19,10 @@ ARGUMENTS = {
 def test_as_scipy(name: str, dtype: str, backend: str) -> None:
     theirs = getattr(pytest.importorskip("scipy.special"), name)
     x = ARGUMENTS[name].astype(dtype)
-    expected = theirs(x.astype(np.float64)).astype(dtype)
-    # SciPy's own errors are up to 1e-14 in double precision.
-    tolerance = {"float32": 2.5e-7, "float64": 3e-14}[dtype]
+    with np.errstate(over="ignore"):  # erfcx
+        expected = theirs(x.astype(np.float64)).astype(dtype)
+    # SciPy's own errors grow with x² in the tails.
+    tolerance = {"float32": 2.5e-7, "float64": 1e-12}[dtype]
     np.testing.assert_allclose(fa.get(name)(x), expected, tolerance, np.finfo(dtype).tiny)
 
 

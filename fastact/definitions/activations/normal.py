@@ -133,7 +133,8 @@ def ndtr_slope(x: Any) -> Any:
     return density(h, h_low, DENSITY_0)
 
 
-@elementwise(formula="log(Phi(x))", source="logarithm of the normal cdf")
+# Worst of 12,000 float64 between -2 and 2: 2.13 ulp at 0.8155.
+@elementwise(formula="log(Phi(x))", source="logarithm of the normal cdf", bound={"forward": 2.5})
 def log_ndtr(x: Any) -> Any:
     """log Φ(x), without cancellation on either side. The derivative is the inverse Mills ratio φ(x)/Φ(x)."""
     return log_ndtr_(x)
