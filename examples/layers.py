@@ -19,8 +19,18 @@ import fastact as fa
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
-# Every elementwise activation; the others have no derivative, only a vjp.
-ELEMENTWISE = [name for name in fa.names() if "derivative" in fa.get(name).passes]
+def _is_activation(name: str) -> bool:
+    """Tell whether a function has a derivative, and moderate values for all numbers that occur in a network."""
+    function = fa.get(name)
+    if "derivative" not in function.passes:
+        return False
+    required = {"cap": 1.5, "weight": 0.25}
+    given = {key: value for key, value in required.items() if key in function.parameters}
+    return bool(np.all(np.abs(function(np.linspace(-8, 8, 33), **given)) < 3000))  # no NaN
+
+
+# Every activation; others are defined for some numbers only, or overflow, or have no derivative but a vjp.
+ELEMENTWISE = [name for name in fa.names() if _is_activation(name)]
 
 
 class Layer(Protocol):
