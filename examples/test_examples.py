@@ -59,7 +59,7 @@ def test_numeric_derivative(backend: str, check_picture: Check, saw: Saw) -> Non
     errors = {name: error.max() for name, error in numeric_derivative.errors(compared).items()}
     worst = max(errors, key=lambda name: errors[name])
     saw(f"worst {errors[worst]:.1e} ({worst})")
-    assert errors[worst] < 1e-11
+    assert errors[worst] < 3e-11
     assert np.any(np.abs(compared.rough - compared.analytic[numeric_derivative.LESSON]) > 0.1)
     check_picture(numeric_derivative, compared)
 
