@@ -13,6 +13,7 @@ from ..definitions.declare import Declaration
 from ..definitions.rows import ROWS
 from .attention import CLASSES
 from .base import named
+from .cumulative import logcumsumexp
 from .row_passes import Axis, ReductionVjp, RowFunction, RowPass, RowReduction, RowVjp, Rowwise
 from .row_steps import hardmax as _hardmax
 from .row_steps import with_noise
@@ -112,6 +113,7 @@ ROW_FUNCTIONS["hardmax"] = named(Rowwise, "hardmax")(
     KernelTable(lambda backend, dtype: _hardmax),
 )
 ROW_FUNCTIONS["hardmax"].in_order = True  # of several maxima the first gets the 1
+ROW_FUNCTIONS["logcumsumexp"] = logcumsumexp
 ROW_FUNCTIONS["gumbel_softmax"] = named(GumbelSoftmax, "gumbel_softmax")(
     "gumbel_softmax",
     """softmax((x + noise)/tau) along the rows, with Gumbel noise: a differentiable relaxation of sampling.
