@@ -86,6 +86,8 @@ def operands(
         arrays += defined("_exp_sum", "forward", [x], mask, temperature)
     else:
         arrays += [rng.normal(size=(shape[0], shape[2])) for _ in declared.row_inputs]
+    if "excess" in declared.row_inputs:  # of alpha above 1
+        arrays[-1] = np.abs(arrays[-1]) + 0.05
     return [array.astype(dtype, order="C") for array in arrays]
 
 

@@ -16,7 +16,7 @@ from ..calling.memory import without_overlap
 from ..definitions.tables import ACTIVATIONS
 from .row_passes import Axis, RowPass, RowVjp, Rowwise
 
-__all__ = ["AttentionSoftmax", "AttentionVjp"]
+__all__ = ["CLASSES", "AttentionSoftmax", "AttentionVjp", "RowCall", "by_rows"]
 
 _TEMPERATURE = (
     "float or array_like, default 1.0\n"
@@ -48,7 +48,7 @@ _NOTE = (
 )
 
 
-class _Call:
+class RowCall:
     """The checked arguments of a call that `data` are the arrays of; the last one has the shape of the result."""
 
     def __init__(
@@ -186,7 +186,7 @@ class AttentionSoftmax(Rowwise):
             self._refuse(unknown)
         if _is_plain(temperature, cap, bias, sink):
             return self._general((x,), axis, temperature, where, out, dtype)
-        call = _Call(self.__qualname__, (bias, x), axis, where, out, dtype)
+        call = RowCall(self.__qualname__, (bias, x), axis, where, out, dtype)
         logits = call.logits(temperature, cap, call.arrays[0], sink)
         target, (x_read, *read) = call.target([call.data, logits.bias, logits.sink, logits.mask])
         logits = logits._replace(bias=read[0], sink=read[1], mask=read[2])
@@ -256,7 +256,7 @@ class AttentionVjp(RowVjp):
         label = self.__qualname__
         if x is None and not (cap is None and sink is None):
             raise TypeError(f"{label}() needs x= with a cap or a sink: the x of the call")
-        call = _Call(label, (bias, x, g, y), axis, where, out, dtype)
+        call = RowCall(label, (bias, x, g, y), axis, where, out, dtype)
         bias_, x_, g_, _ = call.arrays
         logits = call.logits(temperature, cap, bias_, sink)
         operands = [
@@ -273,7 +273,7 @@ class AttentionVjp(RowVjp):
         if dbias is not None and bias_ is not None:
             results.append(_shown(dbias, bias_.shape, call.loop))
         if dsink is not None:
-            results.append(_by_sink(dsink, np.shape(sink), call))
+            results.append(by_rows(dsink, np.shape(sink), call))
         return results[0] if len(results) == 1 else tuple(results)
 
     def _signature(self) -> inspect.Signature:
@@ -289,17 +289,18 @@ def _described(text: docs.Text, texts: dict[str, str]) -> docs.Text:
     return text.replaced(arguments={**text.arguments, **texts}, notes=(*text.notes, _NOTE))
 
 
-def _sums_for(shape: tuple[int, ...], call: _Call) -> Array:
+def _sums_for(shape: tuple[int, ...], call: RowCall) -> Array:
     """Return the sums for the gradient by a bias: in float64 unless there is no sum."""
     full = (1,) * (len(call.shape) - len(shape)) + shape
     return np.zeros(full, computing(call.loop) if full == call.shape else np.float64)
 
 
-def _of_rows(call: _Call, dtype: DType) -> Array:
+def _of_rows(call: RowCall, dtype: DType) -> Array:
     return np.zeros(axes.kept(call.shape, call.axes), dtype)
 
 
-def _by_sink(rows: Array, shape: tuple[int, ...], call: _Call) -> Any:
+def by_rows(rows: Array, shape: tuple[int, ...], call: RowCall) -> Any:
+    """Return gradients by a parameter of the rows, summed to the shape that it was given in."""
     if len(shape) < rows.ndim:
         rows = rows.reshape(axes.reduced(call.shape, call.axes, False))
     return _shown(unbroadcast(rows, shape), shape, call.loop)

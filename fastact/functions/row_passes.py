@@ -135,8 +135,10 @@ class RowPass(Pass):
         expected = axes.reduced(shape, reduced, keepdims) if self.reduces else shape
         if target is not None and target.shape != expected:
             raise ValueError(f"{label}(): out has shape {target.shape}, expected {expected}")
-        walked = axes.walked_dtype(loop, temperature)
-        sorted_ = self._operands(arrays, target, mask, temperature, reduced)
+        walked = self._walked(loop, temperature, extra)
+        if walked != loop and target is None and not self.reduces:
+            target = np.empty_like(arrays[-1], loop, subok=False)
+        sorted_ = self._operands(arrays, target, mask, temperature, reduced, extra)
         (result,) = compute(*self._kernel(walked, **extra), walked, reduced, sorted_, self.in_order)
         if walked != loop and target is None:
             with silent():
@@ -156,6 +158,7 @@ class RowPass(Pass):
         mask: Array | None,
         temperature: float,
         reduced: tuple[int, ...],
+        extra: Mapping[str, Any],
     ) -> RowOperands:
         """Sort the arrays of a call into full ones and those with one value for each row."""
         shape = arrays[-1].shape
@@ -164,6 +167,10 @@ class RowPass(Pass):
             for name, array in zip(self.arrays, arrays, strict=True)
         ]
         return RowOperands(inputs, (), (target,), (), mask, (temperature,))
+
+    def _walked(self, loop: DType, temperature: float, extra: Mapping[str, Any]) -> DType:
+        """Return the dtype to compute a result of dtype `loop` in, or one that it is computed in."""
+        return axes.walked_dtype(loop, temperature)
 
     def _kernel(self, dtype: DType, **extra: Any) -> tuple[Kernel, DType]:
         """Return the kernel of the active backend, and the dtype of the arrays that it takes."""
@@ -227,6 +234,7 @@ class ReductionVjp(RowPass):
         mask: Array | None,
         temperature: float,
         reduced: tuple[int, ...],
+        extra: Mapping[str, Any],
     ) -> RowOperands:
         g, x = arrays
         rows = axes.expanded(self.__qualname__, "g", g, x.shape, reduced)
@@ -318,6 +326,7 @@ class RowReduction(RowFunction):
         mask: Array | None,
         temperature: float,
         reduced: tuple[int, ...],
+        extra: Mapping[str, Any],
     ) -> RowOperands:
         if target is not None and target.ndim < arrays[0].ndim:
             target = np.expand_dims(target, reduced)

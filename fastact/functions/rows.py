@@ -14,6 +14,7 @@ from ..definitions.rows import ROWS
 from .attention import CLASSES
 from .base import named
 from .cumulative import logcumsumexp
+from .entmax import entmax
 from .row_passes import Axis, ReductionVjp, RowFunction, RowPass, RowReduction, RowVjp, Rowwise
 from .row_steps import hardmax as _hardmax
 from .row_steps import with_noise
@@ -104,6 +105,7 @@ def _vjp(kind: type[RowPass], name: str, declared: str) -> RowPass:
 ROW_FUNCTIONS: dict[str, RowFunction] = {
     name: _declared(declaration) for name, declaration in ROWS.items() if name[0] != "_"
 }
+ROW_FUNCTIONS["entmax"] = entmax
 ROW_FUNCTIONS["hardmax"] = named(Rowwise, "hardmax")(
     "hardmax",
     """1 at the first maximum of each row and 0 elsewhere, computed by NumPy whatever the backend.

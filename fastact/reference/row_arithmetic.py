@@ -21,6 +21,9 @@ class Float64Rows(Float64):
     difference_over = staticmethod(difference_over)
     log1p = staticmethod(np.log1p)
     isfinite = staticmethod(np.isfinite)
+    logarithm = staticmethod(np.log)
+    #: The relative accuracy of solutions.
+    digits = 2.5e-16
 
     @staticmethod
     def log(x: Pair) -> Pair:
@@ -49,6 +52,7 @@ class ExactRows:
     """mpmath with 60 digits, over arrays of objects."""
 
     where = staticmethod(np.where)
+    digits = 1e-55
 
     def __init__(self) -> None:
         context = exact_arithmetic().context
@@ -58,6 +62,7 @@ class ExactRows:
         # The rows of a test have many elements in common.
         self.exp = np.frompyfunc(lru_cache(maxsize=1 << 16)(context.exp), 1, 1)
         self.log, self.log1p = np.frompyfunc(context.log, 1, 1), np.frompyfunc(context.log1p, 1, 1)
+        self.logarithm = self.log
         self.sqrt = np.frompyfunc(context.sqrt, 1, 1)
         self._isfinite = np.frompyfunc(context.isfinite, 1, 1)
 
