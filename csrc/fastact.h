@@ -193,6 +193,12 @@ typedef struct {
 #define FASTACT_ROWS_LARGE (1 << 15) /* elements from which threads are used */
 int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *call, int (*stop)(void));
 
+/* --- rows of logcumsumexp (rows/cumulative.c) --------------------------------------------------------------- */
+
+void fastact_running_maximum(const double *x, const double *carried, double *maximum, double *exponents, ptrdiff_t rows,
+                             ptrdiff_t n);
+void fastact_recurrence(const double *factor, const double *carried, double *terms, ptrdiff_t rows, ptrdiff_t n);
+
 /* --- instruction sets ------------------------------------------------------------------------------------- */
 
 typedef struct {

@@ -76,8 +76,11 @@ def operands(
     declared, rng = ROWS[name].passes[pass_], np.random.default_rng(shape)
     x = rng.normal(0, 3, shape).astype(dtype)
     arrays = [x if key == "x" else rng.normal(size=shape) for key in declared.inputs]
+    # alpha between 1 and 2: from there on gradients are larger than what they are made of.
+    excess = rng.uniform(0.05, 0.95, (shape[0], shape[2])).astype(dtype)
+    rows = [excess] if "excess" in declared.row_inputs else []
     if declared.inputs[-1] == "y" and x.size < 10_000:
-        arrays[-1:] = defined(name, "forward", [x], mask, temperature)
+        arrays[-1:] = defined(name, "forward", [x, *rows], mask, temperature)
     elif declared.inputs[-1] == "y":  # that of other rows, which is made faster
         arrays[-1] = np.maximum(rng.random(shape) - 0.3, 0) / (0.3 * shape[1])
         if ROWS[name].passes["forward"].excluded == -np.inf:  # which a logarithm is
@@ -85,7 +88,7 @@ def operands(
     if "rest_of_sum" in declared.row_inputs:
         arrays += defined("_exp_sum", "forward", [x], mask, temperature)
     else:
-        arrays += [rng.normal(size=(shape[0], shape[2])) for _ in declared.row_inputs]
+        arrays += rows or [rng.normal(size=(shape[0], shape[2])) for _ in declared.row_inputs]
     return [array.astype(dtype, order="C") for array in arrays]
 
 

@@ -61,7 +61,8 @@ class Backend(Protocol):
       the dtypes that it has kernels for, without which these are "float32" and "float64"; and `convert`,
       which copies a contiguous array of float16 or bfloat16 to one of float32, or the other way, and
       returns whether it did. For a backend without kernels for 16-bit dtypes their arrays are converted;
-      with such kernels, the arrays with one value for each row are float32.
+      with such kernels, the arrays with one value for each row are float32. `running_maximum` and
+      `recurrence` do what functions/cumulative_steps.py defines for the others.
     * of a kernel: `rows`, which takes the same operands in two dimensions, with contiguous rows at any
       distance; and `summed`, which takes them without the first output and returns the sum of its
       elements, as they are computed, in float64.

@@ -62,6 +62,10 @@ class Scratch:
         _assign(copy.reshape(source.shape), source)
         return copy
 
+    def copy(self, target: Array, source: Array) -> None:
+        """Copy and cast to memory of this scratch's dtype."""
+        _assign(target, source)
+
     def destination(self, out: Array, key: object, shape: Shape) -> Array:
         """Return the output itself if a kernel can write into it, else its buffer."""
         return out.reshape(shape) if is_ready(out, self.ready) else self.take(key, shape)

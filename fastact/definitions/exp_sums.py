@@ -167,6 +167,24 @@ def log_one_plus(rest_of_sum: Any) -> Any:
     return total if s > 0.0 or s != s else -inf, total_low
 
 
+# Exponents and powers of two that bring every number below 2⁶⁴.
+E512, P512 = per_type(f32=64.0, f64=512.0), per_type(f32=2.0**64, f64=2.0**512)
+E256, P256 = per_type(f32=64.0, f64=256.0), per_type(f32=2.0**64, f64=2.0**256)
+E128, P128 = per_type(f32=64.0, f64=128.0), per_type(f32=2.0**64, f64=2.0**128)
+
+
+def log_one_plus_far(rest_of_sum: Any) -> Any:
+    """The same for any finite number from 0 on."""
+    n, f = halved(0.0, rest_of_sum, E512, P512)
+    n, f = halved(n, f, E256, P256)
+    n, f = halved(n, f, E128, P128)
+    n, f = halved(n, f, 64.0, 18446744073709551616.0)
+    rest, rest_low = log_one_plus(f if n == 0.0 else f - 1.0)
+    whole, whole_low = two_product(n, LN2)
+    total, total_low = two_sum(whole, rest)
+    return total, total_low + (rest_low + fma(n, low(LN2), whole_low))
+
+
 def plus(a: Any, a_low: Any, b: Any, b_low: Any) -> Any:
     """a + b, each in two parts; infinite if one of them is."""
     total, left = two_sum(a, b)

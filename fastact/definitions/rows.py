@@ -11,14 +11,15 @@ from math import inf
 from typing import Any
 
 from .declare import Table
-from .dialect import fma, row_max, row_solve, row_sum, row_sums, sqrt
-from .elementary import LARGEST, exp_negative
+from .dialect import absent, fma, per_type, row_max, row_solve, row_sum, row_sums, sqrt
+from .elementary import LARGEST, exp, exp_negative, expm1
 from .exp_sums import (
     difference,
     exp_sum,
     exp_sum_parts,
     if_finite,
     log_one_plus,
+    log_one_plus_far,
     over,
     peak,
     per,
@@ -27,6 +28,7 @@ from .exp_sums import (
     rescaled,
     weight,
 )
+from .two_parts import remainder
 
 ROWS = Table(bound={"forward": 4.0, "vjp": 4.0}, domain=("0 < temperature < inf",))
 rowwise = ROWS.declare
@@ -165,6 +167,76 @@ def entmax15(x: Any, temperature: float = 1.0) -> Any:
 def entmax15_vjp(g: Any, y: Any, temperature: float) -> Any:
     root = sqrt(y)
     return per(root * (g - row_sum(g * root) / row_sum(root)), temperature)
+
+
+# --- any other α, of which `excess` is α - 1 --------------------------------------------------------------------------
+
+
+# The base of the largest element's power, and so the threshold, is a number between 0 and 1: near α = 1 close to 1,
+# where what is missing in 1 has more digits, and else close to 0 (1/n for α = 2 and n equal elements).
+CLOSE_TO_SOFTMAX = 0.125
+# The first steps are long: their rounding errors must not take them past the solution. Without it 25 ulp (67 equal
+# float32, α = 1.9).
+SHORTER = per_type(f32=1.0 - 2.0**-20, f64=1.0 - 2.0**-49)
+# The smallest normal number.
+TINY = per_type(f32=2.0**-126, f64=2.0**-1022)
+
+
+def power(z: Any, excess: Any) -> Any:
+    """a^(1/excess) and 1/a - 1, or 0 where a is not positive; a is 1 - z close to softmax, else -z."""
+    top = 1.0 if excess < CLOSE_TO_SOFTMAX else 0.0
+    a = top - z
+    odds = (z + (1.0 - top)) / a
+    logarithm, logarithm_low = log_one_plus_far(odds)
+    q = logarithm / excess
+    q_low = (remainder(logarithm, absent, excess, absent, q) + logarithm_low) / excess
+    significand, unit = exp_negative(-q, -q_low)
+    return 0.0 if a <= 0.0 else significand * unit, 0.0 if a <= 0.0 else odds
+
+
+def power_step(threshold: Any, below: Any, excess: Any) -> Any:
+    """A step that does not go past the solution.
+
+    With q = 1/excess, the a of `power` and the sum s of a^q: for q ≥ 1 the norm s^(1/q) is convex in the threshold, and
+    Newton's method stays below. For q < 1, (1 - u)^q is at least 1 - u and at least 1 - q·u - (1 - q)·u² for all u from
+    0 to 1, and these are negative beyond: with u = step/a each of them gives a step. The sum of a^(q-2) in the second
+    one is at most that of a^(q-1) to the power (2 - q)/(1 - q).
+    """
+    p, odds = power(below + threshold, excess)
+    total, slope = row_sum(p), row_sum(fma(p, odds, p))
+    rest = total - 1.0
+    logarithm, _ = log_one_plus(rest)
+    norm_step = -expm1(-excess * logarithm) * (total / slope)
+    q, step = 1.0 / excess, rest / slope
+    log_slope, _ = log_one_plus_far(max(slope - 1.0, 0.0))
+    # 1.001, for it must not be rounded down.
+    curvature = exp(1.001 * (log_slope / (excess - 1.0))) * 1.001
+    far_step = 2.0 * step / (q + sqrt(fma(q, q, 4.0 * (1.0 - q) * max(rest, 0.0) * curvature)))
+    return fma(norm_step if excess <= 1.0 else max(step, far_step), SHORTER, threshold)
+
+
+@rowwise(
+    source="Peters, Niculae, Martins 2019, arXiv:1905.05702",
+    row_inputs=("excess",),
+    bound={"forward": 8.0, "vjp": 16.0},
+)
+def _entmax(x: Any, excess: Any, temperature: float = 1.0) -> Any:
+    """Entmax for α = 1 + `excess`."""
+    below = -excess * distance(x, row_max(x), temperature)
+    start = 0.0 if excess < CLOSE_TO_SOFTMAX else -1.0
+    p, _ = power(below + row_solve(power_step, start, below, excess), excess)
+    return p
+
+
+@_entmax.vjp(row_inputs=("excess",))
+def _entmax_vjp(g: Any, y: Any, excess: Any, temperature: float) -> Any:
+    """On the support, with s = y^(2 - α): s·(g - the mean of g weighted with s)."""
+    normal = max(y, TINY)
+    logarithm, _ = log_one_plus_far((1.0 - normal) / normal)
+    s = exp((excess - 1.0) * logarithm) if y > 0.0 else y * 0.0
+    mean = row_sum(s * g if y > 0.0 else y * 0.0) / row_sum(s)
+    slope = per(s * (g - mean), temperature)
+    return slope if y > 0.0 else (0.0 if mean == mean else mean)
 
 
 # --- for losses, and for rows that are in memory a part at a time ------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 from ..backends.environment import silent
 from ..backends.registry import Kernel
 
-__all__ = ["hardmax", "with_noise"]
+__all__ = ["hardmax", "row_blocks", "with_noise"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -18,13 +18,13 @@ Array = np.ndarray[Any, np.dtype[Any]]
 BLOCK = 1 << 15
 
 
-def hardmax(x: Array, out: Array, mask: Array | None, temperature: float) -> None:
+def hardmax(x: Any, out: Array, mask: Array | None, temperature: float) -> None:
     """Write 1 at the first maximum of each row and 0 elsewhere."""
     if not x.size:
         return
     selected = None if mask is None else np.broadcast_to(mask, x.shape)
     with silent():
-        for block in _blocks(*x.shape):
+        for block in row_blocks(x.shape, BLOCK):
             _hardmax(x[block], out[block], None if selected is None else selected[block])
 
 
@@ -44,8 +44,10 @@ def _hardmax(x: Array, out: Array, mask: Array | None) -> None:
         np.copyto(out, np.nan, where=has_nan if mask is None else has_nan & mask)
 
 
-def _blocks(outer: int, axis: int, inner: int) -> Iterator[tuple[slice, slice, slice]]:
-    rows = max(1, BLOCK // axis)
+def row_blocks(shape: tuple[int, int, int], size: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Cut rows into blocks of about so many elements, and yield their places."""
+    outer, axis, inner = shape
+    rows = max(1, size // axis)
     width = min(inner, rows)
     depth = max(1, rows // width)
     for first in range(0, outer, depth):

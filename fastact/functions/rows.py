@@ -2,197 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Never, TypeAlias
+from typing import Any, Never, TypeAlias
 
 import numpy as np
 
-from ..backends.environment import silent
 from ..backends.registry import Kernel
-from ..calling import arguments, axes, docs, fast, labelled, protocols
-from ..calling.dtypes import Array, DType, computing, loop_dtype
+from ..calling.dtypes import DType, computing
 from ..calling.fast import KernelTable
-from ..calling.row_layout import RowOperands, compute
 from ..definitions.declare import Declaration
 from ..definitions.rows import ROWS
-from .base import Function, Pass, named
+from .attention import CLASSES
+from .base import named
+from .cumulative import logcumsumexp
+from .entmax import entmax
+from .row_passes import Axis, ReductionVjp, RowFunction, RowPass, RowReduction, RowVjp, Rowwise
 from .row_steps import hardmax as _hardmax
 from .row_steps import with_noise
 
 __all__ = ["ROW_FUNCTIONS", "RowFunction", "RowPass"]
 
-Axis: TypeAlias = int | tuple[int, ...] | None
 # A string, because evaluating it would import numpy.random: 25 ms.
 Rng: TypeAlias = "np.random.Generator | int | None"
-
-_ARGUMENTS = {
-    "g": "array_like\n    The gradient with respect to the output; it broadcasts to its shape.",
-    "axis": "int, tuple of int or None, default {default}\n"
-    "    The axis along which rows lie. Several axes, or None for all of them, form one long row.",
-    "temperature": "float, default 1.0\n    Positive; x is divided by it first.",
-    "tau": "float, default 1.0\n    The temperature: positive; the noisy x is divided by it.",
-    "hard": "bool, default False\n    Return 1 at the maximum and 0 elsewhere instead.",
-    "keepdims": "bool, default False\n    Keep the reduced axes, with length 1.",
-    "out": "ndarray, optional\n    Where to write the result; may be one of the inputs.",
-}
-_WHERE = (
-    "array_like of bool, optional\n"
-    "    Which elements take part; it broadcasts to the shape of the data. An element where it is False does not\n"
-    "    affect its row, even if it is NaN, and its result is {excluded}."
-)
-_RAISES = {
-    "numpy.exceptions.AxisError": "If there is no such axis.",
-    "ValueError": "If an axis is repeated, the temperature is not positive and finite, shapes do not match, or\n"
-    "    `out` is read-only. Nothing is written.",
-}
-_NOTES = """\
-A NaN makes its whole row NaN and affects no other row. Beyond input and output a call uses at most
-1 MiB of memory, except for rows of more than 20,000 elements that are not contiguous or have another
-dtype than the output: these are copied one at a time."""
-
-
-class RowPass(Pass):
-    """One pass of one row function."""
-
-    #: Whether the last of `arrays` is reduced to one number for each row.
-    reduces: ClassVar[bool] = False
-    #: The name of the temperature.
-    heat: ClassVar[str] = "temperature"
-    #: Whether the result depends on the order of a row's elements.
-    in_order: bool = False
-
-    def __init__(
-        self, name: str, pass_: str, summary: str, kernels: KernelTable, excluded: str = "0"
-    ) -> None:
-        self._name(name, pass_)
-        self._summary, self._excluded = summary, excluded
-        self.kernels = kernels
-
-    def _text(self) -> docs.Text:
-        shown = self._signature().parameters
-        texts = {name: text for name, text in _ARGUMENTS.items() if name in shown}
-        texts["where"] = _WHERE.format(excluded=self._excluded)
-        last = self.arrays[-1]
-        reduced = (
-            "The shape of x without the reduced axes; "
-            if self.reduces
-            else f"Of the shape of {last}; "
-        )
-        returns = f"ndarray or scalar\n    {reduced}{docs.DTYPE.format(array=last)}"
-        return docs.Text(self._summary, returns, texts, _RAISES, (_NOTES,))
-
-    def _general(
-        self,
-        data: tuple[Any, ...],
-        axis: Any,
-        temperature: Any,
-        where: Any,
-        out: Any,
-        dtype: Any,
-        keepdims: bool = False,
-        **extra: Any,
-    ) -> Any:
-        """Compute from operands of any kind: other libraries' arrays, array-likes, any layout and dtype."""
-        label = self.__qualname__
-        outs = arguments.normalize_out(label, out, 1)
-        library = protocols.row_library(label, (*data, outs[0]), where)
-        if library is not None:
-            options = {"axis": axis, self.heat: temperature, **extra}
-            for name, value, default in (("dtype", dtype, None), ("keepdims", keepdims, False)):
-                if value is not default:
-                    options[name] = value
-            return labelled.rows_of(library, self, data, outs[0], where, options)
-        heat = axes.temperature_of(label, self.heat, temperature)
-        return self._compute(data, axis, heat, where, outs, dtype, keepdims, extra)
-
-    def _compute(
-        self,
-        data: tuple[Any, ...],
-        axis: Any,
-        temperature: float,
-        where: Any,
-        outs: tuple[Any, ...],
-        dtype: Any,
-        keepdims: bool,
-        extra: Mapping[str, Any],
-    ) -> Any:
-        """Compute from operands that NumPy can read."""
-        label = self.__qualname__
-        arrays = [arguments.real_array(label, value) for value in data]
-        loop = loop_dtype(label, data, arrays, dtype)
-        shape = arrays[-1].shape
-        reduced = axes.checked_axes(label, axis, len(shape))
-        arguments.check_out(label, outs, loop)
-        _, labels = labelled.plain(label, data)
-        missing = None if labels is None else labels.combined(shape)
-        mask = axes.mask_for(label, where, shape)
-        if missing is not None:
-            mask = ~missing if mask is None else mask & ~missing
-        target = None if outs[0] is None else np.asarray(outs[0])
-        expected = axes.reduced(shape, reduced, keepdims) if self.reduces else shape
-        if target is not None and target.shape != expected:
-            raise ValueError(f"{label}(): out has shape {target.shape}, expected {expected}")
-        walked = axes.walked_dtype(loop, temperature)
-        sorted_ = self._operands(arrays, target, mask, temperature, reduced)
-        (result,) = compute(*self._kernel(walked, **extra), walked, reduced, sorted_, self.in_order)
-        if walked != loop and target is None:
-            with silent():
-                result = result.astype(loop)
-        if self.reduces:
-            result = result.reshape(expected)
-        if outs[0] is None and labels is not None:
-            if self.reduces and missing is not None:
-                missing = missing.all(reduced).reshape(expected)
-            return labels.restored(result, missing)
-        return protocols.wrap(self, data, [result], outs)[0]
-
-    def _operands(
-        self,
-        arrays: Sequence[Array],
-        target: Array | None,
-        mask: Array | None,
-        temperature: float,
-        reduced: tuple[int, ...],
-    ) -> RowOperands:
-        """Sort the arrays of a call into full ones and those with one value for each row."""
-        shape = arrays[-1].shape
-        inputs = [
-            axes.broadcast(self.__qualname__, name, array, shape)
-            for name, array in zip(self.arrays, arrays, strict=True)
-        ]
-        return RowOperands(inputs, (), (target,), (), mask, (temperature,))
-
-    def _kernel(self, dtype: DType, **extra: Any) -> tuple[Kernel, DType]:
-        """Return the kernel of the active backend, and the dtype of the arrays that it takes."""
-        return self.kernels.direct(dtype)
-
-
-class RowVjp(RowPass):
-    """The vector-Jacobian product of a row function from its output."""
-
-    arrays = ("g", "y")
-
-    def __call__(
-        self,
-        g: Any,
-        y: Any,
-        /,
-        axis: Axis = -1,
-        *,
-        temperature: float = 1.0,
-        where: Any = True,
-        out: Any = None,
-        dtype: Any = None,
-        **unknown: Never,
-    ) -> Any:
-        """Compute."""
-        if unknown:
-            self._refuse(unknown)
-        result = fast.rows(self.kernels, g, y, axis, temperature, where, out, dtype)
-        if result is not None:
-            return result
-        return self._general((g, y), axis, temperature, where, out, dtype)
 
 
 class TauVjp(RowPass):
@@ -218,133 +48,6 @@ class TauVjp(RowPass):
         if unknown:
             self._refuse(unknown)
         return self._general((g, y), axis, tau, where, out, dtype)
-
-
-class ReductionVjp(RowPass):
-    """The vector-Jacobian product of a reduction from its input."""
-
-    arrays = ("g", "x")
-
-    def __call__(
-        self,
-        g: Any,
-        x: Any,
-        /,
-        axis: Axis = None,
-        *,
-        temperature: float = 1.0,
-        where: Any = True,
-        out: Any = None,
-        dtype: Any = None,
-        **unknown: Never,
-    ) -> Any:
-        """Compute."""
-        if unknown:
-            self._refuse(unknown)
-        return self._general((g, x), axis, temperature, where, out, dtype)
-
-    def _operands(
-        self,
-        arrays: Sequence[Array],
-        target: Array | None,
-        mask: Array | None,
-        temperature: float,
-        reduced: tuple[int, ...],
-    ) -> RowOperands:
-        g, x = arrays
-        rows = axes.expanded(self.__qualname__, "g", g, x.shape, reduced)
-        return RowOperands([x], [rows], (target,), (), mask, (temperature,))
-
-
-class RowFunction(RowPass, Function):
-    """A row function.
-
-    ``f.vjp(g, y)`` is the vector-Jacobian product from the output if f keeps the shape (softmax); ``f.vjp(g, x)`` is
-    that from the input if f reduces each row to one number (logsumexp).
-    """
-
-    family = "rows"
-    vjp: RowPass
-
-    def __init__(
-        self,
-        name: str,
-        doc: str,
-        source: str,
-        kernels: KernelTable,
-        aliases: tuple[str, ...] = (),
-        excluded: str = "0",
-        vjp: RowPass | None = None,
-    ) -> None:
-        super().__init__(name, "forward", inspect.cleandoc(doc), kernels, excluded)
-        self._introduce(source, {"vjp": vjp} if vjp else {}, aliases)
-
-    def _text(self) -> docs.Text:
-        return super()._text().replaced(closing=self._closing())
-
-
-class Rowwise(RowFunction):
-    """A row function that keeps the shape, such as softmax."""
-
-    def __call__(
-        self,
-        x: Any,
-        /,
-        axis: Axis = -1,
-        *,
-        temperature: float = 1.0,
-        where: Any = True,
-        out: Any = None,
-        dtype: Any = None,
-        **unknown: Never,
-    ) -> Any:
-        """Compute."""
-        if unknown:
-            self._refuse(unknown)
-        result = fast.rows(self.kernels, None, x, axis, temperature, where, out, dtype)
-        if result is not None:
-            return result
-        return self._general((x,), axis, temperature, where, out, dtype)
-
-
-class RowReduction(RowFunction):
-    """A row function that reduces each row to one number, such as logsumexp."""
-
-    reduces = True
-
-    def __call__(
-        self,
-        x: Any,
-        /,
-        axis: Axis = None,
-        *,
-        temperature: float = 1.0,
-        keepdims: bool = False,
-        where: Any = True,
-        out: Any = None,
-        dtype: Any = None,
-        **unknown: Never,
-    ) -> Any:
-        """Compute."""
-        if unknown:
-            self._refuse(unknown)
-        if out is None and not keepdims:
-            result = fast.rows_reduced(self.kernels, x, axis, temperature, where, dtype)
-            if result is not None:
-                return result
-        return self._general((x,), axis, temperature, where, out, dtype, keepdims)
-
-    def _operands(
-        self,
-        arrays: Sequence[Array],
-        target: Array | None,
-        mask: Array | None,
-        temperature: float,
-        reduced: tuple[int, ...],
-    ) -> RowOperands:
-        if target is not None and target.ndim < arrays[0].ndim:
-            target = np.expand_dims(target, reduced)
-        return RowOperands(arrays, (), (), (target,), mask, (temperature,))
 
 
 class GumbelSoftmax(RowFunction):
@@ -380,7 +83,8 @@ class GumbelSoftmax(RowFunction):
 
 def _declared(declaration: Declaration) -> RowFunction:
     name, forward = declaration.name, declaration.passes["forward"]
-    kind, vjp_kind = (Rowwise, RowVjp) if forward.outputs else (RowReduction, ReductionVjp)
+    whole: tuple[type[RowFunction], type[RowPass]] = RowReduction, ReductionVjp
+    kind, vjp_kind = CLASSES.get(name, (Rowwise, RowVjp)) if forward.outputs else whole
     return named(kind, name)(
         name,
         declaration.doc,
@@ -401,6 +105,7 @@ def _vjp(kind: type[RowPass], name: str, declared: str) -> RowPass:
 ROW_FUNCTIONS: dict[str, RowFunction] = {
     name: _declared(declaration) for name, declaration in ROWS.items() if name[0] != "_"
 }
+ROW_FUNCTIONS["entmax"] = entmax
 ROW_FUNCTIONS["hardmax"] = named(Rowwise, "hardmax")(
     "hardmax",
     """1 at the first maximum of each row and 0 elsewhere, computed by NumPy whatever the backend.
@@ -410,6 +115,7 @@ ROW_FUNCTIONS["hardmax"] = named(Rowwise, "hardmax")(
     KernelTable(lambda backend, dtype: _hardmax),
 )
 ROW_FUNCTIONS["hardmax"].in_order = True  # of several maxima the first gets the 1
+ROW_FUNCTIONS["logcumsumexp"] = logcumsumexp
 ROW_FUNCTIONS["gumbel_softmax"] = named(GumbelSoftmax, "gumbel_softmax")(
     "gumbel_softmax",
     """softmax((x + noise)/tau) along the rows, with Gumbel noise: a differentiable relaxation of sampling.

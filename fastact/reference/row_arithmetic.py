@@ -20,6 +20,9 @@ class Float64Rows(Float64):
 
     difference_over = staticmethod(difference_over)
     isfinite = staticmethod(np.isfinite)
+    logarithm = staticmethod(np.log)
+    #: The relative accuracy of solutions.
+    digits = 2.5e-16
 
     @staticmethod
     def total(terms: Array) -> Array:
@@ -44,6 +47,7 @@ class ExactRows:
     """mpmath with 60 digits, over arrays of objects."""
 
     where = staticmethod(np.where)
+    digits = 1e-55
 
     def __init__(self) -> None:
         context = exact_arithmetic().context
@@ -55,6 +59,7 @@ class ExactRows:
         exp = lru_cache(maxsize=1 << 16)(context.exp)
         self.exp = np.frompyfunc(lambda x: exp(x) if x == x else x, 1, 1)
         self.log, self.log1p = np.frompyfunc(context.log, 1, 1), np.frompyfunc(context.log1p, 1, 1)
+        self.logarithm = self.log
         self.sqrt = np.frompyfunc(context.sqrt, 1, 1)
         self._isfinite = np.frompyfunc(context.isfinite, 1, 1)
 

@@ -253,6 +253,40 @@ def entmax15(m: Arithmetic, x: Array, mask: Array, temperature: float) -> tuple[
     return (np.where(mask, np.square(np.maximum(z / 2.0 - threshold, 0.0)), 0.0),)
 
 
+def _power(m: Arithmetic, top: Any, z: Array, exponent: Array) -> Array:
+    """Return (top - z)^exponent, 0 where top - z is not positive; top is 1 or 0."""
+    inside = ~(top - z <= 0.0)
+    base, close = np.where(inside, top - z, 1.0), inside & (top == 1.0)
+    logarithm = np.where(close, m.log1p(np.where(close, -z, 0.0)), m.logarithm(base))
+    result: Array = np.where(inside, m.exp(exponent * logarithm), 0.0)
+    return result
+
+
+@defines("_entmax forward", row_inputs=1)
+def _entmax(
+    m: Arithmetic, x: Array, excess: Array, mask: Array, temperature: float
+) -> tuple[Array, ...]:
+    """Newton's method between bounds of the threshold, which are bisected where it leaves them."""
+    z = m.narrow(m.difference_over(x, _maximum(x, mask), temperature))
+    below = np.where(mask & ~(z == -np.inf), -z * excess, np.inf)
+    # Close to α = 1 what is missing in 1 has more digits.
+    top = np.where(excess < 0.125, 1.0, 0.0)
+    low = np.where(m.isfinite(_maximum(x, mask)), top - 1.0, np.nan)
+    high, threshold = low + 1.0, low
+    for _ in range(1100):
+        base = top - (below + threshold)
+        p = _power(m, top, below + threshold, 1.0 / excess)
+        total = m.total(p)
+        slope = m.total(np.where(p > 0.0, p / np.where(base > 0.0, base, 1.0), 0.0)) / excess
+        low, high = np.where(total >= 1.0, threshold, low), np.where(total >= 1.0, high, threshold)
+        new = threshold + (total - 1.0) / np.where(slope > 0.0, slope, 1.0)
+        new = np.where((new >= low) & (new <= high), new, (low + high) / 2)
+        if not np.any(abs(new - threshold) > m.digits * abs(new)):
+            break
+        threshold = new
+    return (np.where(mask, _power(m, top, below + threshold, 1.0 / excess), 0.0),)
+
+
 # --- vector-Jacobian products --------------------------------------------------------------------
 
 
@@ -297,3 +331,12 @@ def _(m: Arithmetic, g: Array, y: Array, mask: Array, temperature: float) -> tup
     root = m.sqrt(y)
     mean = _sum(m, g * root, mask) / _sum(m, root, mask)
     return _product(root * (g - mean), mask, temperature)
+
+
+@defines("_entmax vjp", inputs=2, row_inputs=1)
+def _(
+    m: Arithmetic, g: Array, y: Array, excess: Array, mask: Array, temperature: float
+) -> tuple[Array, ...]:
+    s = _power(m, 0.0, -y, 1.0 - excess)
+    mean = _sum(m, g * s, mask & ~(y <= 0.0)) / _sum(m, s, mask)
+    return _product(np.where(y <= 0.0, 0.0 * mean, s * (g - mean)), mask, temperature)

@@ -54,7 +54,9 @@ def by_rows(call: Callable[..., Any], x: Array, axis: Any, reduces: bool) -> Arr
 def test_axes(axis: Any, steady: RowFunction, strict: None) -> None:
     for call, reduces in zip(passes(steady), (steady.reduces, False), strict=False):
         for x in (X, X[:1], X[:, :1], X[..., :1], X[:1, :1, :1]):
-            same(call(x, axis), by_rows(call, x, axis, reduces))
+            # Where the order of a row's elements matters it is that of their indices.
+            order = tuple(sorted(axis)) if isinstance(axis, tuple) and steady.in_order else axis
+            same(call(x, axis), by_rows(call, x, order, reduces))
     if steady.reduces:
         kept = steady(X, axis, keepdims=True)
         assert kept.ndim == 3

@@ -80,3 +80,8 @@ def share(piece: int, context: int, pieces: int) -> None:
     """
 
 def convert(source: Any, target: Any) -> bool: ...
+def running_maximum(x: Any, carried: Any, maximum: Any, exponents: Any) -> None:
+    """Fill the maximum up to each element of each row, and three arrays of exponents."""
+
+def recurrence(factor: Any, carried: Any, terms: Any) -> None:
+    """Replace the terms t of each row by s with s[k] = factor[k]*s[k - 1] + t[k]."""

@@ -133,6 +133,7 @@ include "caller.pxi"
 include "arrays.pxi"
 include "rows.pxi"
 include "convert.pxi"
+include "cumulative.pxi"
 
 
 def set_threads(int threads):

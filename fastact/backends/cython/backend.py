@@ -54,6 +54,20 @@ def convert(source: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> bool:
     return bool(_native.convert(source, target))
 
 
+def running_maximum(x: Any, carried: Any, maximum: Any, exponents: Any) -> None:
+    """Fill the maximum up to each element of each row, and three arrays of exponents."""
+    from . import _native
+
+    _native.running_maximum(x, carried, maximum, exponents)
+
+
+def recurrence(factor: Any, carried: Any, terms: Any) -> None:
+    """Replace the terms t of each row by s with s[k] = factor[k]·s[k - 1] + t[k]."""
+    from . import _native
+
+    _native.recurrence(factor, carried, terms)
+
+
 def describe() -> dict[str, str]:
     """Describe the instruction set in use and the others that this processor could run."""
     from ._native import available_isas

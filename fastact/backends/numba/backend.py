@@ -18,7 +18,17 @@ from ..elements import COMPUTED, ELEMENTS
 from . import runtime
 from .variant import Variant
 
-__all__ = ["convert", "describe", "dtypes", "kernel", "name", "row_kernel", "why_unavailable"]
+__all__ = [
+    "convert",
+    "describe",
+    "dtypes",
+    "kernel",
+    "name",
+    "recurrence",
+    "row_kernel",
+    "running_maximum",
+    "why_unavailable",
+]
 
 name: Final = "numba"
 dtypes: Final = frozenset(ELEMENTS)
@@ -119,6 +129,26 @@ def convert(source: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> bool:
     with runtime.environment()():
         _conversion(*elements)(source.reshape(-1), target.reshape(-1))
     return True
+
+
+def running_maximum(x: Any, carried: Any, maximum: Any, exponents: Any) -> None:
+    """Fill the maximum up to each element of each row, and three arrays of exponents."""
+    with runtime.environment()():
+        _cumulative("running_maximum")(x, carried, maximum, exponents)
+
+
+def recurrence(factor: Any, carried: Any, terms: Any) -> None:
+    """Replace the terms t of each row by s with s[k] = factor[k]·s[k - 1] + t[k]."""
+    with runtime.environment()():
+        _cumulative("recurrence")(factor, carried, terms)
+
+
+@cache
+def _cumulative(name: str) -> Callable[..., None]:
+    with runtime.compiling():
+        from .rows import cumulative
+
+    return runtime.machine_code(getattr(cumulative, name), cumulative.ARGUMENTS[name])[0]
 
 
 @cache

@@ -29,7 +29,7 @@ from .vectors import VECTOR
 _SLOTS: Final = 2 * JOB_BYTES + layout.SLOTS_BEFORE * VECTOR
 _PART_SLOT_BYTES: Final = layout.PART_SLOT_COUNT * VECTOR
 _JOB_SIZE: Final = layout.JOB.itemsize
-_MOST_ROUNDS: Final = 64
+_MOST_ROUNDS: Final = 1 << 12
 
 
 # --- tiles ------------------------------------------------------------------------------------------------------------

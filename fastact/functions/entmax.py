@@ -1,0 +1,210 @@
+"""entmax for any alpha: softmax's sparse relatives, of which sparsemax is alpha = 2 and entmax15 alpha = 1.5."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Never
+
+import numpy as np
+
+from ..backends.environment import silent
+from ..backends.registry import Kernel
+from ..calling import arguments, axes, docs, fast
+from ..calling.broadcast import as_slices, regions
+from ..calling.dtypes import Array, DType, computing
+from ..calling.fast import KernelTable
+from ..calling.row_layout import RowOperands
+from .attention import RowCall, by_rows
+from .base import named
+from .row_passes import Axis, RowFunction, RowPass
+
+__all__ = ["entmax"]
+
+#: alpha -> the function that has a threshold in closed form.
+_EXACT = {1.5: "entmax15", 2.0: "sparsemax"}
+# Elements of a block of the gradient by alpha, of which some ten arrays of float64 are in memory.
+BLOCK = 1 << 13
+
+_ALPHA = (
+    "float or array_like, default 1.5\n"
+    "    More than 1; the larger, the fewer elements are not 0. An array has one for each row: it broadcasts to the\n"
+    "    shape of the data without the axis, or with length 1 along it."
+)
+_BY_ALPHA = "bool, default False\n    Return the gradient by alpha, too, in the shape of alpha: a tuple of both."
+
+
+class _EntmaxPass(RowPass):
+    """What both passes of entmax have in common."""
+
+    def __init__(self, pass_: str, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        names = [*_EXACT.items(), (None, "_entmax")]
+        self._tables = {alpha: KernelTable.of_rows(name, pass_) for alpha, name in names}
+
+    def _table(self, alpha: Any) -> KernelTable:
+        return self._tables[alpha if isinstance(alpha, float) and alpha in _EXACT else None]
+
+    def _alpha(self, value: Any) -> float | Array:
+        """Return alpha, a number if it is the same for all rows; raise if it is not more than 1."""
+        alpha = arguments.parameter_value(self.__qualname__, "alpha", value)
+        array = np.asarray(alpha, np.float64)
+        if array.size and not (array.min() > 1.0 and array.max() < math.inf):
+            raise ValueError(
+                f"{self.__qualname__}(): alpha={value!r}: expected finite numbers above 1"
+            )
+        return float(array.flat[0]) if array.size and array.min() == array.max() else array
+
+    def _fast(self, g: Any, x: Any, axis: Any, alpha: Any, *options: Any) -> Any:
+        """Compute like `fast.rows` if alpha has a kernel of its own."""
+        if type(alpha) is not float or alpha not in _EXACT:
+            return None
+        return fast.rows(self._tables[alpha], g, x, axis, *options)
+
+    def _walked(self, loop: DType, temperature: float, extra: Mapping[str, Any]) -> DType:
+        walked = super()._walked(loop, temperature, extra)
+        # alpha is not rounded to 16 bits.
+        return (
+            walked if self._table(extra["alpha"]) is not self._tables[None] else computing(walked)
+        )
+
+    def _operands(
+        self,
+        arrays: Sequence[Array],
+        target: Array | None,
+        mask: Array | None,
+        temperature: float,
+        reduced: tuple[int, ...],
+        extra: Mapping[str, Any],
+    ) -> RowOperands:
+        found = super()._operands(arrays, target, mask, temperature, reduced, extra)
+        alpha = extra["alpha"]
+        if self._table(alpha) is not self._tables[None]:
+            return found
+        rows = axes.expanded(
+            self.__qualname__, "alpha", np.asarray(alpha) - 1.0, arrays[-1].shape, reduced
+        )
+        return found._replace(row_inputs=[rows])
+
+    def _kernel(self, dtype: DType, **extra: Any) -> tuple[Kernel, DType]:
+        return self._table(extra["alpha"]).direct(dtype)
+
+    def _text(self) -> docs.Text:
+        text = super()._text()
+        return text.replaced(arguments={**text.arguments, "alpha": _ALPHA})
+
+
+class _Vjp(_EntmaxPass):
+    """The vector-Jacobian product from the output."""
+
+    arrays = ("g", "y")
+
+    def __call__(
+        self,
+        g: Any,
+        y: Any,
+        /,
+        axis: Axis = -1,
+        *,
+        alpha: Any = 1.5,
+        by_alpha: bool = False,
+        temperature: float = 1.0,
+        where: Any = True,
+        out: Any = None,
+        dtype: Any = None,
+        **unknown: Never,
+    ) -> Any:
+        """Compute."""
+        if unknown:
+            self._refuse(unknown)
+        options = temperature, where, out, dtype
+        result = None if by_alpha else self._fast(g, y, axis, alpha, *options)
+        if result is not None:
+            return result
+        number = self._alpha(alpha)
+        if not by_alpha:
+            return self._general((g, y), axis, *options, alpha=number)
+        second = self._by_alpha(g, y, axis, number, np.shape(alpha), where, dtype)
+        return self._general((g, y), axis, *options, alpha=number), second
+
+    def _by_alpha(
+        self, g: Any, y: Any, axis: Any, alpha: Any, shape: tuple[int, ...], where: Any, dtype: Any
+    ) -> Any:
+        call = RowCall(self.__qualname__, (g, y), axis, where, None, dtype)
+        given, _ = call.arrays
+        assert given is not None
+        g = axes.broadcast(call.label, "g", given, call.shape)
+        excess = axes.expanded(call.label, "alpha", np.asarray(alpha) - 1.0, call.shape, call.axes)
+        mask = np.broadcast_to(np.True_ if call.mask is None else call.mask, call.shape)
+        gradient = np.zeros(axes.kept(call.shape, call.axes))
+        depth = len(call.shape) - len(call.axes)
+        order = [*(k for k in range(len(call.shape)) if k not in call.axes), *call.axes]
+        *operands, target = (a.transpose(order) for a in (g, call.data, excess, mask, gradient))
+        n = math.prod(operands[0].shape[depth:])
+        with silent():
+            for region in regions(target.shape[:depth], max(1, BLOCK // max(1, n))) if n else ():
+                place: tuple[Any, ...] = (*as_slices(region, depth), ...)
+                rows = [one[place].reshape(-1, math.prod(one.shape[depth:])) for one in operands]
+                target[place] = _slope(*rows).reshape(target[place].shape)
+        return by_rows(gradient, shape, call)
+
+    def _text(self) -> docs.Text:
+        text = super()._text()
+        return text.replaced(arguments={**text.arguments, "by_alpha": _BY_ALPHA})
+
+
+def _slope(g: Array, y: Array, excess: Array, mask: Array) -> Array:
+    """Return the gradient by alpha of each row (Correia, Niculae, Martins 2019, arXiv:1909.00015, proposition 3)."""
+    g, y = g.astype(np.float64), y.astype(np.float64)
+    inside = (y > 0.0) & mask
+    p = np.where(inside, y, 1.0)
+    s = np.where(inside, np.power(p, 1.0 - excess), 0.0)
+    share = s / s.sum(axis=1, keepdims=True)
+    entropy = np.where(inside, -p * np.log(p), 0.0)
+    g = np.where(inside, g, 0.0)
+    first = np.sum(g * (np.where(inside, p, 0.0) - share), axis=1, keepdims=True)
+    mean = np.sum(g * share, axis=1, keepdims=True)
+    second = np.sum((g - mean) * entropy, axis=1, keepdims=True)
+    slope: Array = first / excess**2 + second / excess
+    return np.where(inside.any(axis=1, keepdims=True), slope, 0.0)
+
+
+class _Forward(_EntmaxPass, RowFunction):
+    """The function itself."""
+
+    def __call__(
+        self,
+        x: Any,
+        /,
+        axis: Axis = -1,
+        *,
+        alpha: Any = 1.5,
+        temperature: float = 1.0,
+        where: Any = True,
+        out: Any = None,
+        dtype: Any = None,
+        **unknown: Never,
+    ) -> Any:
+        """Compute."""
+        if unknown:
+            self._refuse(unknown)
+        options = temperature, where, out, dtype
+        result = self._fast(None, x, axis, alpha, *options)
+        if result is not None:
+            return result
+        return self._general((x,), axis, *options, alpha=self._alpha(alpha))
+
+
+entmax = named(_Forward, "entmax")(
+    "forward",
+    "entmax",
+    """The sparse softmax: max((α - 1)·x/T - τ, 0)^(1/(α - 1)), where τ makes the row sum to 1.
+
+    Towards α = 1 it is softmax; α = 1.5 is entmax15, α = 2 sparsemax, which are computed as those.""",
+    "Peters, Niculae, Martins 2019, arXiv:1905.05702; Correia, Niculae, Martins 2019, arXiv:1909.00015",
+    KernelTable.of_rows("_entmax", "forward"),
+    vjp=named(_Vjp, "entmax.vjp")(
+        "vjp", "entmax", "vjp", "The vector-Jacobian product of entmax.",
+        KernelTable.of_rows("_entmax", "vjp"),
+    ),
+)  # fmt: skip
