@@ -137,7 +137,7 @@ def _elements(
 
 
 def _rows(
-    function: Function,
+    function: Any,  # a RowFunction
     pass_: str,
     params: tuple[str, ...],
     dtype: np.dtype[Any] | None,
@@ -146,7 +146,7 @@ def _rows(
     """Return a function that streams a row function over the files."""
     if pass_ not in function.passes:
         raise click.UsageError(f"{function.name} has no {pass_}")
-    if pass_ == "vjp" and function.passes["vjp"].arrays == ("g", "x"):
+    if pass_ == "vjp" and function.reduces:
         raise click.UsageError(
             f"the vjp of {function.name} does not work on files; call it from Python"
         )
