@@ -49,6 +49,7 @@ def write(folder: Path) -> None:
     for name in fa.names():
         _keep(folder / "functions" / f"{name}.md", page(name))
     _keep(folder / "functions" / "index.md", index(drawn))
+    _keep(folder / "functions" / "elsewhere.md", elsewhere())
     for name in ("speed.md", "speed.svg", "families.md", "halves.md", "loops.md"):
         _keep(
             folder / "measured" / name,
@@ -133,6 +134,8 @@ def _head(function: Any) -> str:
     )
     if passes:
         lines += ["", f"Its passes: {passes}."]
+    if "parameter_vjp" in vars(function):
+        lines += ["", "``parameter_vjp(g, x)`` returns the gradients by its parameters, by name."]
     return "````{eval-rst}\n" + "\n".join(lines) + "\n````"
 
 
@@ -239,9 +242,31 @@ def _accuracy(name: str) -> str:
     )
 
 
-def _elsewhere(name: str) -> str:
+def elsewhere() -> str:
+    """Return the table of names in other libraries, in Markdown."""
+    known = _names_elsewhere()
+    libraries = list(next(iter(known.values())))
+    rows = [
+        (f"[{name}]({name}.md)", *(f"`{names[one]}`" if names[one] else "" for one in libraries))
+        for name, names in known.items()
+        if any(names.values())
+    ]
+    said = (
+        "What computes the same in other libraries. Arguments are given where their defaults are others: Keras' "
+        "`leaky_relu` has the slope 0.2, ONNX' `HardSigmoid` 0.2, PyTorch's `softplus` gives x itself from 20 on, and "
+        "`jax.nn.gelu` is the tanh form unless told otherwise. Transformers' names are those of `hidden_act` in a model's "
+        "configuration; `fastact.get` takes all of them."
+    )
+    return f"# Names in other libraries\n\n{said}\n\n{table(('function', *libraries), rows, len(libraries) + 1)}\n"
+
+
+def _names_elsewhere() -> dict[str, dict[str, str]]:
     with (ROOT / "docs" / "elsewhere.csv").open(encoding="utf-8", newline="") as file:
-        known = {row.pop("function"): row for row in csv.DictReader(file)}
+        return {row.pop("function"): row for row in csv.DictReader(file)}
+
+
+def _elsewhere(name: str) -> str:
+    known = _names_elsewhere()
     rows = [(library, f"`{text}`") for library, text in known.get(name, {}).items() if text]
     return "## In other libraries\n\n" + table(("library", "name"), rows, 2) if rows else ""
 
