@@ -254,8 +254,8 @@ def elsewhere() -> str:
     said = (
         "What computes the same in other libraries. Arguments are given where their defaults are others: Keras' "
         "`leaky_relu` has the slope 0.2, ONNX' `HardSigmoid` 0.2, PyTorch's `softplus` gives x itself from 20 on, and "
-        "`jax.nn.gelu` is the tanh form unless told otherwise. Transformers' names are those of `hidden_act` in a model's "
-        "configuration; `fastact.get` takes all of them."
+        "`jax.nn.gelu` is the tanh form unless told otherwise. Transformers' names are those of `hidden_act` in a "
+        "model's configuration; `fastact.get` takes all of them."
     )
     return f"# Names in other libraries\n\n{said}\n\n{table(('function', *libraries), rows, len(libraries) + 1)}\n"
 
