@@ -19,8 +19,8 @@ def functions() -> str:
         table(head, map(_row, map(fa.get, fa.names())), numbers_from=len(head))
         + "\n\nEach activation has `derivative`, `vjp` and `value_and_derivative`; `vjp_from_output` exists for "
         + ", ".join(f"`{name}`" for name in fa.names() if "vjp_from_output" in fa.get(name).passes)
-        + ". Those with parameters have `parameter_vjp`, the gradients by these. Losses have `value_and_grad` and `vjp`; "
-        "all other functions except `hardmax` have `vjp`."
+        + ". Those with parameters have `parameter_vjp`, the gradients by these. Losses have `value_and_grad` and "
+        "`vjp`; all other functions except `hardmax` have `vjp`."
     )
 
 
