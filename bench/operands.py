@@ -56,7 +56,15 @@ def data(dtype: str, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 #: Functions of numbers between two bounds: elsewhere they are NaN.
-BETWEEN = {"erfinv": (-1.0, 1.0), "ndtri": (0.0, 1.0)}
+BETWEEN = {
+    "erfinv": (-1.0, 1.0),
+    "ndtri": (0.0, 1.0),
+    "log1p": (-0.9, 9.0),
+    "logit": (0.01, 0.99),
+    "log1mexp": (0.01, 9.0),
+    "log_expm1": (0.01, 9.0),
+    "entr": (0.01, 9.0),
+}
 
 
 @lru_cache(maxsize=1)

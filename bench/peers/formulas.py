@@ -49,6 +49,20 @@ FORWARD = {
     "quick_gelu": "x/(1 + exp(-1.702*x))",
     "mish": "x*tanh(log1p(exp(x)))",
     "gelu_tanh": f"0.5*x*(1 + tanh({_K}*x*(1 + 0.044715*x*x)))",
+    "star_relu": "0.8944*maximum(x, 0)**2 - 0.4472",
+    "hard_mish": "0.5*x*minimum(maximum(x + 2, 0), 2)",
+    "lisht": "x*tanh(x)",
+    "situ": "4*tanh(x/4)/(1 + exp(-x))",
+    "xielu": "where(x > 0, 0.8*x*x + 0.5*x, 0.8*(expm1(minimum(x, -1e-6)) - x) + 0.5*x)",
+    "sqrt_softplus": "sqrt(log1p(exp(x)))",
+    "logcosh": "abs(x) + log1p(exp(-2*abs(x))) - 0.6931471805599453",
+    "snake": "x + sin(x)**2",
+    "log1p": "log1p(x)",
+    "expm1": "expm1(x)",
+    "logit": "log(x/(1 - x))",
+    "log1mexp": "log1p(-exp(-x))",
+    "log_expm1": "log(expm1(x))",
+    "entr": "-x*log(x)",
 }
 
 VJP = {
@@ -84,6 +98,20 @@ VJP = {
     "gelu_tanh": (
         f"0.5*g*(1 + (t := tanh({_K}*x*(1 + 0.044715*x*x))) + x*(1 - t*t)*{_K}*(1 + 0.134145*x*x))"
     ),
+    "star_relu": "1.7888*g*maximum(x, 0)",
+    "hard_mish": "g*where(x <= -2, 0, where(x < 0, x + 1, 1))",
+    "lisht": "g*((t := tanh(x)) + x*(1 - t*t))",
+    "situ": "(s := 1/(1 + exp(-x)))*(1 - (t := tanh(x/4))**2 + 4*t*(1 - s))*g",
+    "xielu": "g*where(x > 0, 1.6*x + 0.5, 0.8*expm1(minimum(x, -1e-6)) + 0.5)",
+    "sqrt_softplus": "g/(1 + exp(-x))/(2*sqrt(log1p(exp(x))))",
+    "logcosh": "g*tanh(x)",
+    "snake": "g*(1 + sin(2*x))",
+    "log1p": "g/(1 + x)",
+    "expm1": "g*exp(x)",
+    "logit": "g/(x*(1 - x))",
+    "log1mexp": "g/expm1(x)",
+    "log_expm1": "g/(1 - exp(-x))",
+    "entr": "-g*(log(x) + 1)",
 }
 
 #: From the output, like PyTorch's kernels; the other functions are compared from the input.

@@ -156,6 +156,15 @@ def _sparse_plus(a: Arrays) -> Any:
 
 
 COMPOSING: dict[Key, Callable[[Arrays], Any]] = {
+    ("laplace", "forward"): lambda a: torch.special.ndtr(
+        torch.sub(a.x, 0.707107, out=a.out).mul_(1 / 0.282095), out=a.out
+    ),
+    ("lisht", "forward"): lambda a: torch.tanh(a.x, out=a.out).mul_(a.x),
+    ("snake", "forward"): lambda a: torch.sin(a.x, out=a.out).square_().add_(a.x),
+    ("star_relu", "forward"): lambda a: (
+        torch.clamp_min(a.x, 0, out=a.out).square_().mul_(0.8944).add_(-0.4472)
+    ),
+    ("sqrt_softplus", "forward"): lambda a: _nn.softplus(a.x, out=a.out).sqrt_(),
     ("relu_squared", "forward"): _relu_squared,
     ("relu_squared", "vjp"): lambda a: torch.clamp_min(a.x, 0, out=a.out).mul_(a.g).mul_(2),
     ("sparse_plus", "forward"): _sparse_plus,
@@ -239,4 +248,8 @@ CALLS: dict[Key, Maker] = {
     ("log_ndtr", "forward"): _forward(torch.special.log_ndtr),
     ("erfinv", "forward"): _forward(torch.special.erfinv),
     ("ndtri", "forward"): _forward(torch.special.ndtri),
+    ("log1p", "forward"): _forward(torch.log1p),
+    ("expm1", "forward"): _forward(torch.expm1),
+    ("logit", "forward"): _forward(torch.special.logit),
+    ("entr", "forward"): _forward(torch.special.entr),
 }

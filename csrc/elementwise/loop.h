@@ -80,7 +80,7 @@ LANE void E(pair_step)(T(body) body, T(pair_body) pair, int n_in, int n_out, con
 
 /* All parameters are scalars: broadcast before the loop, so that the compiler also hoists what depends on nothing
    but parameters. `pair` may be NULL. */
-LANE void E(scalar_loop)(T(body) body, T(pair_body) pair, int n_in, int n_out, int n_params,
+LANE void E(scalar_loop)(T(body) body, T(pair_body) pair, int unrolled, int n_in, int n_out, int n_params,
                          const fastact_call *call, const E(data) *d, ptrdiff_t begin, ptrdiff_t end)
 {
     T(v) p[FASTACT_MAX_PARAMS], p_lo[FASTACT_MAX_PARAMS];
@@ -93,7 +93,7 @@ LANE void E(scalar_loop)(T(body) body, T(pair_body) pair, int n_in, int n_out, i
     if ((pair != NULL || converts) && !(converts && d->wide))
         for (; end - i >= 2 * T(WIDTH); i += 2 * T(WIDTH))
             E(pair_step)(body, pair, n_in, n_out, d, i, p, p_lo);
-    else if (!d->non_temporal)
+    else if (unrolled && !d->non_temporal)
         for (; end - i >= 4 * T(WIDTH); i += 4 * T(WIDTH))
 #pragma GCC unroll 4
             for (int k = 0; k < 4; k++)

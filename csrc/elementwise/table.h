@@ -31,15 +31,26 @@
 #define FASTACT_STORED_f64(X, ...) X(f64, __VA_ARGS__)
 
 /* Cheap bodies are unrolled four times: 2,048 float32 in cache take 0.6 (AVX2) and 0.75 (AVX-512) of the time in
-   relu, 0.8 and 0.9 in hard_swish. The others are emitted for pairs of vectors: emit_c.py has the same list. */
+   relu, 0.8 and 0.9 in hard_swish. The others are emitted for pairs of vectors: emit_c.py has the same list. With one
+   lane a pair saves nothing, and with its three copies of each body the object would be 9 MB instead of 4. */
+#define FASTACT_UNROLLED_move 1
+#define FASTACT_UNROLLED_cheap 1
+#define FASTACT_UNROLLED_exp 0
+#define FASTACT_UNROLLED_heavy 0
 #define FASTACT_PAIR_move(body) NULL
 #define FASTACT_PAIR_cheap(body) NULL
+#ifdef FASTACT_ONE_LANE
+#define FASTACT_PAIR_exp(body) NULL
+#define FASTACT_PAIR_heavy(body) NULL
+#else
 #define FASTACT_PAIR_exp(body) body##_pair
 #define FASTACT_PAIR_heavy(body) body##_pair
+#endif
 
 /* The body for the default parameters, if one is emitted. */
-#define FASTACT_PLAIN_0(name, cost) name, FASTACT_PAIR_##cost(name)
-#define FASTACT_PLAIN_1(name, cost) name##_plain, FASTACT_PAIR_##cost(name##_plain)
+#define FASTACT_PLAIN_0(name, cost) name, FASTACT_PAIR_##cost(name), FASTACT_UNROLLED_##cost
+#define FASTACT_PLAIN_1(name, cost)                                                                \
+    name##_plain, FASTACT_PAIR_##cost(name##_plain), FASTACT_UNROLLED_##cost
 
 LANE int are_defaults(const double *params, const double *defaults, int count)
 {

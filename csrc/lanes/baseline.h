@@ -8,6 +8,8 @@
 #error "arithmetic with excess precision would give other bits (on 32-bit x86: -mfpmath=sse)"
 #endif
 
+#define FASTACT_ONE_LANE
+
 #define FASTACT_SCALAR_LANES(T, TYPE, BITS, MANTISSA, FMA, SQRT, FABS, COPYSIGN)                   \
     typedef TYPE T##_t;                                                                            \
     typedef TYPE T##_v;                                                                            \

@@ -167,7 +167,7 @@ def declaration(kernel: Kernel) -> Iterator[str]:
     given = [f"floating {one}" for one in inputs]
     # Of two outputs the addresses come before the parameters, which may have defaults.
     given += [] if single else [f"floating *{one}" for one in outputs]
-    given += [f"double {one.name}{default_of(one)}" for one in params.values()]
+    given += with_defaults(params.values())
     own = name_of(kernel).removeprefix("fastact_").removesuffix(f"_{kernel.dtype}")
     call = "return " if single else ""
     yield ""
@@ -194,13 +194,24 @@ def array_declaration(kernel: Kernel) -> Iterator[str]:
         yield f"    int {name}({', '.join(given)}) except -1"
     own = array_name(kernel).removeprefix("fastact_").removesuffix(f"_{kernel.dtype}")
     given = [*array_arguments(kernel, "floating"), "Py_ssize_t size"]
-    given += [f"double {one.name}{default_of(one)}" for one in params.values()]
+    given += with_defaults(params.values())
     yield ""
     yield f"cdef inline int {own}({', '.join(given)}) except -1 nogil:"
     for head, dtype in (("if floating is float:", "f32"), ("else:", "f64")):
         name = array_name(kernel).removesuffix(kernel.dtype) + dtype
         yield f"    {head}"
         yield f"        return {name}({', '.join(names)})"
+
+
+def with_defaults(params: Iterable[Parameter]) -> list[str]:
+    """The parameters of a function; those before one without a default have none."""
+    shown: list[str] = []
+    optional = True
+    for one in reversed(list(params)):
+        default = default_of(one) if optional else ""
+        optional = bool(default)
+        shown.insert(0, f"double {one.name}{default}")
+    return shown
 
 
 def default_of(parameter: Parameter) -> str:

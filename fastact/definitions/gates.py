@@ -158,9 +158,10 @@ def geglu_sigmoid_vjp(g: Any, gate: Any, value: Any) -> Any:
 @gate(source="Shazeer 2020, arXiv:2002.05202; with a threshold: Song et al. 2024, arXiv:2402.13516")
 def reglu(gate: Any, value: Any, threshold: float = 0.0) -> Any:
     """gate·value where gate > `threshold`, else 0. A gate at the threshold is closed to gradients."""
-    return (
-        max(gate, 0.0) if known(threshold) else inside(above(gate, threshold), gate, gate)
-    ) * value
+    kept = (
+        above(gate, threshold) or gate == 0.0 or gate != gate
+    )  # a zero with its sign, as by default
+    return (max(gate, 0.0) if known(threshold) else (gate if kept else 0.0)) * value
 
 
 @reglu.vjp(outputs=GRADIENTS)

@@ -43,7 +43,7 @@ def log_of_positive(x: Any) -> Any:
     """log x as a number and a small one, for finite x > 0.
 
     For x = 2ᵏ·m and one of seven numbers s near 1/m it is k·log 2 - log s + log1p(r), where r = s·m - 1 is exact.
-    Near 1, where k is 0 and s is 1, that is log1p(r).
+    Near 1, where k is 0 and s is 1, that is log1p(r). The small one is up to 1e-4, and never left out.
     """
     tiny = x < NORMAL
     x = x * LIFTED if tiny else x
@@ -75,7 +75,8 @@ def log(x: Any) -> Any:
 
 def power(x: Any, exponent: Any) -> Any:
     """x to a power that is a constant, for x ≥ 0, NaN below; 2 ulp."""
-    y, y_low = log_of_positive(x)
+    log_high, log_low = log_of_positive(x)
+    y, y_low = fast_two_sum(log_high, log_low)
     z, z_low = two_product(y, exponent)
     z_low = z_low + fma(y_low, exponent, y * low(exponent))
     bounded = min(max(z, FAR), HIGHEST)

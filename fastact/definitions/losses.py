@@ -270,7 +270,8 @@ HALF_LOG_2PI = exact(
 def stirling(target: Any) -> Any:
     """Stirling's approximation of log t!, for t > 1: t·log t - t + log(2πt)/2; 0 up to 1."""
     log, log_low = log_parts(target)
-    smooth = fma(target, log, fma(target, log_low, fma(0.5, log, HALF_LOG_2PI)) - target)
+    half = fma(0.5, log, fma(0.5, log_low, HALF_LOG_2PI))
+    smooth = fma(target, log, fma(target, log_low, half) - target)
     return smooth if target > 1.0 else 0.0 * target
 
 

@@ -12,15 +12,17 @@ import numpy as np
 from ..backends.environment import silent
 from ..calling import arguments, docs, labelled
 from ..calling.broadcast import as_slices, regions
-from ..calling.dtypes import Array, computing, loop_dtype
+from ..calling.dtypes import Array, loop_dtype
 from ..calling.fast import KernelTable, alike
 from ..definitions.declare import BY
 from .base import Pass
 
 __all__ = ["SUM_BLOCK", "ParameterVjp", "in_float64"]
 
-# Elements of a partial sum: with two inputs and a product 384 KiB of float32.
+# Elements of a partial sum: with two inputs and a product 768 KiB.
 SUM_BLOCK = 1 << 15
+
+_DOUBLE = np.dtype(np.float64)
 
 
 class ParameterVjp(Pass):
@@ -97,16 +99,15 @@ def in_float64(
 ) -> Array:
     """Return the sum of what a kernel makes of g, x and the parameters, in the shape of one of these.
 
-    Elements are rounded to the dtype that `loop` is computed in, and added in float64 with the rounding errors of the
+    The arrays are cast to `loop`; from there on everything is float64, and the sum has the rounding errors of its
     additions.
     """
     shape = np.shape(parameter)
-    kernel: Any = table.kernel(loop)
+    kernel: Any = table.kernel(_DOUBLE)
     with silent():
         if not shape and _is_plain(kernel, arrays, params, loop):
             return np.asarray(kernel.summed(*arrays, *params))
-        found = _in_blocks(label, kernel, arrays, params, shape, computing(loop))
-    return found.reshape(shape)
+        return _in_blocks(label, kernel, arrays, params, shape, loop).reshape(shape)
 
 
 def _is_plain(
@@ -117,8 +118,8 @@ def _is_plain(
     return (
         hasattr(kernel, "summed")
         and x.ndim == 1
-        and x.dtype == loop == computing(loop)
-        and all(alike(array, x) and array.flags.carray for array in arrays)
+        and x.dtype == loop == _DOUBLE
+        and all(alike(array, x) for array in arrays)
         and all(type(value) is float for value in params)
     )
 
@@ -129,7 +130,7 @@ def _in_blocks(
     arrays: Sequence[Array],
     params: Sequence[float | Array],
     wanted: tuple[int, ...],
-    dtype: np.dtype[Any],
+    loop: np.dtype[Any],
 ) -> Array:
     whole = _common_shape(label, [*arrays, *(p for p in params if isinstance(p, np.ndarray))])
     arrays = [np.broadcast_to(array, whole) for array in arrays]
@@ -139,9 +140,9 @@ def _in_blocks(
     total, lost = np.zeros(shape), np.zeros(shape)
     for region in regions(whole, SUM_BLOCK):
         index = as_slices(region, len(whole))
-        flat = [_contiguous(array[index], dtype) for array in arrays]
-        values = [p if type(p) is float else _contiguous(p[index], dtype) for p in spread]  # type: ignore[index]
-        out = np.empty(flat[-1].size, dtype)
+        flat = [_contiguous(array[index], loop) for array in arrays]
+        values = [p if type(p) is float else _contiguous(p[index], _DOUBLE) for p in spread]  # type: ignore[index]
+        out = np.empty(flat[-1].size)
         kernel(*flat, out, *values)
         part = out.reshape(arrays[0][index].shape)
         # The ellipsis keeps a zero-dimensional slice an array, for adding in place.
@@ -154,8 +155,9 @@ def _in_blocks(
     return found
 
 
-def _contiguous(array: Array, dtype: np.dtype[Any]) -> Array:
-    return np.ascontiguousarray(array, dtype).reshape(-1)
+def _contiguous(array: Array, loop: np.dtype[Any]) -> Array:
+    """Return the elements in float64, cast to `loop` first."""
+    return np.ascontiguousarray(array.astype(loop, copy=False), _DOUBLE).reshape(-1)
 
 
 def _common_shape(label: str, arrays: Sequence[Array]) -> tuple[int, ...]:

@@ -83,7 +83,7 @@ def test_nothing_is_written_where_there_is_no_code() -> None:
 
 @pytest.mark.parametrize(
     ("arrays", "count", "defaults"),
-    [("iiiio", 0, ()), ("iooo", 0, ()), ("io", 5, ()), ("io", 1, (1.0, 2.0))],
+    [("iiiiio", 0, ()), ("ioooo", 0, ()), ("io", 5, ()), ("io", 1, (1.0, 2.0))],
 )
 def test_too_many_operands(arrays: str, count: int, defaults: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="too many operands"):

@@ -107,7 +107,7 @@ for isa in _native.available_isas():
                 key = "f" + str(8 * x.itemsize)
                 table["silu", "forward", key](x[part], y[part], 1.0)
                 table["silu", "forward", key](x[part], y[part], w[part])
-                table["gelu", "vjp", key](g[part], x[part], y[part])
+                table["mish", "vjp", key](g[part], x[part], y[part])
                 table["relu", "value_and_derivative", key](x[part], y[part], dy[part])
 print("untouched")
 """
@@ -146,9 +146,9 @@ from fastact import threads
 threads.set_num_threads(4)
 x, y = np.linspace(-9, 9, 1 << 20, dtype="f4"), np.zeros(1 << 20, "f4")
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-gelu = cython.kernel("gelu", "forward", np.dtype("f4"))
+mish = cython.kernel("mish", "forward", np.dtype("f4"))
 resource.setrlimit(resource.RLIMIT_AS, (used + (2 << 20), resource.RLIM_INFINITY))
-gelu(x, y)
+mish(x, y)
 print(len(os.listdir("/proc/self/task")), y[-1])
 """
 
@@ -161,12 +161,12 @@ def test_no_thread_to_be_had() -> None:
 
 INTERRUPTED = """
 x = np.full((1 << 24) + 1, 2, "f4")
-gelu = cython.kernel("gelu", "forward", np.dtype("f4"))
+mish = cython.kernel("mish", "forward", np.dtype("f4"))
 def interrupt(*_): raise KeyboardInterrupt
 signal.signal(signal.SIGALRM, interrupt)
 signal.setitimer(signal.ITIMER_REAL, 0.001)
 try:
-    gelu(x, x)
+    mish(x, x)
 except KeyboardInterrupt:
     print(x[0] < 2, x[-1])
 """
@@ -206,7 +206,7 @@ def test_keywords_are_refused() -> None:
 
 def test_rounding_and_subnormals_stay_as_they_were(native: ModuleType) -> None:
     native.set_threads(2)
-    x = inputs("gelu", "forward", "f64", 300_000)
-    run(cython.kernel("gelu", "forward", np.dtype(np.float64)), "gelu", "forward", x)
+    x = inputs("mish", "forward", "f64", 300_000)
+    run(cython.kernel("mish", "forward", np.dtype(np.float64)), "mish", "forward", x)
     smallest = np.array([5e-324, 1.0])
     assert (smallest * 3)[0] == 1.5e-323 and 1.0 + 2.0**-53 == 1.0 and 1.0 + 3 * 2.0**-54 > 1.0

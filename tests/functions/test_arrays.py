@@ -274,6 +274,8 @@ def test_every_pass_works_on_every_backend(everywhere: Elementwise) -> None:
     function = everywhere
     x = np.linspace(-2, 2, 9)
     given = required(function)
+    x = x[np.isfinite(function.derivative(x, **given))]  # log1p and others are not for all numbers
+    assert x.size
     y, dy = function.value_and_derivative(x, **given)
     np.testing.assert_allclose(function.vjp(x, x, **given), x * dy, rtol=1e-14, atol=1e-300)
     if "vjp_from_output" in function.passes:

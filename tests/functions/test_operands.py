@@ -14,7 +14,7 @@ import pytest
 import fastact as fa
 from conftest import BACKENDS
 from fastact.calling import broadcast, row_layout
-from fastact.functions import channels, cross_entropy, elementwise_losses, parameter_vjp
+from fastact.functions import channels, class_losses, elementwise_losses, parameter_vjp
 from halves import CHARS, eps
 from operand_cases import CASES, ROWS, Case
 from representatives import looped
@@ -27,8 +27,8 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Walk the operands in many blocks; how they are walked is the same for every backend, so the fastest will do."""
     monkeypatch.setattr(broadcast, "SCRATCH_BYTES", 1 << 12)
     monkeypatch.setattr(row_layout, "SCRATCH_BYTES", 1 << 12)
-    monkeypatch.setattr(cross_entropy, "ROWS", 4)
-    monkeypatch.setattr(cross_entropy, "ELEMENTS", 1 << 9)
+    monkeypatch.setattr(class_losses, "ROWS", 4)
+    monkeypatch.setattr(class_losses, "ELEMENTS", 1 << 9)
     monkeypatch.setattr(parameter_vjp, "SUM_BLOCK", 1 << 8)
     for module in (elementwise_losses, channels):
         monkeypatch.setattr(module, "BLOCK", 1 << 8)

@@ -17,7 +17,14 @@ import pytest
 import fastact as fa
 from conftest import BACKENDS
 from fastact.accuracy import worst_error
-from own_activations import bounded_swish, everything, plain_silu, required, rounded, transcendental
+from users_activations import (
+    bounded_swish,
+    everything,
+    plain_silu,
+    required,
+    rounded,
+    transcendental,
+)
 
 X = np.linspace(-8.0, 8.0, 1001)[np.abs(np.linspace(-8.0, 8.0, 1001) % 1.0) > 1e-3]
 H = 1e-6
@@ -47,9 +54,9 @@ def test_values_and_derivatives(function: Any, backend: str) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_values_are_those_of_python(backend: str) -> None:
     """Each against the function's own text, run with numbers by Python."""
-    sources = inspect.getsource(sys.modules["own_activations"]).split("@fa.activation")
+    sources = inspect.getsource(sys.modules["users_activations"]).split("@fa.activation")
     for number, function in enumerate((everything, transcendental), 2):
-        scope = {**vars(sys.modules["own_activations"])}
+        scope = {**vars(sys.modules["users_activations"])}
         exec(sources[number], scope)
         expected = [scope[function.name](float(x)) for x in X]
         with fa.use_backend(backend):
@@ -94,12 +101,12 @@ def test_it_is_an_object_like_the_others() -> None:
     }
     assert "cap·tanh(x/cap)·σ(βx)." in bounded_swish.__doc__
     assert repr(bounded_swish).startswith(
-        "<own_activations.bounded_swish(x, /, beta=1.5, cap=4.0, *"
+        "<users_activations.bounded_swish(x, /, beta=1.5, cap=4.0, *"
     )
     assert pickle.loads(pickle.dumps(bounded_swish)) is bounded_swish
     assert pickle.loads(pickle.dumps(bounded_swish.vjp)) is bounded_swish.vjp
     assert fa.get(bounded_swish) is bounded_swish
-    assert "own_activations.py, line" in bounded_swish.source
+    assert "users_activations.py, line" in bounded_swish.source
     pandas = pytest.importorskip("pandas")
     series = pandas.Series(X)
     assert isinstance(bounded_swish(series), pandas.Series)
@@ -162,9 +169,8 @@ def test_source_in_c(tmp_path: Path) -> None:
     for function in (bounded_swish, everything, fa.gelu):
         (tmp_path / "f.h").write_text(function.source("c"))
         name = function.name
-        given = "".join(
-            f", {value}" for value in function.parameters.values() if isinstance(value, float)
-        )
+        defaults = (one.default for one in function.declaration.params.values())
+        given = "".join(f", {value}" for value in defaults).replace("inf", "INFINITY")
         (tmp_path / "f.c").write_text(
             f'#include "f.h"\n#include <stdio.h>\nint main(void) {{ double x; while (scanf("%lf", &x) == 1)'
             f'printf("%a %a\\n", (double)fastact_{name}_f32((float)x{given}), '

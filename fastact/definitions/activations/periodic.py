@@ -55,7 +55,8 @@ def snake_slope(x: Any, alpha: float) -> Any:
     # 1 + sin 2z = 2·sin²(z + π/4), without cancellation.
     z, z_low = phase(x, alpha)
     y, y_low = sine_parts(remainder_by_pi(z, z_low, 0.25))
-    return 1.0 if alpha == 0.0 else 2.0 * fma(y, y, 2.0 * (y * y_low))
+    line = x if x != x else 1.0
+    return line if alpha == 0.0 else 2.0 * fma(y, y, 2.0 * (y * y_low))
 
 
 @snake.by("alpha")
