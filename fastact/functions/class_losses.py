@@ -159,8 +159,7 @@ class ClassTask(Task):
         else:
             if logits is not None:
                 known = (self.target >= 0) & (self.target < self.classes)
-                places = np.expand_dims(np.where(known, self.target, 0), self.axis)
-                gone |= known & np.take_along_axis(logits, places, self.axis).squeeze(self.axis)
+                gone |= known & _taken(logits, np.where(known, self.target, 0), self.axis)
             self.target = np.where(gone, 0, self.target)
         self.rows_missing = gone
         along = np.broadcast_to(np.expand_dims(gone, self.axis), self.shape)
@@ -276,8 +275,7 @@ class Block:
 
     def picked(self, target: Array) -> Array:
         """Return the elements of x that class indices name, in float64."""
-        places = np.expand_dims(target.reshape(self.target.shape), self.call.axis)
-        picked = np.take_along_axis(self.x, places, self.call.axis)
+        picked = _taken(self.x, target.reshape(self.target.shape), self.call.axis)
         return picked.reshape(self.row_shape).astype(np.float64)
 
     def given(self) -> Array:
@@ -347,3 +345,12 @@ RAISES = {
     "IndexError": "If a class index is out of range. Nothing is written.",
 }
 NOTE = "The gradient of an ignored row is 0. Sums do not depend on the number of threads."
+
+
+def _taken(array: Array, indices: Array, axis: int) -> Array:
+    """Return the elements at the indices along an axis; NumPy takes along one of at most 63 axes."""
+    long = [k for k, length in enumerate(array.shape) if length != 1 or k == axis]
+    places = [1 if k == axis else array.shape[k] for k in long]
+    whole = array.reshape([array.shape[k] for k in long])
+    found: Array = np.take_along_axis(whole, indices.reshape(places), long.index(axis))
+    return found.reshape(indices.shape)

@@ -19,8 +19,8 @@ from .base import Pass
 
 __all__ = ["SUM_BLOCK", "ParameterVjp", "in_float64"]
 
-# Elements of a partial sum: with two inputs and a product 768 KiB.
-SUM_BLOCK = 1 << 15
+# Elements of a partial sum: with two inputs and a product 384 KiB.
+SUM_BLOCK = 1 << 14
 
 _DOUBLE = np.dtype(np.float64)
 
@@ -157,7 +157,7 @@ def _in_blocks(
 
 def _contiguous(array: Array, loop: np.dtype[Any]) -> Array:
     """Return the elements in float64, cast to `loop` first."""
-    return np.ascontiguousarray(array.astype(loop, copy=False), _DOUBLE).reshape(-1)
+    return np.require(array.astype(loop, copy=False), _DOUBLE, ("C", "A")).reshape(-1)
 
 
 def _common_shape(label: str, arrays: Sequence[Array]) -> tuple[int, ...]:

@@ -83,9 +83,12 @@ def test_panels_show_what_the_function_computes(name: str) -> None:
     counts = [axes.patches[0].get_data().values.sum() for axes in panels[2:4]]
     assert counts[0] == plotting.SAMPLES
     # What is not a number, or infinite, has no place in the histogram.
-    assert counts[1] == plotting.SAMPLES if name in EVERYWHERE else 0 < counts[1] < counts[0]
+    assert counts[1] == plotting.SAMPLES if name in EVERYWHERE else 0 < counts[1] <= counts[0]
     before, after = (np.asarray(axes.images[0].get_array()) for axes in panels[4:6])
-    np.testing.assert_array_equal(after, function(before, **options))
+    computed = function(before, **options)
+    seen = np.isfinite(computed)
+    np.testing.assert_array_equal(np.isfinite(after), seen)
+    np.testing.assert_array_equal(after[seen], computed[seen])
     assert np.median(before) == 0
     assert np.median(np.abs(before)) == 1
 

@@ -65,6 +65,10 @@ def test_every_backend_gives_the_same(name: str, dtype: str, as_array: bool) -> 
             if isinstance(expected, str) or isinstance(found, str):
                 assert found == expected, where
             else:
+                if name == "snake":  # the phase of larger numbers is that of a rounded product
+                    with np.errstate(all="ignore"):
+                        near = np.abs(x * params[0]) < 2.0**20
+                    found, expected = found[near], results["numpy"][near]
                 # Of a derivative what cancels has an absolute accuracy.
                 atol = 30 * float(np.finfo(dtype).tiny) if pass_ == "forward" else rtol
                 np.testing.assert_allclose(found, expected, rtol, atol, err_msg=where)
