@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Any, Final
 
+from ..definitions.dialect import Exact
 from .expression import COMPARISONS, Called, Expression, walk
 from .graph import Node
 from .trace import FOLD, Tracer
@@ -111,11 +113,20 @@ class _Lowering:
 
     def _call(self, called: Called, args: list[Any]) -> Any:
         x, *params = args
-        for value in params:
-            if isinstance(value, Node):
-                self._tracer.low_parts.setdefault(value, self._graph.absent())
         (function,) = called.declaration.declared(called.pass_).functions
+        # Numbers are handed on as such for the defaults only, which is what `known` asks for.
+        if not params or tuple(params) != called.declaration.defaults:
+            params = list(map(self._parameter, params))
         return self._tracer.call(function, self._tracer.lane(x), *params)
+
+    def _parameter(self, value: Any) -> Node:
+        """The node of a parameter; a number has a low part, what is computed has none."""
+        node, low = self._tracer.lane(value), self._graph.absent()
+        if not isinstance(value, Node) and isfinite(value):
+            rest = Exact(value).rest(self._graph.dtype)
+            low = self._graph.constant(rest) if rest else low
+        self._tracer.low_parts.setdefault(node, low)
+        return node
 
     def _logical(self, op: str, args: list[Any]) -> Any:
         """Conditions, of which some may be known: of those nothing is left."""

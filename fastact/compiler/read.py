@@ -256,7 +256,7 @@ class _Reader:
             if node.keywords:
                 self.fail(node, f"`{_shown(node)}`: arguments are given by position")
             return self._operation(node, name)
-        args = list(map(self._number, node.args))
+        args = list(map(self._argument, node.args))
         named = {str(one.arg): self._argument(one.value) for one in node.keywords}
         try:
             found = self._calls(self._pool, name or called, args, named)
@@ -275,7 +275,7 @@ class _Reader:
         return name not in FUNCTIONS and name not in OPERATIONS and name not in SHORTHANDS
 
     def _argument(self, node: ast.expr) -> Any:
-        """Return a parameter that is given by name: a choice is a constant, such as "tanh"."""
+        """Return an argument of a function of fastact: a choice is a constant, such as "tanh"."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str | bool | None):
             return node.value
         return self._number(node)

@@ -155,8 +155,8 @@ def _called(
             )
         return None
     label, parameters = function.__qualname__, function.parameter_list
-    if len(args) < function.nin:
-        raise TypeError(f"{label}() takes x by position")
+    if not args or not isinstance(args[0], Expression):
+        raise TypeError(f"{label}() takes a number for x, by position")
     given = parameters.assign(label, args[1:], named, ())
     declaration = function.declaration
     for name, table in parameters.choices.items():

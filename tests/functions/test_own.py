@@ -20,6 +20,7 @@ from fastact.accuracy import worst_error
 from users_activations import (
     bounded_swish,
     everything,
+    parametrised,
     plain_silu,
     required,
     rounded,
@@ -61,6 +62,18 @@ def test_the_values_are_those_of_python(backend: str) -> None:
         expected = [scope[function.name](float(x)) for x in X]
         with fa.use_backend(backend):
             np.testing.assert_allclose(function(X), expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_functions_with_parameters_are_those_of_the_library(backend: str) -> None:
+    y = fa.silu(X, 2.0) + fa.softplus(X, beta=1.3) + fa.elu(X, 0.7) + fa.celu(X, alpha=0.6)
+    y += fa.gelu(X, "tanh", 1.5) + fa.gelu(X, limit=0.1) + fa.squareplus(X, 2.0) + fa.situ(X, 3.0)
+    y += fa.leaky_relu(X, 0.2) + fa.hard_sigmoid(X, 0.2) + fa.snake(X, 0.5) + fa.softcap(X, 3.0)
+    with fa.use_backend(backend):
+        np.testing.assert_allclose(parametrised(X), y, rtol=1e-13, atol=1e-13)
+        slope = central(lambda h: parametrised(X + h))
+        smooth = np.abs(np.abs(slope - parametrised.derivative(X))) < 1e-6
+        assert smooth.sum() > X.size - 9  # gelu meets its limits in between
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

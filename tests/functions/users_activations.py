@@ -45,6 +45,16 @@ def transcendental(x):
 
 
 @fa.activation
+def parametrised(x):
+    """Functions with parameters that are not the defaults, and a choice by position."""
+    y = fa.silu(x, 2.0) + fa.softplus(x, beta=1.3) + fa.elu(x, 0.7) + fa.celu(x, alpha=0.6)
+    y += fa.gelu(x, "tanh", 1.5) + fa.gelu(x, limit=0.1) + fa.squareplus(x, 2.0) + fa.situ(x, 3.0)
+    return (
+        y + fa.leaky_relu(x, 0.2) + fa.hard_sigmoid(x, 0.2) + fa.snake(x, 0.5) + fa.softcap(x, 3.0)
+    )
+
+
+@fa.activation
 def plain_silu(x):
     return x * fa.sigmoid(x)
 
