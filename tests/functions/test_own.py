@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 import pickle
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 import fastact as fa
-from conftest import BACKENDS
+from conftest import BACKENDS, IMPORTED, check_python
 from fastact.accuracy import worst_error
 from users_activations import (
     bounded_swish,
@@ -304,3 +305,21 @@ def test_nan_and_infinity_go_through() -> None:
 
 def _relu(x):  # type: ignore[no-untyped-def]
     return max(0.0, x)
+
+
+def test_without_numba_it_is_computed_in_numpy() -> None:
+    program = """
+import sys
+sys.modules["numba"] = None
+import numpy as np
+from users_activations import bounded_swish
+from fastact.backends import own
+x = np.linspace(-3, 3, 10_000)
+expected = 4 * np.tanh(x / 4) / (1 + np.exp(-1.5 * x))
+assert np.allclose(bounded_swish(x), expected, rtol=1e-14)
+assert np.allclose(bounded_swish.vjp(x.astype("f4"), x.astype("f4")), x * bounded_swish.derivative(x), 1e-4, 1e-5)
+print(own.describe())
+"""
+    paths = os.pathsep.join((str(Path(__file__).parent), str(IMPORTED)))
+    said = check_python(program, PYTHONPATH=paths, FASTACT_BACKEND="auto")
+    assert said.startswith("computed in NumPy: Numba is not installed")
