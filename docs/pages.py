@@ -50,7 +50,7 @@ def write(folder: Path) -> None:
         _keep(folder / "functions" / f"{name}.md", page(name))
     _keep(folder / "functions" / "index.md", index(drawn))
     _keep(folder / "functions" / "elsewhere.md", elsewhere())
-    for name in ("speed.md", "speed.svg", "families.md", "halves.md", "loops.md"):
+    for name in ("speed.md", "speed.svg", "families.md", "halves.md", "loops.md", "others.md"):
         _keep(
             folder / "measured" / name,
             (ROOT / "bench" / "results" / name).read_text(encoding="utf-8"),
