@@ -29,11 +29,13 @@ typedef struct {
     int non_temporal; /* set by fastact_run: non-temporal stores, and `begin` is aligned to FASTACT_ALIGNMENT */
     int wide;         /* set by fastact_run_sum: the first output is stored in the type that is computed in */
     ptrdiff_t line;   /* 0: all operands are contiguous; else elements of a contiguous line, and the distances in
-                         bytes from line to line: */
+                         bytes from line to line; or FASTACT_STRIDED, and those from element to element: */
     ptrdiff_t in_stride[FASTACT_MAX_INPUTS], out_stride[FASTACT_MAX_OUTPUTS];
     ptrdiff_t param_stride[FASTACT_MAX_PARAMS];
     const struct fastact_code *code; /* for fastact_run_code only */
 } fastact_call;
+
+enum { FASTACT_STRIDED = -1 };
 
 /* Computes elements [begin, end) of contiguous operands, or of one line of them. */
 typedef void (*fastact_loop)(const fastact_call *call, ptrdiff_t begin, ptrdiff_t end);
@@ -53,6 +55,9 @@ typedef struct {
 
 /* elementwise/call.c: all elements, on as many threads as fastact_set_threads allows. */
 void fastact_run(const fastact_kernel *kernel, fastact_call *call, ptrdiff_t begin, ptrdiff_t end);
+
+/* elementwise/strided.c: the elements [begin, end) of operands of any distances, on the thread that calls. */
+void fastact_run_strided(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin, ptrdiff_t end);
 
 /* The same for contiguous operands, without storing the first output: its sum is added to `total`. */
 int fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t begin,

@@ -51,7 +51,7 @@ ptrdiff_t fastact_parallel_from(const fastact_kernel *kernel)
 /* Not where an output is an input as well: that is in the cache already. */
 int fastact_is_non_temporal(const fastact_kernel *kernel, const fastact_call *call, ptrdiff_t size)
 {
-    if (size * kernel->itemsize < NON_TEMPORAL_FROM)
+    if (size * kernel->itemsize < NON_TEMPORAL_FROM || call->line == FASTACT_STRIDED)
         return 0;
     for (int k = 0; k < kernel->n_out; k++) {
         if (((uintptr_t)call->out[k] - (uintptr_t)call->out[0]) % FASTACT_ALIGNMENT != 0)
@@ -93,13 +93,17 @@ static void run_line(const fastact_kernel *kernel, fastact_call *line, int non_t
     kernel->loop(line, begin, end);
 }
 
-/* A fastact_task: contiguous elements, or line by line. */
+/* A fastact_task: contiguous elements, line by line, or at any distance. */
 static void run_elements(void *context, int thread, ptrdiff_t begin, ptrdiff_t end)
 {
     const elementwise *work = context;
     const fastact_kernel *kernel = work->kernel;
     const fastact_call *call = work->call;
     (void)thread;
+    if (call->line == FASTACT_STRIDED) {
+        fastact_run_strided(kernel, call, begin, end);
+        return;
+    }
     if (call->line == 0) {
         kernel->loop(call, begin, end);
         return;

@@ -64,8 +64,9 @@ class Backend(Protocol):
       with such kernels, the arrays with one value for each row are float32. `running_maximum` and
       `recurrence` do what functions/cumulative_steps.py defines for the others.
     * of a kernel: `rows`, which takes the same operands in two dimensions, with contiguous rows at any
-      distance; and `summed`, which takes them without the first output and returns the sum of its
-      elements, as they are computed, in float64.
+      distance; `strided`, which takes them in one dimension, with elements at any distance; and `summed`,
+      which takes them without the first output and returns the sum of its elements, as they are computed, in
+      float64.
 
     Besides the public functions, the names are those of the declarations: losses that are computed
     element by element, and the row functions ``_exp_sum``, ``_softmax_from``, ``_log_softmax_from``

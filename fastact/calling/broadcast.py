@@ -25,6 +25,9 @@ __all__ = ["Operands", "as_slices", "compute", "regions"]
 SCRATCH_BYTES = 1 << 19
 # Minimum length of a row that is computed in place.
 SHORTEST_ROW = 64
+# Likewise of a run of elements at one distance, which a call of the kernel gathers itself: swiglu of 512 x 2,048
+# interleaved float32, two threads: 2.0 ms through the scratch memory, 0.6 so.
+SHORTEST_STRIDED = 1024
 
 
 class Operands(NamedTuple):
@@ -59,6 +62,8 @@ def compute(kernel: Kernel, dtype: DType, loop: DType, operands: Operands) -> li
         _run_flat(kernel, views)
     elif direct and _has_rows(views, loop) and hasattr(kernel, "rows"):
         _run_rows(kernel.rows, views)
+    elif direct and _is_strided(views, loop) and hasattr(kernel, "strided"):
+        _run_strided(kernel.strided, views)
     else:
         # Casts may overflow or see a NaN: silent whatever the caller's errstate.
         with silent():
@@ -191,6 +196,21 @@ def _has_rows(views: Operands, dtype: DType) -> bool:
             for array in _arrays(views)
         )
     )
+
+
+def _is_strided(views: Operands, dtype: DType) -> bool:
+    """Tell whether the elements of all operands can be read where they are, in long runs of equal distances."""
+    return _shape(views)[-1] >= SHORTEST_STRIDED and all(
+        array.dtype == dtype and array.dtype.isnative and array.flags.aligned
+        for array in _arrays(views)
+    )
+
+
+def _run_strided(strided: Kernel, views: Operands) -> None:
+    """Compute run by run; `strided` takes one-dimensional operands."""
+    operands = (*views.inputs, *views.outputs, *views.params)
+    for lead in np.ndindex(_shape(views)[:-1]):
+        strided(*(value[lead] if isinstance(value, np.ndarray) else value for value in operands))
 
 
 def _run_rows(rows: Kernel, views: Operands) -> None:

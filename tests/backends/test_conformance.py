@@ -269,6 +269,31 @@ def test_rows_of_wider_arrays(name: str, pass_: str, subject: Backend) -> None:
                 assert_same_bits([y], [wanted.reshape(-1)])
 
 
+@each_of_arrays
+def test_elements_at_any_distance(name: str, pass_: str, subject: Backend) -> None:
+    """A kernel may have `strided`: the same over one-dimensional arrays, whose elements lie at equal distances."""
+    for dtype, count in product(DTYPES, (1, 200, 70_001)):
+        kernel: Any = subject.kernel(name, pass_, DTYPES[dtype])
+        if not hasattr(kernel, "strided"):
+            pytest.skip("has no such method")
+        whole = inputs(name, pass_, dtype, 3 * count)
+        # Each operand at another distance: 1, 2, 3 and backwards.
+        cuts = [
+            slice(count),
+            slice(0, 2 * count, 2),
+            slice(None, None, 3),
+            slice(count - 1, None, -1),
+        ]
+        given = [array[cut] for array, cut in zip(whole, cuts, strict=False)]
+        expected = run(kernel, name, pass_, [array.copy() for array in given], *params(name))
+        out = outputs(name, pass_, dtype, 3 * count)
+        places = [array[cuts[1 + k]] for k, array in enumerate(out)]
+        kernel.strided(*given, *places, *params(name))
+        assert_same_bits(places, expected)
+        for array, place in zip(out, places, strict=True):
+            assert np.count_nonzero(array != 7) <= place.size
+
+
 @each_kind
 def test_sums(name: str, pass_: str, subject: Backend, set_threads: Callable[[int], None]) -> None:
     """A kernel may have `summed`: the sum of its first output, which is kept nowhere."""

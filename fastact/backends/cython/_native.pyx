@@ -95,6 +95,7 @@ cdef extern from "fastact.h":
     int fastact_run_sum(const fastact_kernel *kernel, const fastact_call *call, Py_ssize_t begin,
                         Py_ssize_t end, double *total) nogil
     void fastact_run_code(const fastact_call *call, Py_ssize_t begin, Py_ssize_t end) noexcept
+    int FASTACT_STRIDED
     void fastact_run(const fastact_kernel *kernel, fastact_call *call, Py_ssize_t begin,
                      Py_ssize_t end) nogil
 

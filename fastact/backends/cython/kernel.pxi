@@ -4,6 +4,13 @@
 cdef Py_ssize_t SLICE = 1 << 24
 
 
+# How the elements of the arrays of a call lie.
+cdef enum Layout:
+    CONTIGUOUS
+    LINES
+    STRIDED
+
+
 cdef class Kernel:
     """One pass of one function for one dtype: takes the inputs, the outputs and the parameters."""
 
@@ -21,7 +28,7 @@ cdef class Kernel:
         cdef double total = 0
         check_bound(self.entry)
         call.out[0] = NULL
-        take_operands(self, PySequence_Fast_ITEMS(arguments), len(arguments), 1, False, shape, &call)
+        take_operands(self, PySequence_Fast_ITEMS(arguments), len(arguments), 1, CONTIGUOUS, shape, &call)
         find_code(self, &call, 0, True)  # whatever the size, the first output stays in the cache
         for begin in range(0, shape[0], SLICE):
             end = min(begin + SLICE, shape[0])
@@ -37,9 +44,18 @@ cdef class Kernel:
         cdef fastact_call call
         cdef Py_ssize_t shape[2]
         check_bound(self.entry)
-        take_operands(self, PySequence_Fast_ITEMS(arguments), len(arguments), 0, True, shape, &call)
+        take_operands(self, PySequence_Fast_ITEMS(arguments), len(arguments), 0, LINES, shape, &call)
         call.line = shape[1]
         run(self, &call, shape[0] * shape[1])
+
+    def strided(self, *arguments):
+        """Do the same with one-dimensional arrays of one size, whose elements lie at any distance from each other."""
+        cdef fastact_call call
+        cdef Py_ssize_t shape[2]
+        check_bound(self.entry)
+        take_operands(self, PySequence_Fast_ITEMS(arguments), len(arguments), 0, STRIDED, shape, &call)
+        call.line = FASTACT_STRIDED
+        run(self, &call, shape[0])
 
     def __repr__(self):
         return f"<native kernel {self._name()}>"
@@ -62,7 +78,7 @@ cdef object call_kernel(object callable, arguments args, size_t nargsf, PyObject
     cdef Kernel self = <Kernel>callable
     cdef fastact_call call
     cdef Py_ssize_t shape[2]
-    take_operands(self, args, PyVectorcall_NARGS(nargsf) if names == NULL else -1, 0, False, shape, &call)
+    take_operands(self, args, PyVectorcall_NARGS(nargsf) if names == NULL else -1, 0, CONTIGUOUS, shape, &call)
     run(self, &call, shape[0])
     return None
 
@@ -82,11 +98,11 @@ cdef int run(Kernel self, fastact_call *call, Py_ssize_t size) except -1:
     return 0
 
 
-cdef int take_operands(Kernel self, arguments args, Py_ssize_t count, int first_out, bint lines,
+cdef int take_operands(Kernel self, arguments args, Py_ssize_t count, int first_out, Layout layout,
                        Py_ssize_t *shape, fastact_call *call) except -1:
     """Check inputs, outputs (without those before `first_out`) and parameters; put them into the call.
 
-    Sets `shape` to the size of the arrays, or if they consist of `lines` to their two dimensions.
+    Sets `shape` to the size of the arrays, or if they consist of LINES to their two dimensions.
     """
     cdef const fastact_kernel *entry = self.entry
     cdef int k, n_arrays = entry.n_in + entry.n_out - first_out
@@ -96,25 +112,35 @@ cdef int take_operands(Kernel self, arguments args, Py_ssize_t count, int first_
     shape[0] = -1
     call.line = 0
     for k in range(entry.n_in):
-        call.inputs[k] = memory(self, <object>args[k], False, lines, shape, &call.in_stride[k])
+        call.inputs[k] = memory(self, <object>args[k], False, layout, shape, &call.in_stride[k])
     for k in range(first_out, entry.n_out):
-        call.out[k] = memory(self, <object>args[entry.n_in + k - first_out], True, lines, shape,
+        call.out[k] = memory(self, <object>args[entry.n_in + k - first_out], True, layout, shape,
                              &call.out_stride[k])
     for k in range(entry.n_params):
         argument = <object>args[n_arrays + k]
         call.param_array[k] = NULL
         if type(argument) is not float and cnp.PyArray_Check(argument):
-            call.param_array[k] = memory(self, argument, False, lines, shape, &call.param_stride[k])
+            call.param_array[k] = memory(self, argument, False, layout, shape, &call.param_stride[k])
         else:
             call.param[k] = PyFloat_AsDouble(argument)
     return 0
 
 
-cdef void *memory(Kernel self, object argument, bint written, bint lines, Py_ssize_t *shape,
+cdef void *memory(Kernel self, object argument, bint written, Layout layout, Py_ssize_t *shape,
                   Py_ssize_t *stride) except? NULL:
     """Return the array's memory, its shape checked against that of the arrays before it."""
     cdef cnp.ndarray array = checked(self, argument, self.element)
-    if lines:
+    if layout == STRIDED:
+        if (cnp.PyArray_NDIM(array) != 1 or not cnp.PyArray_ISALIGNED(array)
+                or written and not cnp.PyArray_ISWRITEABLE(array)):
+            raise ValueError(f"{self._name()}: the array is not of one dimension, aligned"
+                             f"{' and writeable' if written else ''}")
+        if shape[0] < 0:
+            shape[0] = cnp.PyArray_SIZE(array)
+        elif shape[0] != cnp.PyArray_SIZE(array):
+            raise ValueError(f"{self._name()}: sizes {shape[0]} and {cnp.PyArray_SIZE(array)} differ")
+        stride[0] = cnp.PyArray_STRIDE(array, 0)
+    elif layout == LINES:
         if (cnp.PyArray_NDIM(array) != 2 or not cnp.PyArray_ISALIGNED(array)
                 or cnp.PyArray_STRIDE(array, 1) != cnp.PyArray_ITEMSIZE(array)
                 or written and not cnp.PyArray_ISWRITEABLE(array)):
