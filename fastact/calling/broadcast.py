@@ -200,7 +200,9 @@ def _has_rows(views: Operands, dtype: DType) -> bool:
 
 def _is_strided(views: Operands, dtype: DType) -> bool:
     """Tell whether the elements of all operands can be read where they are, in long runs of equal distances."""
-    return _shape(views)[-1] >= SHORTEST_STRIDED and all(
+    shape = _shape(views)
+    long = len(shape) > 0 and shape[-1] >= SHORTEST_STRIDED
+    return long and all(
         array.dtype == dtype and array.dtype.isnative and array.flags.aligned
         for array in _arrays(views)
     )
