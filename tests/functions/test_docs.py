@@ -81,8 +81,11 @@ def test_formulas_are_the_definitions(formulas: Any, name: str, pass_: str) -> N
         truth = reference.evaluate(name, pass_, x, *options.values())
     else:
         truth = (function if pass_ == "forward" else function.derivative)(x, **options)
-        error = np.abs(found - truth) / np.maximum(1, np.abs(truth))
-    error = np.where((found == truth) | (np.isnan(found) & np.isnan(truth)), 0.0, error)
+    # Where a function is not defined a formula may have a value: log's derivative, below 0.
+    seen = np.isfinite(truth)
+    assert seen.sum() > 90
+    found, truth, x = found[seen], truth[seen], x[seen]
+    error = np.abs(found - truth) / np.maximum(1, np.abs(truth))
     WORST[f"formula, {name} {pass_}"] = f"{error.max():.2g} at {x[error.argmax()]:.6g}"
     # What double precision leaves of a textbook formula (1.5e-14 for log_ndtr′); a wrong branch is off by
     # more.
