@@ -100,6 +100,9 @@ class BuildNative(build_ext):
     """Compiles the kernels with each instruction set's flags; if that fails, builds without the extension."""
 
     def run(self):
+        if self.editable_mode:
+            # Not in a temporary folder, so that the next `pip install -e .` compiles only what has changed.
+            self.build_temp = f"build/temp.{self.plat_name}-{sys.implementation.cache_tag}"
         super().run()
         if self.inplace:
             emit_python(ROOT)
