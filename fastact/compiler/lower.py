@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Sequence
 from math import isfinite
-from typing import Any, Final
+from typing import Any
 
 from ..definitions.dialect import Exact
 from .expression import COMPARISONS, Called, Expression, walk
@@ -13,15 +14,6 @@ from .trace import FOLD, Tracer
 from .vocabulary import FUNCTIONS
 
 __all__ = ["Body"]
-
-_COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-}
 
 
 class Body:
@@ -70,7 +62,7 @@ class _Lowering:
         if one.op in ("add", "sub"):
             return self._sum(one, args)
         if one.op in COMPARISONS and not any(isinstance(arg, Node) for arg in args):
-            return _COMPARE[one.op](*args)
+            return getattr(operator, one.op)(*args)
         if one.op in ("and", "or", "not", "select"):
             return self._logical(one.op, args)
         if one.op in ("max", "min"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from types import FunctionType, ModuleType
@@ -13,7 +12,7 @@ from typing import Any, NoReturn
 
 from .expression import COMPARISONS, Expression, Pool
 from .powers import power
-from .trace import DialectError
+from .trace import BINARY, COMPARE, DialectError, parse
 from .vocabulary import FUNCTIONS, OPERATIONS, SHORTHANDS, meaning
 
 __all__ = ["Calls", "read", "source_of"]
@@ -21,8 +20,6 @@ __all__ = ["Calls", "read", "source_of"]
 #: Reads a call of an object that Python's libraries do not have: pool, object, operands, those by name -> expression.
 Calls = Callable[[Pool, Any, Sequence[Expression], Mapping[str, Expression]], "Expression | None"]
 
-_BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div"}
-_COMPARE = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne"}
 # What to write instead of what has no meaning for one number after the other.
 _INSTEAD = {
     ast.If: "write a conditional expression, `a if condition else b`",
@@ -48,16 +45,12 @@ def source_of(function: FunctionType) -> tuple[ast.FunctionDef, str, int]:
         If the source cannot be had.
     """
     try:
-        lines, first = inspect.getsourcelines(function)
-        tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+        return parse(function)
     except (OSError, TypeError, SyntaxError, IndexError):
-        tree, first = None, 0
-    if not isinstance(tree, ast.FunctionDef):
         raise TypeError(
             f"activation({function.__qualname__}): its source is not there, from which it is computed; "
             "expected a function written with `def` in a file or a notebook"
-        )
-    return tree, function.__code__.co_filename, max(first, 1) - 1
+        ) from None
 
 
 def read(
@@ -203,11 +196,11 @@ class _Reader:
     def _on_BinOp(self, node: ast.BinOp) -> Expression:
         if isinstance(node.op, ast.Pow):
             return self._power(node, node.left, node.right)
-        if type(node.op) not in _BINARY:
+        if type(node.op) not in BINARY:
             instead = _INSTEAD.get(type(node.op), "expected +, -, *, / or **")
             self.fail(node, f"it cannot have `{_shown(node)}`: {instead}")
         operands = self._number(node.left), self._number(node.right)
-        return self._pool.folded(_BINARY[type(node.op)], *operands)
+        return self._pool.folded(BINARY[type(node.op)], *operands)
 
     def _power(self, node: ast.expr, base: ast.expr, exponent: ast.expr) -> Expression:
         value = self._number(exponent).number
@@ -231,10 +224,10 @@ class _Reader:
         values = list(map(self._number, (node.left, *node.comparators)))
         found = []
         for op, left, right in zip(node.ops, values, values[1:], strict=False):
-            if type(op) not in _COMPARE:
+            if type(op) not in COMPARE:
                 signs = ", ".join(COMPARISONS.values())
                 self.fail(node, f"it cannot have `{_shown(node)}`: expected one of {signs}")
-            found.append(self._pool.make(_COMPARE[type(op)], left, right))
+            found.append(self._pool.make(COMPARE[type(op)], left, right))
         return reduce(lambda a, b: self._pool.make("and", a, b), found)
 
     def _on_BoolOp(self, node: ast.BoolOp) -> Expression:

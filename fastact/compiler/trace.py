@@ -61,7 +61,8 @@ def parse(function: FunctionType) -> tuple[ast.FunctionDef, str, int]:
     """The syntax tree of `function`, its file, and the number to add to the tree's line numbers."""
     lines, first = inspect.getsourcelines(function)
     tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
-    assert isinstance(tree, ast.FunctionDef)
+    if not isinstance(tree, ast.FunctionDef):
+        raise TypeError(f"{function.__qualname__} is not written with `def`")
     return tree, function.__code__.co_filename, first - 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -163,7 +164,7 @@ class _Exact:
         if op in ("and", "or"):
             return all(args) if op == "and" else any(args)
         if op in ("not", "lt", "le", "gt", "ge", "eq", "ne"):
-            return not args[0] if op == "not" else _COMPARED[op](*args)
+            return not args[0] if op == "not" else getattr(operator, op)(*args)
         if any(context.isnan(arg) for arg in args):
             return context.nan
         if op == "div" and args[1] == 0:
@@ -179,14 +180,6 @@ def _are_numbers(args: list[Any]) -> bool:
     return not any(arg != arg for arg in args)
 
 
-_COMPARED: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-}
 _EXACT: Final[Mapping[str, Callable[..., Any]]] = {
     "abs": lambda m, a: abs(a),
     "add": lambda m, a, b: a + b,
