@@ -89,6 +89,27 @@ def test_memory_with_any_number_of_threads(
         assert np.array_equal(out, want)
 
 
+@pytest.mark.parametrize("name", ["sparsemax", "entmax15"])
+def test_lanes_without_a_row_do_not_count(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums of 1.5 in every lane that memory left there raise the value for ever: 4,096 rounds, 500 times the time."""
+    aligned, memories = row_plans._aligned, []
+
+    def filled(size: int) -> tuple[Array, int]:
+        memory, start = aligned(size)
+        floats = memory[: len(memory) // 4 * 4].view(np.float32)
+        floats[:] = 1.5
+        memories.append(memory[start - row_plans.address(memory) :])
+        return memory, start
+
+    monkeypatch.setattr(row_plans, "_aligned", filled)
+    kernel = backend.row_kernel(name, "forward", np.dtype(np.float32))
+    x = np.random.default_rng(0).normal(size=(1, 100, 1)).astype(np.float32)
+    kernel(x, np.empty_like(x), None, 1.0)
+    (memory,) = memories
+    job = memory[: row_plans.layout.JOB.itemsize].view(row_plans.layout.JOB)[0]
+    assert 2 <= job["rounds"] <= 20
+
+
 def test_a_kernel_that_is_not_there() -> None:
     for key in (("no_such", "forward", "f4"), ("softmax", "back", "f4"), ("softmax", "vjp", "i2")):
         with pytest.raises(KeyError, match="the numba backend has no kernel"):

@@ -295,11 +295,15 @@ class Body:
         self._put(VALUE, self._call("start")[0])
 
     def _next(self) -> None:
-        """Raise the value of each row towards the solution; the result is 1 if that of any row has risen."""
+        """Raise the value of each row towards the solution; the result is 1 if that of any row has risen.
+
+        Lanes without a row hold what was in memory: a value there may rise without end.
+        """
         self._fetch("next")
         old, (new,) = self._get(VALUE), self._call("next")
         self._put(VALUE, self._o.select(self._o.le(new, old), old, new))
-        rises = self._o.any(self._o.gt(new, old))
+        rows = self._o.first_lanes(self._fields["width"])
+        rises = self._o.any(self._builder.and_(self._o.gt(new, old), rows))
         self._builder.store(self._builder.zext(rises, INT), self._result)
 
     def _finish(self) -> None:
