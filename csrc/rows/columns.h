@@ -82,11 +82,15 @@ LANE void E(sum_loop)(T(piece) terms, int n_in, int n_sums, int counted, int n_p
     const fastact_block local = *block, *b = &local; /* a copy: no vector store can alias it */
     const T(parameters) given = T(broadcast)(b, n_params);
     for (ptrdiff_t c = 0; c < b->columns; c++) {
-        T(accumulator) *acc = (T(accumulator) *)b->accumulators + c, sums = *acc;
+        T(accumulator) *acc = (T(accumulator) *)b->accumulators + c, sums;
         T(v) row[ROW_SLOTS];
         T(load_row)(b, c, row);
-        if (b->fresh)
-            T(clear_sums)(&sums);
+        /* Each sum by itself: a copy of the whole accumulator goes through memory. */
+        for (int s = 0; s < n_sums; s++) {
+            sums.hi[s] = b->fresh ? T(set)(0) : acc->hi[s];
+            sums.lo[s] = b->fresh ? T(set)(0) : acc->lo[s];
+            sums.part[s] = b->fresh ? T(set)(0) : acc->part[s];
+        }
         E(sum_column)(terms, n_in, n_sums, counted, &given, b, c, row, &sums);
         for (int s = 0; s < n_sums; s++) {
             acc->hi[s] = sums.hi[s];
