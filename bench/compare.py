@@ -4,6 +4,7 @@
     python bench/compare.py --quick     a few functions
     python bench/compare.py --families  row functions, gates and losses, on fixed shapes
     python bench/compare.py --halves    float16 and bfloat16, beside PyTorch and beside float32
+    python bench/compare.py --isa avx2  any of these with every library held to AVX2
     python bench/report.py              tables and a chart of the results
 
 Cases on the same data are measured together. In every round each library has one turn, in which it
@@ -27,6 +28,7 @@ import cases
 import click
 import families
 import half_precision
+import instruction_set
 import machine
 from case import Case
 from cases import COPY, DTYPES, PASSES, SIZES, TITLES, contender, prepare, why_missing
@@ -144,6 +146,11 @@ def _watches(name: str, group: list[Case], turn: float) -> Iterator[Stopwatch]:
     type=click.Choice([*DTYPES, *half_precision.HALVES]),
     help="[default: float32 and float64, quick float32, with --halves the 16-bit ones and float32]",
 )
+@click.option(
+    "--isa",
+    type=click.Choice(list(instruction_set.VARIABLES)),
+    help="Hold every library to this instruction set. [default: the best that each finds]",
+)
 @click.option("--size", "sizes", multiple=True, type=click.IntRange(1), default=SIZES)
 @click.option(
     "--with",
@@ -162,7 +169,8 @@ def _watches(name: str, group: list[Case], turn: float) -> Iterator[Stopwatch]:
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="[default: bench/results/speed.json, of the others families.json and halves.json]",
+    help="[default: bench/results/speed.json, of the others families.json and halves.json; with --isa avx2 "
+    "speed-avx2.json and so on]",
 )
 def compare(
     quick: bool,
@@ -171,6 +179,7 @@ def compare(
     functions: tuple[str, ...],
     passes: tuple[str, ...],
     dtypes: tuple[str, ...],
+    isa: str | None,
     sizes: tuple[int, ...],
     names: tuple[str, ...],
     rounds: int,
@@ -179,6 +188,7 @@ def compare(
     output: Path | None,
 ) -> None:
     """Compare the speed of fastact with that of its peers; `report.py` makes tables of it."""
+    instruction_set.hold(isa)
     asked = names or (
         half_precision.NAMES if sixteen else [name for name in TITLES if name != "numpy"]
     )
@@ -211,6 +221,7 @@ def compare(
         "kind": "speed",
         "command": " ".join(["python", "bench/compare.py", *sys.argv[1:]]),
         "machine": described,
+        "isa": instruction_set.held(),
         "versions": {name: contender(name).VERSION for name in chosen},
         "missing": missing,
         "own": next((name for name in chosen if name in BUILT_IN), None),
@@ -219,10 +230,15 @@ def compare(
         "seconds": round(time.perf_counter() - started),
         "results": {case: shortened(times) for case, times in results.items()},
     }
-    output = output or (HALVES if sixteen else FAMILIES if shaped else DEFAULT)
+    output = output or result_file(HALVES if sixteen else FAMILIES if shaped else DEFAULT, isa)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(machine.dumps(document), encoding="utf-8")
     click.echo(f"{document['seconds']} s; wrote {output}", err=True)
+
+
+def result_file(path: Path, isa: str | None) -> Path:
+    """Return the name of a result for which every library was held to an instruction set."""
+    return path if isa is None else path.with_stem(f"{path.stem}-{isa}")
 
 
 def same_data(case: Case) -> str:

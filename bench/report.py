@@ -19,6 +19,7 @@ import click
 import compare
 import family_tables
 import half_precision
+import instruction_set
 import loop_tables
 import loops
 import readme_tables
@@ -94,10 +95,7 @@ def report(
         return
     if result is None and loops.DEFAULT.exists():
         write_loops(readme_path if readme else None)
-    measured = [
-        path for path in (compare.DEFAULT, compare.FAMILIES, compare.HALVES) if path.exists()
-    ]
-    results = [result] if result else measured
+    results = [result] if result else [path for path in every_result() if path.exists()]
     if not results:
         raise click.UsageError(
             f"{compare.DEFAULT} does not exist; run python bench/compare.py first"
@@ -112,12 +110,23 @@ def report(
         picture = path.with_suffix(".svg")
         if drawn and not shaped and not sixteen:
             chart.draw(speed, picture)
+        if speed.document.get("isa"):
+            continue
         if readme and sixteen:
             write_block(readme_path, "halves", half_precision.summary(speed), COMMAND)
         elif readme and shaped:
             write_block(readme_path, "families", family_tables.summary(speed), COMMAND)
         elif readme:
             write_readme(speed, picture if picture.exists() else None, readme_path)
+
+
+def every_result() -> list[Path]:
+    """Return the files that compare.py writes: the README shows those of no particular instruction set."""
+    files = (compare.DEFAULT, compare.FAMILIES, compare.HALVES)
+    held = [
+        compare.result_file(path, isa) for isa in instruction_set.VARIABLES for path in files[:2]
+    ]
+    return [*files, *held]
 
 
 def write_loops(readme_path: Path | None) -> None:

@@ -109,10 +109,12 @@ def conditions(speed: Speed) -> str:
         return f"Measured by pytest-benchmark on {document['machine_info']['cpu']['brand_raw']}."
     machine, versions = document["machine"], document["versions"]
     against = ", ".join(f"{TITLES[name]} {v}" for name, v in versions.items() if name in _SHOWN)
+    held = f"; every library held to {document['isa'].upper()}" if document.get("isa") else ""
     return (
         f"Best of {document['rounds']} rounds taken in turns in one process by "
         f"`{document['command']}`, on {machine['threads']} threads of an {machine['processor']}, "
-        f"{_isa(machine)}{TITLES[speed.own]} backend; {against}; Python {machine['python']}."
+        f"{_isa(machine)}{TITLES[speed.own]} backend; {against}; "
+        f"Python {machine['python']}{held}."
     )
 
 
