@@ -1,21 +1,21 @@
 """How rows lie in memory, as the compiled functions are told: jobs, plans and their fields.
 
-A *tile* is up to a vector of rows that are computed together. What is known of its rows stands in its *slots*: vectors
-with a lane for each row, numbered as in definitions/declare.py. Its *steps* are the vectors that its rows consist of.
-How elements stand in them depends on the layout:
+A *tile* is some rows that are computed together. What is known of its rows stands in its *slots*: vectors with a lane
+for each row, numbered as in definitions/declare.py. Its *steps* are the vectors that its rows consist of. How elements
+stand in them depends on the layout:
 
 ALONG
     the axis is the last one; a vector holds elements of one row, and the rows of a tile are done one after the other.
 TRANSPOSED
     the axis is the last one, and so short that the rows are first transposed into the scratch buffer.
-ACROSS, GATHERED
-    other axes follow; a vector holds one element of each row. GATHERED: columns are copied to the scratch buffer first.
+ACROSS
+    other axes follow; a vector holds one element of each row. A tile is one or several vectors wide, each with slots of
+    its own, and goes down the axis a chunk of steps at a time: what is adjacent in memory is read together.
 FOLDED
     so little follows the axis that a vector holds several elements of each row.
 
-A *task* is one tile, or the tiles whose columns are gathered together. Long rows are divided into *parts*; how many
-depends on the shape alone, and their results are combined in order, so that results do not depend on the number of
-threads.
+A *task* is one tile. Long rows are divided into *parts*; how many depends on the shape alone, and their results are
+combined in order, so that results do not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Final
 
 import numpy as np
 
-ALONG, TRANSPOSED, ACROSS, GATHERED, FOLDED = range(5)
+ALONG, TRANSPOSED, ACROSS, FOLDED = range(4)
 
 # The phases of a kernel.
 MAXIMUM, SUM, MERGE, START, NEXT, FINISH, MAP, MAP_STORED = range(8)
@@ -55,18 +55,19 @@ _JOB: Final = [
     *_integers("x0 x1 y t m"),
     # from step to step
     *_integers("x_step y_step t_step m_step"),
-    # from row to row, ALONG
+    # ALONG from row to row, ACROSS from one vector to the next
     *_integers("x_row y_row t_row m_row"),
-    # rows one after the other; steps; how many of these are whole vectors; lanes of the others
-    *_integers("rows steps whole_steps lanes_left"),
+    # rows, or vectors, that are done one after the other, and how many of these are whole; steps, how many of these are
+    # whole, and how many are done at a time; lanes of vectors that are not whole
+    *_integers("rows whole_rows steps whole_steps chunk lanes_left"),
     # ACROSS: each lane is a different row. FOLD: lanes k and k + FOLD belong to the same row.
     *_integers("across fold"),
-    # the slots, whether terms are stored, the parts and the slots of the first of them
-    *_integers("slots storing parts part_slots"),
+    # the slots, how many vectors have some, the distance from those of one to the next, which is 0 ALONG; whether terms
+    # are stored, the parts and the slots of the first of them
+    *_integers("slots slot_rows slot_row storing parts part_slots"),
     ("param", np.float64),
-    # for tasks.py: the first row, how many there are, bytes of a step of all columns that are gathered with it, how
-    # often sums were taken to solve an equation
-    *_integers("first_row width columns_size rounds"),
+    # for tasks.py: the first row, how many there are, how often sums were taken to solve an equation
+    *_integers("first_row width rounds"),
 ]
 
 # What all tasks of a call have in common. It begins with a job, that of the first task.
@@ -77,7 +78,7 @@ _PLAN: Final = [
     # bytes of an element in memory and of a value of a row; of a vector of elements in memory
     *_integers("item value vector"),
     # tasks for each index before the axis, tiles of each; rows of a tile, and for each index before the axis
-    *_integers("blocks columns tile_rows outer_rows"),
+    *_integers("blocks tile_rows outer_rows"),
     # from tile to tile, and from index to index before the axis, of arrays and mask
     *_integers("x_tile m_tile x_outer m_outer"),
     # row inputs and row outputs

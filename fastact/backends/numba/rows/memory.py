@@ -10,7 +10,6 @@ from numba.core import cgutils, types
 
 from ..llvm import INT, call_compiled, intrinsic, pointer
 from . import layout
-from .vectors import VECTOR
 
 
 def _record(dtype: Any) -> Any:
@@ -40,18 +39,6 @@ def copy(typingctx: Any, target: Any, source: Any, n_bytes: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(types.intp, types.intp, types.intp), build
-
-
-@intrinsic
-def copy_vector(typingctx: Any, target: Any, source: Any) -> Any:
-    """Copy as many bytes as a vector has."""
-
-    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        to, start = (pointer(builder, arg, ir.VectorType(INT, VECTOR // 8)) for arg in args)
-        builder.store(builder.load(start, align=1), to, align=1)
-        return context.get_dummy_value()
-
-    return types.none(types.intp, types.intp), build
 
 
 @intrinsic

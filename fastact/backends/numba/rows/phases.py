@@ -23,6 +23,7 @@ from .vectors import BYTE, FLOATS, VECTOR, Operations
 # Terms that are added plainly before the sum is carried on in two parts. Worst errors of softmax, float32 and float64,
 # and time: one 3.2, 3.1 ulp, 1.1; two 3.2, 3.1 ulp, 1.05; four 3.4, 3.9 ulp, 1.
 _BLOCK: Final = 2
+# Sums of products, as in vjp, have as many as in C: 16 registers, which are 8 of these vectors.
 _BLOCKS: Final = {"sums": 8}
 _TRUE: Final = ir.IntType(1)(1)
 
@@ -119,18 +120,26 @@ class Body:
 
     # --- values of the row ------------------------------------------------------------------------------------------
 
-    def _slot(self, number: int, base: Any = None) -> Any:
-        """Return the address of a slot, among those of the job or at another base."""
-        return self._builder.add(base or self._fields["slots"], INT(number * VECTOR))
+    def _slot(self, number: int, row: Any = None) -> Any:
+        """Return the address of a slot, of one vector of those that have some."""
+        base = self._slots if row is None else self._slots_of(row)
+        return self._builder.add(base, INT(number * VECTOR))
 
-    def _get(self, number: int, row: Any = None, base: Any = None) -> Any:
+    def _slots_of(self, row: Any) -> Any:
+        offset = self._builder.mul(row, self._fields["slot_row"])
+        return self._builder.add(self._fields["slots"], offset)
+
+    def _get(self, number: int, row: Any = None, slots: Any = None) -> Any:
         """Return a slot as it is, or with vectors along rows what it has for one of them."""
+        if slots is not None:
+            place = self._builder.add(slots, INT(number * VECTOR))
+            return self._o.load_slot(place, _TRUE, INT(0))
         across = _TRUE if row is None else self._across
-        return self._o.load_slot(self._slot(number, base), across, row or INT(0))
+        return self._o.load_slot(self._slot(number, row), across, row or INT(0))
 
     def _put(self, number: int, value: Any, row: Any = None) -> None:
         across = _TRUE if row is None else self._across
-        self._o.store_slot(self._slot(number), value, across, row or INT(0))
+        self._o.store_slot(self._slot(number, row), value, across, row or INT(0))
 
     def _fetch(self, name: str, row: Any = None) -> None:
         """Fetch the values of the row that a piece needs."""
@@ -156,6 +165,24 @@ class Body:
         with cgutils.for_range(self._builder, count) as loop:
             yield loop.index
 
+    @contextmanager
+    def _tiled(self) -> Iterator[tuple[Any, Any, Any, Any]]:
+        """Loop over chunks of steps and, in each, over rows: (row, first step, how many, whether it is the first)."""
+        builder, count, chunk = self._builder, self._fields["steps"], self._fields["chunk"]
+        chunks = builder.sdiv(builder.add(count, builder.sub(chunk, INT(1))), chunk)
+        with self._loop(chunks) as number, self._loop(self._fields["rows"]) as r:
+            first = builder.mul(number, chunk)
+            left = builder.sub(count, first)
+            size = builder.select(builder.icmp_signed("<", left, chunk), left, chunk)
+            yield r, first, size, builder.icmp_signed("==", number, INT(0))
+
+    @contextmanager
+    def _each_slots(self) -> Iterator[Any]:
+        """Loop over the vectors that have slots."""
+        with self._loop(self._fields["slot_rows"]) as row:
+            self._slots = self._slots_of(row)
+            yield row
+
     def _address(self, array: str, i: Any, r: Any) -> Any:
         """Return where step i of row r is."""
         builder, name = self._builder, array[0]
@@ -165,7 +192,10 @@ class Body:
 
     def _elements(self, name: str, i: Any, r: Any) -> tuple[Any, Any]:
         """Fetch the elements that a piece needs; return whether the vector is whole, and which lanes count."""
-        whole = self._builder.icmp_signed("<", i, self._fields["whole_steps"])
+        whole = self._builder.and_(
+            self._builder.icmp_signed("<", i, self._fields["whole_steps"]),
+            self._builder.icmp_signed("<", r, self._fields["whole_rows"]),
+        )
         for leaf in self._leaves[name]:
             if leaf.startswith("in"):
                 if name == "stored":
@@ -209,10 +239,12 @@ class Body:
     def _maximum(self) -> None:
         """Find the maximum of each row."""
         builder, o = self._builder, self._o
-        with self._loop(self._fields["rows"]) as r:
+        with self._tiled() as (r, first, size, fresh):
             best = self._variable(float("-inf"))
-            with self._loop(self._fields["steps"]) as i:
-                _, mask = self._elements("key", i, r)
+            with builder.if_then(builder.not_(fresh)):
+                builder.store(self._get(MAX, r), best)
+            with self._loop(size) as k:
+                _, mask = self._elements("key", builder.add(first, k), r)
                 (key,) = self._call("key")
                 key = o.select(mask, key, float("-inf"))
                 builder.store(o.max(key, builder.load(best)), best)
@@ -225,11 +257,14 @@ class Body:
 
     def _sum(self) -> None:
         """Add up the terms of each row, and store the first term of each element if that is asked for."""
-        builder, o, count = self._builder, self._o, self._fields["steps"]
+        builder, o = self._builder, self._o
         storing = builder.icmp_signed("!=", self._fields["storing"], INT(0))
-        with self._loop(self._fields["rows"]) as r:
+        with self._tiled() as (r, start, count, fresh):
             self._fetch("terms", r)
             sums = [(self._variable(0.0), self._variable(0.0)) for _ in self._slots_of_sums]
+            with builder.if_then(builder.not_(fresh)):
+                for pair, numbers in zip(sums, self._slots_of_sums, strict=True):
+                    self._set(pair, [self._get(number, r) for number in numbers])
             blocks = builder.sdiv(builder.add(count, INT(self._plain - 1)), INT(self._plain))
             with self._loop(blocks) as block:
                 first = builder.mul(block, INT(self._plain))
@@ -237,7 +272,7 @@ class Body:
                 less = builder.icmp_signed("<", left, INT(self._plain))
                 parts = [self._variable(0.0) for _ in sums]
                 with self._loop(builder.select(less, left, INT(self._plain))) as k:
-                    i = builder.add(first, k)
+                    i = builder.add(start, builder.add(first, k))
                     whole, mask = self._elements("terms", i, r)
                     terms = self._call("terms")
                     for part, term in zip(parts, terms, strict=True):
@@ -262,26 +297,28 @@ class Body:
     def _merge(self) -> None:
         """Combine the results of all parts, in order."""
         builder, o = self._builder, self._o
-        best = self._variable(float("-inf"))
-        sums = [(self._variable(0.0), self._variable(0.0)) for _ in self._slots_of_sums]
-        with self._loop(self._fields["parts"]) as part:
-            size = INT(layout.PART_SLOT_COUNT * VECTOR)
-            slots = builder.add(self._fields["part_slots"], builder.mul(part, size))
-            ours = [self._loaded(pair) for pair in sums]
-            theirs = [[self._get(n, base=slots) for n in pair] for pair in self._slots_of_sums]
+        size = INT(layout.PART_SLOT_COUNT * VECTOR)
+        with self._each_slots() as row:
+            best = self._variable(float("-inf"))
+            sums = [(self._variable(0.0), self._variable(0.0)) for _ in self._slots_of_sums]
+            with self._loop(self._fields["parts"]) as part:
+                number = builder.add(builder.mul(part, self._fields["slot_rows"]), row)
+                slots = builder.add(self._fields["part_slots"], builder.mul(number, size))
+                ours = [self._loaded(pair) for pair in sums]
+                theirs = [[self._get(n, slots=slots) for n in pair] for pair in self._slots_of_sums]
+                if "key" in self._pieces:
+                    old, other = builder.load(best), self._get(MAX, slots=slots)
+                    new = o.max(old, other)
+                    builder.store(new, best)
+                    if "moved" in self._pieces:
+                        ours, theirs = self._moved(ours, old, new), self._moved(theirs, other, new)
+                for pair, (high, low), (more, more_low) in zip(sums, ours, theirs, strict=True):
+                    self._set(pair, o.grown(high, o.add(low, more_low), more))
             if "key" in self._pieces:
-                old, other = builder.load(best), self._get(MAX, base=slots)
-                new = o.max(old, other)
-                builder.store(new, best)
-                if "moved" in self._pieces:
-                    ours, theirs = self._moved(ours, old, new), self._moved(theirs, other, new)
-            for pair, (high, low), (more, more_low) in zip(sums, ours, theirs, strict=True):
-                self._set(pair, o.grown(high, o.add(low, more_low), more))
-        if "key" in self._pieces:
-            self._put(MAX, builder.load(best))
-        for pair, numbers in zip(sums, self._slots_of_sums, strict=True):
-            for number, value in zip(numbers, self._loaded(pair), strict=True):
-                self._put(number, value)
+                self._put(MAX, builder.load(best))
+            for pair, numbers in zip(sums, self._slots_of_sums, strict=True):
+                for number, value in zip(numbers, self._loaded(pair), strict=True):
+                    self._put(number, value)
 
     def _moved(self, sums: list[list[Any]], old: Any, new: Any) -> list[list[Any]]:
         """Return sums that were taken with the maximum `old`, for the maximum `new`."""
@@ -293,33 +330,40 @@ class Body:
 
     def _start(self) -> None:
         """Begin with a value below the solution."""
-        self._fetch("start")
-        self._put(VALUE, self._call("start")[0])
+        with self._each_slots():
+            self._fetch("start")
+            self._put(VALUE, self._call("start")[0])
 
     def _next(self) -> None:
         """Raise the value of each row towards the solution; the result is 1 if that of any row has risen.
 
         Lanes without a row hold what was in memory: a value there may rise without end.
         """
-        self._fetch("next")
-        old, (new,) = self._get(VALUE), self._call("next")
-        self._put(VALUE, self._o.select(self._o.le(new, old), old, new))
-        rows = self._o.first_lanes(self._fields["width"])
-        rises = self._o.any(self._builder.and_(self._o.gt(new, old), rows))
-        self._builder.store(self._builder.zext(rises, INT), self._result)
+        builder, o = self._builder, self._o
+        with self._each_slots() as row:
+            self._fetch("next")
+            old, (new,) = self._get(VALUE), self._call("next")
+            self._put(VALUE, o.select(o.le(new, old), old, new))
+            before = builder.mul(row, INT(self._kind.count))
+            rows = o.first_lanes(builder.sub(self._fields["width"], before))
+            rises = builder.zext(o.any(builder.and_(o.gt(new, old), rows)), INT)
+            builder.store(builder.or_(builder.load(self._result), rises), self._result)
 
     def _finish(self) -> None:
         """Compute what depends on the row alone."""
-        for name, first in (("finish", DERIVED), ("rows", layout.FIRST_OUTPUT)):
-            self._fetch(name)
-            for k, value in enumerate(self._call(name)):
-                self._put(first + k, value)
+        with self._each_slots():
+            for name, first in (("finish", DERIVED), ("rows", layout.FIRST_OUTPUT)):
+                self._fetch(name)
+                for k, value in enumerate(self._call(name)):
+                    self._put(first + k, value)
 
     def _map(self, name: str) -> None:
         """Compute the output, from the inputs or from the stored terms."""
-        with self._loop(self._fields["rows"]) as r:
+        builder = self._builder
+        with self._tiled() as (r, first, size, _):
             self._fetch(name, r)
-            with self._loop(self._fields["steps"]) as i:
+            with self._loop(size) as k:
+                i = builder.add(first, k)
                 whole, mask = self._elements(name, i, r)
                 (out,) = self._call(name)
                 if self._masked:

@@ -19,7 +19,6 @@ from .memory import (
     call_kernel,
     call_run,
     copy,
-    copy_vector,
     job_at,
     move,
     plan_at,
@@ -35,19 +34,15 @@ _MOST_ROUNDS: Final = 1 << 12
 # --- tiles ------------------------------------------------------------------------------------------------------------
 
 
-@step_returning(types.boolean)
-def place(at, task, column, unit):  # type: ignore[no-untyped-def]
-    """Fill in the job of a tile, and give its slots the row inputs; return whether there are rows."""
+@step_returning(types.none)
+def place(at, task, unit):  # type: ignore[no-untyped-def]
+    """Fill in the job of a task, and give its slots the row inputs."""
     plan, job = plan_at(at), job_at(unit)
     copy(unit, at, _JOB_SIZE)
     outer = task // plan.blocks
-    tile = (task - outer * plan.blocks) * plan.columns + column
+    tile = task - outer * plan.blocks
     job.first_row = outer * plan.outer_rows + tile * plan.tile_rows
-    rows_left = plan.outer_rows - tile * plan.tile_rows
-    job.width = min(plan.tile_rows, rows_left)
-    job.columns_size = min(plan.columns * plan.tile_rows, rows_left) * plan.item
-    if job.width <= 0:
-        return False
+    job.width = min(plan.tile_rows, plan.outer_rows - tile * plan.tile_rows)
     shift = outer * plan.x_outer + tile * plan.x_tile
     job.x0 += shift
     job.x1 += shift
@@ -58,18 +53,41 @@ def place(at, task, column, unit):  # type: ignore[no-untyped-def]
     job.part_slots = unit + plan.part_slots_at + layout.SLOTS_BEFORE * VECTOR
     if job.across == 0:
         job.rows = job.width
+        job.whole_rows = job.width
     elif plan.layout != layout.FOLDED:
-        job.lanes_left = job.width
-        if job.width * plan.item < plan.vector:
-            job.whole_steps = 0
+        size = job.width * plan.item
+        job.whole_rows = size // plan.vector
+        job.rows = -(-size // plan.vector)
+        job.slot_rows = job.rows
+        job.lanes_left = (size - job.whole_rows * plan.vector) // plan.item
+    if plan.row_inputs > 0:
+        fill(plan, job, 0, plan.r0)
+    if plan.row_inputs > 1:
+        fill(plan, job, VECTOR, plan.r1)
+
+
+@step_returning(types.none)
+def fill(plan, job, slot, source):  # type: ignore[no-untyped-def]
+    """Copy one value for each row into a slot."""
+    source += job.first_row * plan.value
     size = job.width * plan.value
-    copies = VECTOR // size if plan.layout == layout.FOLDED else 1
-    for k in range(copies):
-        if plan.row_inputs > 0:
-            copy(job.slots + k * size, plan.r0 + job.first_row * plan.value, size)
-        if plan.row_inputs > 1:
-            copy(job.slots + VECTOR + k * size, plan.r1 + job.first_row * plan.value, size)
-    return True
+    if plan.layout == layout.FOLDED:
+        for k in range(VECTOR // size):
+            copy(job.slots + slot + k * size, source, size)
+        return
+    for row in range(job.slot_rows):
+        left = min(size - row * VECTOR, VECTOR)
+        copy(job.slots + row * job.slot_row + slot, source + row * VECTOR, left)
+
+
+@step_returning(types.none)
+def drain(plan, job, slot, target):  # type: ignore[no-untyped-def]
+    """Copy one value for each row out of a slot."""
+    target += job.first_row * plan.value
+    size = job.width * plan.value
+    for row in range(job.slot_rows):
+        left = min(size - row * VECTOR, VECTOR)
+        copy(target + row * VECTOR, job.slots + row * job.slot_row + slot, left)
 
 
 @step_returning(types.none)
@@ -88,29 +106,6 @@ def transpose(plan, job, buffer):  # type: ignore[no-untyped-def]
         job.m = mask
     job.y = buffer
     job.t = buffer
-
-
-@step_returning(types.none)
-def gather(plan, job, column, buffer):  # type: ignore[no-untyped-def]
-    """Copy the columns of a task to the scratch buffer, with its first tile, and compute there."""
-    wide, steps, step = plan.columns * plan.vector, job.steps, job.x_step
-    for n in range(plan.inputs if column == 0 else 0):
-        target, source = buffer + n * steps * wide, job.x1 if n else job.x0
-        size = job.columns_size
-        if size == VECTOR and wide == VECTOR:
-            for i in range(steps):
-                copy_vector(target + i * VECTOR, source + i * step)
-        else:
-            for i in range(steps):
-                copy(target + i * wide, source + i * step, size)
-    job.x0 = buffer + column * plan.vector
-    job.x1 = job.x0 + steps * wide
-    job.t = job.x0
-    job.x_step = wide
-    job.t_step = wide
-    if plan.columns > 1:
-        job.y = job.x0
-        job.y_step = wide
 
 
 # --- steps ------------------------------------------------------------------------------------------------------------
@@ -132,8 +127,11 @@ def run_part(plan, unit, step, part, memory):  # type: ignore[no-untyped-def]
         job.y += first * job.y_step
         job.m += first * job.m_step
         if step != layout.RESULTS:
-            job.slots = task.part_slots + part * _PART_SLOT_BYTES
-            copy(job.slots, task.slots, layout.GIVEN_SLOTS * VECTOR)
+            job.slots = task.part_slots + part * task.slot_rows * _PART_SLOT_BYTES
+            job.slot_row = _PART_SLOT_BYTES if task.slot_row > 0 else 0
+            for row in range(task.slot_rows):
+                given = task.slots + row * task.slot_row
+                copy(job.slots + row * job.slot_row, given, layout.GIVEN_SLOTS * VECTOR)
     if step == layout.RESULTS:
         phase = layout.MAP_STORED if task.storing != 0 else layout.MAP
         call_kernel(plan.kernel, phase, address)
@@ -160,12 +158,10 @@ def end_step(plan, unit, step):  # type: ignore[no-untyped-def]
         if call_kernel(plan.kernel, layout.NEXT, unit) != 0 and job.rounds < _MOST_ROUNDS:
             return layout.TOTALS
     call_kernel(plan.kernel, layout.FINISH, unit)
-    outputs = job.slots + layout.FIRST_OUTPUT * VECTOR
     if plan.row_outputs > 0:
-        copy(plan.s0 + job.first_row * plan.value, outputs, job.width * plan.value)
+        drain(plan, job, layout.FIRST_OUTPUT * VECTOR, plan.s0)
     if plan.row_outputs > 1:
-        size = job.width * plan.value
-        copy(plan.s1 + job.first_row * plan.value, outputs + VECTOR, size)
+        drain(plan, job, layout.FIRST_OUTPUT * VECTOR + VECTOR, plan.s1)
     return layout.RESULTS if plan.outputs > 0 else layout.DONE
 
 
@@ -173,27 +169,18 @@ def end_step(plan, unit, step):  # type: ignore[no-untyped-def]
 def run_task(at, plan, task, memory):  # type: ignore[no-untyped-def]
     """Compute all rows of a task."""
     job, buffer = job_at(memory), memory + layout.TILE
-    target, size = 0, 0
-    for column in range(plan.columns):
-        if not place(at, task, column, memory):
-            break
-        if column == 0:
-            target, size = job.y, job.columns_size
-        if plan.layout == layout.TRANSPOSED:
-            transpose(plan, job, buffer)
-        elif plan.layout == layout.GATHERED:
-            gather(plan, job, column, buffer)
-        step = plan.first_step
-        while step != layout.DONE:
-            for part in range(plan.parts):
-                run_part(plan, memory, step, part, memory)
-            step = end_step(plan, memory, step)
-        if plan.layout == layout.TRANSPOSED and plan.outputs > 0:
-            item, steps = plan.item, job.steps
-            move(item, job.width, steps, target, steps * item, item, buffer, item, plan.vector)
-    if plan.columns > 1 and plan.outputs > 0:
-        for i in range(job.steps):
-            copy(target + i * plan.y_step, buffer + i * plan.columns * plan.vector, size)
+    place(at, task, memory)
+    target = job.y
+    if plan.layout == layout.TRANSPOSED:
+        transpose(plan, job, buffer)
+    step = plan.first_step
+    while step != layout.DONE:
+        for part in range(plan.parts):
+            run_part(plan, memory, step, part, memory)
+        step = end_step(plan, memory, step)
+    if plan.layout == layout.TRANSPOSED and plan.outputs > 0:
+        item, steps = plan.item, job.steps
+        move(item, job.width, steps, target, steps * item, item, buffer, item, plan.vector)
 
 
 # --- what is compiled -------------------------------------------------------------------------------------------------
@@ -206,7 +193,7 @@ def run(mode, step, begin, end, at, memory):  # type: ignore[no-untyped-def]
         for task in range(begin, end):
             run_task(at, plan, task, memory)
     elif mode == layout.BEGIN:
-        place(at, begin, 0, plan.shared)
+        place(at, begin, plan.shared)
         return plan.first_step
     elif mode == layout.END:
         return end_step(plan, plan.shared, step)
