@@ -1,12 +1,15 @@
 """The build: emit the kernels from the definitions and compile them once for each instruction set.
 
-FASTACT_NO_EXTENSION=1 skips the extension, FASTACT_BUILD_ISAS=baseline,avx2 restricts its instruction sets.
+FASTACT_NO_EXTENSION=1 skips the extension, FASTACT_BUILD_ISAS=baseline,avx2 restricts its instruction sets. On Windows
+it takes clang-cl, or MinGW's gcc: Microsoft's cl has no C11 atomics and no vector arithmetic.
 """
 
 import importlib
 import os
 import platform
 import re
+import shutil
+import subprocess
 import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +18,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
-from setuptools.errors import BaseError, CCompilerError
+from setuptools.errors import BaseError, CCompilerError, ExecError, PlatformError
 from setuptools.modified import newer_group
 
 ROOT = Path(__file__).resolve().parent
@@ -24,6 +27,7 @@ PYX = Path("fastact/backends/cython/_native.pyx")
 KERNELS = Path("fastact/backends/numba/_kernels")
 STUB = Path("fastact/__init__.pyi")
 INCLUDE = Path("fastact/include")
+NOT_BUILT = Path("fastact/backends/cython/not_built.txt")  # why; read by backend.py beside it
 
 # Never -ffast-math, which sets flush-to-zero for the whole process, and never -march=native: the
 # instruction set is chosen at load time.
@@ -37,6 +41,13 @@ FLAGS = [
     "-ffp-contract=off",
     "-fvisibility=hidden",
 ]
+# Windows keeps the stack at multiples of 16 bytes only, and gcc there spills vectors of 32 and 64 bytes with
+# instructions that ask for more (GCC bug 54412). The assembler, of binutils 2.38 or newer, replaces them.
+MINGW_FLAGS = ["-Wa,-muse-unaligned-vector-move"]
+NO_COMPILER = (
+    "clang-cl was not found beside Visual Studio, and no MinGW gcc on the PATH; either builds it"
+)
+ERROR = re.compile(r"\berror\b|undefined|unrecognized|cannot find", re.IGNORECASE)
 # An entry of csrc/instruction_sets.def: name, processor, compiler flags.
 ENTRY = re.compile(r'^INSTRUCTION_SET\((\w+), (\w+), "(.*?)".*?\)$', re.MULTILINE | re.DOTALL)
 
@@ -57,6 +68,49 @@ def instruction_sets():
     if not set(chosen) <= set(known):
         sys.exit(f"FASTACT_BUILD_ISAS={','.join(chosen)!r}: choose from {', '.join(known)}")
     return [entry for isa, entry in known.items() if isa in chosen]
+
+
+def clang_cl(cl):
+    """Return the path of clang-cl: on the PATH, among the tools of Visual Studio, where its `cl` is, or LLVM's own."""
+    tools = cl.parents[5] if len(cl.parents) > 5 else cl.parent
+    folders = [tools / "Llvm" / host / "bin" for host in ("x64", "ARM64")]
+    folders.append(Path(os.environ.get("PROGRAMFILES", "C:/Program Files")) / "LLVM/bin")
+    for path in (None, *map(str, folders)):
+        if found := shutil.which("clang-cl", path=path):
+            return found
+    raise PlatformError(NO_COMPILER)
+
+
+def is_clang(command):
+    """Tell clang from gcc, whatever it is called."""
+    version = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
+    return "clang" in version.stdout
+
+
+def report_errors(compiler):
+    """Make the function of a compiler that runs a command name the first error of one that fails."""
+    name = "call" if hasattr(compiler, "call") else "spawn"  # setuptools before 84
+    plain = getattr(compiler, name)
+
+    def run(command, **options):
+        try:
+            plain(command, **options)
+        except (ExecError, OSError, subprocess.CalledProcessError) as error:
+            raise OSError(first_error(command) or str(error)) from error
+
+    setattr(compiler, name, run)
+
+
+def first_error(command):
+    """Run a command that has failed once more, for the line of its output that tells why."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False
+        )
+    except OSError:
+        return None
+    lines = (done.stderr + done.stdout).strip().splitlines()
+    return next((line for line in lines if ERROR.search(line)), lines[-1] if lines else None)
 
 
 def emitter():
@@ -99,6 +153,15 @@ class BuildKernels(build_py):
 class BuildNative(build_ext):
     """Compiles the kernels with each instruction set's flags; if that fails, builds without the extension."""
 
+    failure = None
+
+    def finalize_options(self):
+        super().finalize_options()
+        if sys.platform == "win32" and self.compiler is None:
+            chosen = os.environ.get("CC") or ("clang-cl" if shutil.which("clang-cl") else "gcc")
+            if "clang-cl" not in chosen and shutil.which(chosen):
+                self.compiler = "mingw32"
+
     def run(self):
         if self.editable_mode:
             # Not in a temporary folder, so that the next `pip install -e .` compiles only what has changed.
@@ -106,24 +169,37 @@ class BuildNative(build_ext):
         super().run()
         if self.inplace:
             emit_python(ROOT)
+        for root in {Path(self.build_lib), *([ROOT] if self.inplace else [])}:
+            self._report(root / NOT_BUILT)
+
+    def _report(self, path):
+        """Leave behind why the extension was not built, for `fastact info`; nothing if it was."""
+        path.unlink(missing_ok=True)
+        if self.failure:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self.failure + "\n", encoding="utf-8")
 
     def build_extension(self, ext):
         try:
             self._build_native(ext)
         except (BaseError, CCompilerError, ImportError, OSError) as error:
+            self.failure = " ".join(str(error).split())
             print(
-                f"fastact: the cython backend was not built; numba and numpy remain ({error})",
+                "fastact: the cython backend was not built; numba, where it is installed, and numpy remain "
+                f"({self.failure})",
                 file=sys.stderr,
             )
 
     def _build_native(self, ext):
+        flags = self._prepare_compiler(ext)
         emitted = Path(self.build_temp) / "kernels"
         emitter().write_c(emitted)
         entries = instruction_sets()
         emitter().write(emitted / "built.def", "\n".join(entry[0] for entry in entries) + "\n")
         command = emitted / "command"  # includes CC and CFLAGS: a change recompiles everything
-        emitter().write(command, " ".join(self.compiler.compiler_so))
-        headers = [path for path in CSRC.rglob("*.h") if path.parent.name != "lanes"]
+        emitter().write(command, " ".join([*self._compiler_command(), *flags([])]))
+        lanes = {CSRC / f"lanes/{entry[1]}.h" for entry in entries}
+        headers = sorted({*CSRC.rglob("*.h")} - lanes)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             units = [
                 pool.submit(
@@ -132,10 +208,10 @@ class BuildNative(build_ext):
                     [CSRC / f"lanes/{isa}.h", *headers, *emitted.glob("kernels*"), command],
                     include_dirs=[str(CSRC), str(emitted)],
                     macros=[("LANES", f'"lanes/{isa}.h"'), ("TABLE", f"fastact_table_{isa}")],
-                    extra_postargs=FLAGS + flags.split(),
+                    extra_postargs=flags(options.split()),
                     output_dir=f"{self.build_temp}/{isa}",
                 )
-                for isa, _, flags in (entry.groups() for entry in entries)
+                for isa, _, options in (entry.groups() for entry in entries)
             ]
             others = {*CSRC.rglob("*.c")} - {CSRC / "kernels.c"}
             for source in (self._cythonized(ext), *sorted(others)):
@@ -144,13 +220,34 @@ class BuildNative(build_ext):
                     source,
                     [*headers, emitted / "built.def", command],
                     include_dirs=[*ext.include_dirs, str(emitted)],
-                    extra_postargs=FLAGS,
+                    extra_postargs=flags([]),
                     output_dir=self.build_temp,
                 )
                 units.append(unit)
             ext.extra_objects = [unit.result() for unit in units]
         ext.sources, ext.depends = [], ext.extra_objects
         super().build_extension(ext)
+
+    def _prepare_compiler(self, ext):
+        """Complete compiler and extension for this system; return what makes the flags from those of one file."""
+        report_errors(self.compiler)
+        if self.compiler.compiler_type == "msvc":
+            self.compiler.initialize(self.plat_name)
+            self.compiler.cc = clang_cl(Path(self.compiler.cc))
+            options = self.compiler.compile_options
+            self.compiler.compile_options = [option for option in options if option != "/GL"]
+            return lambda more: [f"/clang:{flag}" for flag in FLAGS + more]
+        mingw = self.compiler.compiler_type == "mingw32"
+        ext.extra_link_args += ["-static-libgcc"] if mingw else ["-pthread"]
+        ext.libraries += ["m"]
+        if mingw and machine() == "x86_64" and not is_clang(self._compiler_command()[0]):
+            return lambda more: FLAGS + MINGW_FLAGS + more
+        return lambda more: FLAGS + more
+
+    def _compiler_command(self):
+        if self.compiler.compiler_type == "msvc":
+            return [self.compiler.cc, *self.compiler.compile_options]
+        return self.compiler.compiler_so
 
     def _compile(self, source, includes, **options):
         """Compile one file, unless its object is newer than everything it is made from."""
@@ -172,16 +269,11 @@ def extensions():
     """Return the extension, or nothing where it cannot be built."""
     if os.environ.get("FASTACT_NO_EXTENSION", "0") not in ("", "0"):
         return []
-    if sys.platform == "win32":
-        print("fastact: no cython backend on Windows (no POSIX threads); numba and numpy remain")
-        return []
     return [
         Extension(
             "fastact.backends.cython._native",
             [str(PYX)],
             include_dirs=[str(CSRC)],
-            libraries=["m"],
-            extra_link_args=["-pthread"],
             optional=True,
         )
     ]

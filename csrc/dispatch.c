@@ -1,6 +1,7 @@
 /* The instruction sets of this build. setup.py writes built.def: the entries of instruction_sets.def that it
    compiles. */
 #include "fastact.h"
+#include "processor.h"
 
 #define INSTRUCTION_SET(name, processor, flags, description, runs_here)                            \
     extern const fastact_table fastact_table_##name;                                               \

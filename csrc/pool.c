@@ -8,18 +8,11 @@
 
    Chunks start at the same elements whatever the number of threads, and the position of an element in its
    vector does not change how it is computed: results do not depend on the threads. */
-#define _GNU_SOURCE /* sched_getcpu */
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
+#include "threads.h" /* first: it asks for GNU functions */
+
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <time.h>
-#ifdef __linux__
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
 
 #include "environment.h"
 #include "fastact.h"
@@ -38,8 +31,7 @@ typedef struct {
     _Alignas(128) atomic_ptrdiff_t next; /* next chunk of this participant's run */
     ptrdiff_t end;                       /* of that run */
     atomic_int asleep;
-    pthread_mutex_t mutex;
-    pthread_cond_t wake;
+    waiter waiter;
 } participant;
 
 static struct {
@@ -56,7 +48,6 @@ static atomic_flag busy = ATOMIC_FLAG_INIT;
 static atomic_int threads_allowed = 1;
 static int started = 1; /* participants that exist, the caller included */
 static int attempted = 1;
-static pthread_once_t at_fork_once = PTHREAD_ONCE_INIT;
 
 static void pause_briefly(void)
 {
@@ -73,31 +64,6 @@ static void fence_non_temporal_stores(void)
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_sfence();
 #endif
-}
-
-static int this_cpu(void)
-{
-#ifdef __linux__
-    return sched_getcpu();
-#else
-    return -1;
-#endif
-}
-
-static int this_thread(void)
-{
-#ifdef __linux__
-    return (int)syscall(SYS_gettid);
-#else
-    return 0;
-#endif
-}
-
-static int64_t nanoseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
 /* First the chunks of this participant, then those that the others have left. */
@@ -121,38 +87,20 @@ static void wake_next(unsigned self, unsigned count)
 {
     for (unsigned k = 2 * self + 1; k <= 2 * self + 2 && k < count; k++)
         if (atomic_load(&participants[k].asleep)) {
-            pthread_mutex_lock(&participants[k].mutex);
-            pthread_cond_signal(&participants[k].wake);
-            pthread_mutex_unlock(&participants[k].mutex);
+            waiter_lock(&participants[k].waiter);
+            waiter_wake(&participants[k].waiter);
+            waiter_unlock(&participants[k].waiter);
         }
 }
 
-/* Move this worker from the caller's processor to any other that the caller may use, and keep it off: the system
-   tends to wake a worker on the processor of the thread that woke it, where the two compete (relu, 262,144
-   float32, two processors: 0.17 ns an element, as if alone; 0.07 with this). A worker whose affinity was set from
-   outside (taskset) stays where it is. Returns whether the worker was moved. */
-static int leave(int cpu)
+/* Whether a worker is on the processor of the caller and cannot leave it: the system tends to wake a worker on the
+   processor of the thread that woke it, where the two compete (relu, 262,144 float32, two processors: 0.17 ns an
+   element, as if alone; 0.07 if it leaves). */
+static int is_in_the_way(void)
 {
-#ifdef __linux__
-    static _Thread_local cpu_set_t chosen;
-    static _Thread_local int has_chosen;
-    cpu_set_t now, others;
-    const int caller = atomic_load_explicit(&caller_thread, memory_order_relaxed);
-    if (cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof now, &now) != 0
-        || sched_getaffinity(caller, sizeof others, &others) != 0)
-        return 0;
-    if (!CPU_EQUAL(&now, &others) && !(has_chosen && CPU_EQUAL(&now, &chosen)))
-        return 0;
-    CPU_CLR(cpu, &others);
-    if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0)
-        return 0;
-    chosen = others;
-    has_chosen = 1;
-    return 1;
-#else
-    (void)cpu;
-    return 0;
-#endif
+    const int cpu = this_cpu();
+    return cpu >= 0 && cpu == atomic_load_explicit(&caller_cpu, memory_order_relaxed)
+           && !leave_cpu(cpu, atomic_load_explicit(&caller_thread, memory_order_relaxed));
 }
 
 /* Wait for a new generation: first spinning, then asleep. */
@@ -160,31 +108,25 @@ static uint64_t next_state(participant *self, uint32_t seen)
 {
     uint64_t now;
     const int64_t until = nanoseconds() + SPIN_NANOSECONDS;
-    while (nanoseconds() < until) {
-        const int cpu = this_cpu();
-        if (cpu >= 0 && cpu == atomic_load_explicit(&caller_cpu, memory_order_relaxed)
-            && !leave(cpu))
-            break;
+    while (nanoseconds() < until && !is_in_the_way())
         for (int k = 0; k < PAUSES_PER_LOOK; k++) {
             now = atomic_load_explicit(&state, memory_order_acquire);
             if (GENERATION(now) != seen)
                 return now;
             pause_briefly();
         }
-    }
 
-    pthread_mutex_lock(&self->mutex);
+    waiter_lock(&self->waiter);
     atomic_store(&self->asleep, 1);
     while (GENERATION(now = atomic_load(&state)) == seen)
-        pthread_cond_wait(&self->wake, &self->mutex);
+        waiter_wait(&self->waiter);
     atomic_store(&self->asleep, 0);
-    pthread_mutex_unlock(&self->mutex);
+    waiter_unlock(&self->waiter);
     return now;
 }
 
-static void *worker(void *index)
+static void worker(unsigned self)
 {
-    const unsigned self = (unsigned)(uintptr_t)index;
     uint32_t seen = 0;
     (void)fastact_enter(); /* a new thread inherits the environment of its creator */
     for (;;) {
@@ -199,7 +141,6 @@ static void *worker(void *index)
             break;
         }
     }
-    return NULL;
 }
 
 /* The child has only the thread that called fork: no worker. */
@@ -210,37 +151,20 @@ static void reset_in_child(void)
     atomic_flag_clear(&busy);
 }
 
-static void register_reset(void)
-{
-    pthread_atfork(NULL, NULL, reset_in_child);
-}
-
-/* Start as many of the wanted workers as the system allows; a refused thread is not requested again. Workers block
-   all signals: Ctrl-C must reach the main thread. */
+/* Start as many of the wanted workers as the system allows; a refused thread is not requested again. */
 static void start(int wanted)
 {
-    sigset_t all, before;
-    pthread_attr_t attributes;
     if (wanted <= attempted)
         return;
     attempted = wanted;
-    pthread_once(&at_fork_once, register_reset);
-    if (pthread_attr_init(&attributes) != 0)
-        return;
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    in_forked_child(reset_in_child);
     for (; started < wanted; started++) {
-        pthread_t thread;
         participant *self = &participants[started];
         atomic_store(&self->asleep, 0);
-        pthread_mutex_init(&self->mutex, NULL);
-        pthread_cond_init(&self->wake, NULL);
-        if (pthread_create(&thread, &attributes, worker, (void *)(uintptr_t)started) != 0)
+        waiter_init(&self->waiter);
+        if (!start_thread(worker, (unsigned)started))
             break;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
 }
 
 static void run_job(unsigned count)
@@ -260,7 +184,7 @@ static void run_job(unsigned count)
         if (k < PAUSES_BEFORE_YIELD)
             pause_briefly();
         else
-            sched_yield();
+            yield_thread();
 }
 
 int fastact_threads(void)

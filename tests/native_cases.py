@@ -90,7 +90,7 @@ def instruction_sets() -> dict[str, tuple[str, list[str]]]:
 
 
 def compile_c(
-    compiler: str,
+    compiler: str | Sequence[str],
     isa: str,
     sources: Sequence[Path],
     target: Path,
@@ -103,7 +103,8 @@ def compile_c(
     rows = list(row_kernels({"softmax": ROWS["softmax"]}))
     (folder / "kernels_rows.h").write_text(emit_c_rows.header(rows, CSRC.parent), encoding="utf-8")
     (folder / "kernels_rows.def").write_text(emit_c_rows.rows(rows), encoding="utf-8")
-    command = [compiler, *FLAGS.split(), *instruction_sets()[isa][1], "-static"]
+    command = [compiler] if isinstance(compiler, str) else [*compiler]
+    command += [*FLAGS.split(), *instruction_sets()[isa][1], "-static"]
     command += [f"-I{CSRC}", f"-I{folder}", f'-DLANES="lanes/{isa}.h"']
     command += [f"-DTABLE=fastact_table_{isa}", *map(str, sources), "-o", str(target), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=170)

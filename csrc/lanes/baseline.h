@@ -10,6 +10,14 @@
 
 #define FASTACT_ONE_LANE
 
+/* The C libraries whose fma is right, or a processor that has the instruction. */
+#if (defined(__GLIBC__) || defined(__APPLE__) || defined(__FP_FAST_FMA)) && !defined(FASTACT_OWN_FMA)
+#define own_fma fma
+#define own_fmaf fmaf
+#else
+#include "lanes/fma.h"
+#endif
+
 #define FASTACT_SCALAR_LANES(T, TYPE, BITS, MANTISSA, FMA, SQRT, FABS, COPYSIGN)                   \
     typedef TYPE T##_t;                                                                            \
     typedef TYPE T##_v;                                                                            \
@@ -69,8 +77,8 @@
         return p;                                                                                  \
     }
 
-FASTACT_SCALAR_LANES(f32, float, uint32_t, 23, fmaf, sqrtf, fabsf, copysignf)
-FASTACT_SCALAR_LANES(f64, double, uint64_t, 52, fma, sqrt, fabs, copysign)
+FASTACT_SCALAR_LANES(f32, float, uint32_t, 23, own_fmaf, sqrtf, fabsf, copysignf)
+FASTACT_SCALAR_LANES(f64, double, uint64_t, 52, own_fma, sqrt, fabs, copysign)
 
 /* Elements of 16 bits, which are computed as f32. */
 typedef uint16_t f16_t;

@@ -27,8 +27,21 @@ def why_unavailable() -> str | None:
     try:
         import_module("._native", __package__)
     except ImportError as error:
+        if reason := _build_failure():
+            return f"the extension module was not built: {reason}"
         return f"the extension module was not built or does not load ({error})"
     return None
+
+
+def _build_failure() -> str | None:
+    """Return why the last build made no extension: what setup.py has left in a file of that name."""
+    try:
+        with open(
+            os.path.join(os.path.dirname(__file__), "not_built.txt"), encoding="utf-8"
+        ) as file:
+            return file.read().strip() or None
+    except OSError:
+        return None
 
 
 def kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
@@ -78,7 +91,9 @@ def describe() -> dict[str, str]:
     except ValueError as error:
         return {"instruction set": str(error)}
     others = ", ".join(other for other in isas if other != isa)
+    failure = _build_failure()
     return {
+        **({"last build": f"failed, an earlier one is in use: {failure}"} if failure else {}),
         "instruction set": f"{isa} ({isas[isa]})",
         "also built for this processor": others or "none",
         "threads": "own pool, started by the first large call",
