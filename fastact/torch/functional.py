@@ -83,6 +83,8 @@ _DECLARED = (
     ),
 )
 
+# In PyTorch these are other functions.
+_OTHERS = ("bilinear",)
 _SCHEMA = {"str": "str", "bool": "bool", "int": "int", "float": "float", "ints": "int[1]"}
 _KINDS: dict[str, type[Kernels]] = {
     "elementwise": Single,
@@ -157,12 +159,10 @@ def _others() -> Iterator[tuple[str, str]]:
         function = PUBLIC[name]
         if name in known or function.family not in ("elementwise", "rows", "gates"):
             continue
-        if "vjp" not in function.passes or "rng" in function.parameters:
+        if "vjp" not in function.passes or "rng" in function.parameters or name in _OTHERS:
             continue
         parts = ["gate", "value=None"] if function.family == "gates" else ["input"]
-        parts += [
-            _parameter(*one) for one in function.parameters.items() if one[0] not in ("order",)
-        ]
+        parts += [_parameter(*one) for one in function.parameters.items() if one[0] != "order"]
         yield f"{name}({', '.join(parts)})", name
 
 
