@@ -21,15 +21,18 @@ else:
 
 FLOATS = frozenset(getattr(torch, name) for name in FLOAT_NAMES)
 _INDICES = frozenset((torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8))
+_STRIDED = torch.strided
 _PLAIN = frozenset((torch.Tensor, torch.nn.Parameter))
 
 
 def is_plain(tensors: Sequence[Any]) -> bool:
     """Tell whether all are dense tensors in memory, or None: no fake ones, no subclasses."""
-    return all(
-        one is None or (type(one) in _PLAIN and one.is_cpu and one.layout is torch.strided)
-        for one in tensors
-    )
+    for one in tensors:
+        if one is None:
+            continue
+        if type(one) not in _PLAIN or not one.is_cpu or one.layout is not _STRIDED:
+            return False
+    return True
 
 
 def check(label: str, names: Sequence[str], tensors: Sequence[Any]) -> None:
@@ -40,7 +43,7 @@ def check(label: str, names: Sequence[str], tensors: Sequence[Any]) -> None:
             continue
         if not isinstance(one, torch.Tensor):
             raise TypeError(f"{label}(): {name} must be a torch.Tensor, not {type(one).__name__}")
-        if one.layout is not torch.strided or one.device.type not in ("cpu", "meta"):
+        if one.layout is not _STRIDED or one.device.type not in ("cpu", "meta"):
             layout = str(one.layout).removeprefix("torch.")
             raise TypeError(
                 f"{label}(): {name} is a {layout} tensor on {one.device}: expected a strided one on cpu"
@@ -62,7 +65,8 @@ def arrays_of(tensors: Sequence[Any]) -> list[Any]:
 
 
 def _array(tensor: Any) -> Array:
-    tensor = tensor.detach()
+    if tensor.requires_grad:
+        tensor = tensor.detach()
     if tensor.dtype is torch.bfloat16:
         if _BFLOAT16 is None:
             return tensor.float().numpy()  # type: ignore[no-any-return]
@@ -76,8 +80,11 @@ def shares_memory(tensor: Any) -> bool:
 
 
 def tensor_of(result: Any, dtype: Any) -> Any:
-    """Return a tensor of the memory of an array, or of a number."""
-    array = np.asarray(result)
-    if dtype is torch.bfloat16 and array.dtype == _BFLOAT16:
-        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
-    return torch.from_numpy(array).to(dtype)
+    """Return a tensor of `dtype` in the memory of an array of that dtype, or of a number."""
+    if type(result) is not np.ndarray:
+        result = np.asarray(result)
+    if dtype is not torch.bfloat16:
+        return torch.from_numpy(result)
+    if result.dtype == _BFLOAT16:
+        return torch.from_numpy(result.view(np.int16)).view(dtype)
+    return torch.from_numpy(result).to(dtype)
