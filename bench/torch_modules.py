@@ -21,7 +21,7 @@ from readme import table
 import fastact as fa
 
 OUTPUT = Path(__file__).with_name("results") / "torch.md"
-SHAPES = ((8, 16), (256, 256), (2048, 2048))
+SHAPES = ((8, 16), (256, 256), (1024, 1024))
 # PyTorch's threads go on spinning after their work.
 PAUSE = 0.02
 # A turn repeats small calls for this long.
@@ -133,7 +133,8 @@ def torch_modules(rounds: int, threads: tuple[int, ...], output: Path) -> None:
         "# Speed in PyTorch",
         f"Functions of `fastact.torch` on float32 tensors, the best of {rounds} rounds taken in turns by "
         f"`python bench/torch_modules.py`; an {about['processor']}, {about['backend']} backend, PyTorch "
-        f"{torch.__version__}. The times are fastact's in microseconds, × is PyTorch's time divided by it: below 1, "
+        f"{torch.__version__}, a load of {about['load']} when it began. "
+        "The times are fastact's in microseconds, × is PyTorch's time divided by it: below 1, "
         "PyTorch is faster. Backward is the whole of `torch.autograd.grad`.",
     ]
     head = [""]

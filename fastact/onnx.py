@@ -12,7 +12,7 @@ import numpy as np
 try:
     from onnx.reference.op_run import OpRun
     from onnx.reference.ops import load_op
-except ImportError as error:
+except ModuleNotFoundError as error:
     raise ImportError(
         "fastact.onnx needs the package onnx, which is not installed: pip install onnx"
     ) from error

@@ -15,7 +15,7 @@ import numpy as np
 try:
     import sklearn
     from sklearn import neural_network
-except ImportError as error:
+except ModuleNotFoundError as error:
     raise ImportError(
         "fastact.sklearn needs scikit-learn, which is not installed: pip install scikit-learn"
     ) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 try:
     import torch
-except ImportError as error:
+except ModuleNotFoundError as error:
     raise ImportError(
         "fastact.torch needs PyTorch, which is not installed: pip install torch"
     ) from error
