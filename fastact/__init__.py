@@ -19,7 +19,7 @@ _HERE = {
     "set_num_threads": ".threads",
     "use_backend": ".backends.registry",
 }
-_MODULES = ("accuracy", "plotting", "threads")
+_MODULES = ("accuracy", "onnx", "plotting", "sklearn", "threads", "torch")
 
 
 def _load() -> None:
