@@ -13,6 +13,7 @@ import digits
 import dying_relu
 import fastact as fa
 import forward_pass
+import houses_trained
 import numeric_derivative
 import own_activations
 import perceptron_gates
@@ -20,6 +21,7 @@ import rebuilt_houses
 import relu_parabola
 import sigmoid_unit
 import vanishing_gradient
+import xor_by_hand
 from layers import ELEMENTWISE
 
 Check = Callable[[Any, Any], None]
@@ -37,9 +39,22 @@ def test_perceptron_gates(backend: str, check_picture: Check, saw: Saw) -> None:
     for gate in ("OR", "AND"):
         assert right(gates[gate].accuracy[-1]) == 1.0
     assert len(gates["XOR"].accuracy) == perceptron_gates.MOST_EPOCHS
+    # No line can be right at more than three corners.
     assert gates["XOR"].accuracy.max() <= 0.75
+    ends = gates["XOR"].accuracy[-1]
+    assert [(ends == share).sum() for share in (0.25, 0.5)] == [6, 4]
+    moved = perceptron_gates.learn(threshold=0.5, seeds=range(3))
+    assert right(moved["OR"].accuracy[-1]) == right(moved["AND"].accuracy[-1]) == 1.0
     saw(f"OR after {len(gates['OR'].accuracy)} epochs, AND after {len(gates['AND'].accuracy)}")
     check_picture(perceptron_gates, gates)
+
+
+def test_xor_by_hand(backend: str, check_picture: Check) -> None:
+    outputs = xor_by_hand.learn()
+    for name, wanted in perceptron_gates.GATES.items():
+        np.testing.assert_array_equal(outputs[name], wanted)
+    np.testing.assert_array_equal(outputs["NAND"], 1 - outputs["AND"])
+    check_picture(xor_by_hand, outputs)
 
 
 def test_sigmoid_unit(backend: str, check_picture: Check, saw: Saw) -> None:
@@ -107,30 +122,55 @@ def test_forward_pass(backend: str, check_picture: Check, saw: Saw) -> None:
 
 
 # The textbook's numbers, by house.
+LINEAR = "-.26583791 .22466981 .11391604 -.26583791 .22466981 .11391604 -.04433037 .0664234"
 ONE_UNIT = "0.43392918 0.55593234 0.5284482 0.43392918 0.55593234 0.5284482 0.48891923 0.5165997"
 HIDDEN = "0 0.22466981 0.11391602 0 0.22466981 0.11391602 0 0.06642342"
 BEHIND = "0.5007906 0.46668372 0.48347807 0.5007906 0.46668372 0.48347807 0.5007906 0.49069336"
 
 
 def test_rebuilt_houses(backend: str, check_picture: Check, saw: Saw) -> None:
+    np.testing.assert_array_equal(rebuilt_houses.HOUSES[:, 1], [1, 0, 0, 1, 0, 0, 1, 1])
     unit, behind = rebuilt_houses.TEXTBOOK.values()
     for found, wanted in (
+        (unit.inner(), LINEAR),
         (unit.output(), ONE_UNIT),
         (fa.relu(behind.inner()), HIDDEN),
         (behind.output(), BEHIND),
     ):
         numbers = [float(number) for number in wanted.split()]
         np.testing.assert_allclose(found[:, 0], numbers, rtol=0, atol=1e-6)
-    assert behind.cost()[0] == pytest.approx(0.69094222, abs=1e-6)
+    for cost in (behind.cost()[0], behind.cost_from_probabilities()[0]):
+        assert cost == pytest.approx(0.69094222, abs=1e-6)
     assert behind.accuracy()[0] == 0.75
-    trainings = rebuilt_houses.learn()
-    alone = trainings["one unit"].costs[-1]
-    saw(f"one unit: cost {alone.min():.6f} to {alone.max():.6f} from eleven starts")
+    start = rebuilt_houses.START
+    after = rebuilt_houses.rmsprop_step(start)
+    assert start.cost()[0] == pytest.approx(0.738546, abs=1e-6)
+    assert after.cost()[0] == pytest.approx(0.73758, abs=1e-6)
+    assert start.accuracy()[0] == after.accuracy()[0] == 0.25
+    # The step leads to the textbook's unit.
+    np.testing.assert_allclose(after.weight, unit.weight, atol=1e-5)
+    np.testing.assert_allclose(after.bias, unit.bias, atol=1e-7)
+    trained = rebuilt_houses.learn()
+    assert trained.accuracy()[0] == 0.75
+    saw(f"cost {start.cost()[0]:.6f}, after a step {after.cost()[0]:.6f}")
+    check_picture(rebuilt_houses, trained)
+
+
+def test_houses_trained(backend: str, check_picture: Check, saw: Saw) -> None:
+    trainings = houses_trained.learn()
+    alone, hidden = trainings.values()
+    dead = hidden.dead()
+    saw(f"one unit {alone.costs[-1].max():.4f}; hidden relu dead in {dead.sum()} of 11 starts")
     # The cost of a single unit is convex: every start ends in the one minimum.
-    assert np.ptp(alone) < 1e-3
-    assert trainings["hidden relu"].costs[-1, 0] < 0.5
-    assert max(training.model.accuracy().max() for training in trainings.values()) == 0.75
-    check_picture(rebuilt_houses, trainings)
+    assert np.ptp(alone.costs[-1]) < 1e-3
+    assert 0 < dead.sum() < 11
+    # Dead units leave the share of the rebuilt houses, 5 of 8, whose entropy is the cost.
+    entropy = -(5 * np.log(5 / 8) + 3 * np.log(3 / 8)) / 8
+    np.testing.assert_allclose(hidden.costs[-1, dead], entropy, rtol=1e-6)
+    assert hidden.costs[-1].min() < alone.costs[-1].min() - 0.05
+    assert hidden.costs.min() > houses_trained.LEAST
+    assert max(run.model.accuracy().max() for run in trainings.values()) == 0.75
+    check_picture(houses_trained, trainings)
 
 
 @pytest.mark.parametrize("name", ["weight", "bias", "outer"])
