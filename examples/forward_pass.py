@@ -1,5 +1,6 @@
-"""The forward pass of a three-layer network by hand: each layer multiplies by its weights, adds its biases and applies
-its activation. The network 2-3-2-2 with two layers of sigmoids turns [1, 0.5] into [0.31682708, 0.69627909].
+"""The forward pass of a three-layer network by hand: each layer multiplies by its weights, adds its biases and
+applies its activation. The network 2-3-2-2 with two layers of sigmoids turns [1, 0.5] into [0.31682708,
+0.69627909].
 """
 
 from __future__ import annotations

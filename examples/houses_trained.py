@@ -1,6 +1,7 @@
-"""Eight houses, learned from eleven starts. The cost of a single sigmoid unit is convex: every start ends in its one
-minimum. A hidden ReLU unit can do better, but many starts end worse: where its relu is 0 for every house, no gradient
-reaches its weights, and all houses get the same output, the share of those that were rebuilt.
+"""Eight houses, learned from eleven starts. The cost of a single sigmoid unit is convex: every start ends in
+its one minimum. A hidden ReLU unit can do better, but many starts end worse: where its relu is 0 for every
+house, no gradient reaches its weights, and all houses get the same output, the share of those that were
+rebuilt.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Linear layers collapse into one: without an activation between them, two layers multiply to a single one, whatever
-their sizes, and a straight line cannot fit a parabola. Its error is the variance of the values; six relu units in
-the middle get down to the noise.
+"""Linear layers collapse into one: without an activation between them, two layers multiply to a single one,
+whatever their sizes, and a straight line cannot fit a parabola. Its error is the variance of the values; six
+relu units in the middle get down to the noise.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The derivative of sigmoid as everybody writes it, (f(x + h) - f(x))/h, and why a smaller h is not a better one. The
-formula's own error is proportional to h, but f is rounded to sixteen digits, and that error is divided by h: at 1e-5
-the first is the larger one, at 1e-8 they are alike, and at 1e-15 little but rounding is left.
+"""The derivative of sigmoid as everybody writes it, (f(x + h) - f(x))/h, and why a smaller h is not a better
+one. The formula's own error is proportional to h, but f is rounded to sixteen digits, and that error is divided
+by h: at 1e-5 the first is the larger one, at 1e-8 they are alike, and at 1e-15 little but rounding is left.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""A perceptron learns OR and AND, and cannot learn XOR: no straight line separates its corners. The output is `step`
-of a weighted sum, with its threshold as an argument. Its derivative is 0, so there is no gradient to descend:
-Rosenblatt's rule adds the error times the input to the weights, corner by corner. On XOR it goes round for ever.
+"""A perceptron learns OR and AND, and cannot learn XOR: no straight line separates its corners. The output is
+`step` of a weighted sum, with its threshold as an argument. Its derivative is 0, so there is no gradient to
+descend: Rosenblatt's rule adds the error times the input to the weights, corner by corner. On XOR it goes round
+for ever.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Was the house rebuilt? Eight houses, with their number of rooms and whether they were built in 2000 or later.
-
 One sigmoid unit, and one after a hidden ReLU unit, are computed by hand: the linear column, the outputs, the
-cross entropy from probabilities and from logits, and one step of RMSprop. Two pairs of houses have equal inputs but
-different answers, so at most six of the eight can be right.
+cross entropy from probabilities and from logits, and one step of RMSprop. Two pairs of houses have equal inputs
+but different answers, so at most six of the eight can be right.
 """
 
 from __future__ import annotations

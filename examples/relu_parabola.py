@@ -1,6 +1,6 @@
-"""ReLU units fit a parabola with straight pieces: six in one layer, or three layers of two. Both networks have 19
-parameters. In one layer each unit adds one kink; further layers can fold the line repeatedly, but are harder to
-train: where both units of a layer are 0, no signal passes, and the fit is constant.
+"""ReLU units fit a parabola with straight pieces: six in one layer, or three layers of two. Both networks have
+19 parameters. In one layer each unit adds one kink; further layers can fold the line repeatedly, but are harder
+to train: where both units of a layer are 0, no signal passes, and the fit is constant.
 """
 
 from __future__ import annotations

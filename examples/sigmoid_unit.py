@@ -1,6 +1,7 @@
-"""One sigmoid unit learns OR and AND by gradient descent; XOR needs a hidden layer. The gradient of the mean squared
-error is propagated by `sigmoid.vjp`. A single unit is smooth, unlike the perceptron, but its decision boundary is still
-a straight line, and on XOR the best it can do is 0.5 everywhere. Two hidden units bend it, from most starts.
+"""One sigmoid unit learns OR and AND by gradient descent; XOR needs a hidden layer. The gradient of the mean
+squared error is propagated by `sigmoid.vjp`. A single unit is smooth, unlike the perceptron, but its decision
+boundary is still a straight line, and on XOR the best it can do is 0.5 everywhere. Two hidden units bend it,
+from most starts.
 """
 
 from __future__ import annotations

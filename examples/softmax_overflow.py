@@ -1,6 +1,6 @@
-"""softmax is exp(x) over the sum, but exp overflows: inf/inf is NaN. Subtracting the largest input from all of them is
-the cure, and changes nothing: exp(x - m) is exp(x)/exp(m), and exp(m) cancels from the quotient. Subtracting the
-logarithm of the largest is no cure: it cancels as well, but 1000 becomes 993, whose exp is inf.
+"""softmax is exp(x) over the sum, but exp overflows: inf/inf is NaN. Subtracting the largest input from all of
+them is the cure, and changes nothing: exp(x - m) is exp(x)/exp(m), and exp(m) cancels from the quotient.
+Subtracting the logarithm of the largest is no cure: it cancels as well, but 1000 becomes 993, whose exp is inf.
 """
 
 from __future__ import annotations

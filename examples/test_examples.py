@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,26 +14,17 @@ import fastact as fa
 import forward_pass
 import houses_trained
 import linear_layers
-import numeric_derivative
 import own_activations
 import perceptron_gates
 import rebuilt_houses
 import relu_parabola
 import sigmoid_unit
 import softmax_overflow
-import vanishing_gradient
 import xor_by_hand
 import xor_hidden_units
 import xor_quadratic
+from conftest import Check, Saw, right
 from layers import ELEMENTWISE
-
-Check = Callable[[Any, Any], None]
-Saw = Callable[[str], None]
-
-
-def right(accuracy: Any) -> float:
-    """Return the share of the seeds that are right everywhere."""
-    return float((np.asarray(accuracy) == 1.0).mean())
 
 
 def test_perceptron_gates(backend: str, check_picture: Check, saw: Saw) -> None:
@@ -93,20 +82,6 @@ def test_xor_hidden_units(backend: str, check_picture: Check, saw: Saw) -> None:
     assert shares[2, "sigmoid"][0] == shares[2, "sigmoid"][1]
     assert min(shares[3, "linear"][1], shares[3, "sigmoid"][1]) >= 0.85
     check_picture(xor_hidden_units, learned)
-
-
-def test_numeric_derivative(backend: str, check_picture: Check, saw: Saw) -> None:
-    compared = numeric_derivative.learn()
-    errors = {h: numeric_derivative.error(slope) for h, slope in compared.slopes.items()}
-    saw(", ".join(f"h = {h:.0e} off by {error:.2g}" for h, error in errors.items()))
-    assert errors[1e-5] == pytest.approx(4.8e-7, rel=0.02)
-    # Rounding: the values depend on the last bits of each backend.
-    assert errors[1e-8] == pytest.approx(2.8e-8, rel=0.5)
-    assert 0.1 < errors[1e-15] < 0.4
-    best = numeric_derivative.STEPS[np.argmin(compared.worst)]
-    assert 1e-8 < best < 1e-6
-    assert list(numeric_derivative.learn(h=[1e-3]).slopes) == [1e-3]
-    check_picture(numeric_derivative, compared)
 
 
 def test_linear_layers(backend: str, check_picture: Check, saw: Saw) -> None:
@@ -252,25 +227,6 @@ def test_own_activations(backend: str, check_picture: Check, saw: Saw) -> None:
     saw(f"beyond the data: snake {np.median(inside):.2g}, relu {np.median(outside):.2g}")
     assert np.median(inside) < 0.5 * np.median(outside)
     check_picture(own_activations, learned)
-
-
-def test_vanishing_gradient(backend: str, check_picture: Check, saw: Saw) -> None:
-    runs = vanishing_gradient.learn()
-    shares = {name: vanishing_gradient.share(run) for name, run in runs.items()}
-    saw(", ".join(f"{name} {share:.0%}" for name, share in shares.items()) + " of 10 seeds")
-    assert shares["sigmoid"] == 0.0
-    assert abs(runs["sigmoid"].accuracy[-1].mean() - 0.5) <= 0.1
-    assert min(shares["relu"], shares["leaky_relu"], shares["tanh"]) > 0.5
-    for run in runs.values():
-        assert np.isfinite(run.cost).all()
-    first, last = np.median(runs["sigmoid"].norms[0], axis=1)[[0, -1]]
-    assert first < 1e-4 * last
-    naive = vanishing_gradient.naive_cost(vanishing_gradient.LOGITS, 1.0)
-    assert np.isnan(naive[-1])
-    stable = vanishing_gradient.cost_from_logits(vanishing_gradient.LOGITS, 1.0)
-    known = np.isfinite(naive)
-    np.testing.assert_allclose(stable[known], naive[known], rtol=1e-12, atol=1e-15)
-    check_picture(vanishing_gradient, runs)
 
 
 def test_digits(backend: str, check_picture: Check, saw: Saw) -> None:

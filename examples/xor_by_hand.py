@@ -1,5 +1,5 @@
-"""XOR by step units whose weights are set by hand: the first layer computes OR and NAND, the second their AND. Each
-unit still divides the plane with one straight line; the strip between two lines is where XOR is 1.
+"""XOR by step units whose weights are set by hand: the first layer computes OR and NAND, the second their AND.
+Each unit still divides the plane with one straight line; the strip between two lines is where XOR is 1.
 """
 
 from __future__ import annotations

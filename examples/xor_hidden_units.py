@@ -1,6 +1,6 @@
-"""How many hidden sigmoid units XOR needs: with one the network learns it from no start, with two from most, with three
-from nearly all. Behind a sigmoid output, starts that have not learned it early do not learn it at all; behind a linear
-output some still do.
+"""How many hidden sigmoid units XOR needs: with one the network learns it from no start, with two from most,
+with three from nearly all. Behind a sigmoid output, starts that have not learned it early do not learn it at
+all; behind a linear output some still do.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""One sigmoid unit learns XOR if it is given the squares and the product of the inputs as well. Its border is still
-where a weighted sum is 0, but in the plane of the two inputs that is a conic: hidden layers are one way to bend the
-border, chosen features another.
+"""One sigmoid unit learns XOR if it is given the squares and the product of the inputs as well. Its border is
+still where a weighted sum is 0, but in the plane of the two inputs that is a conic: hidden layers are one way
+to bend the border, chosen features another.
 """
 
 from __future__ import annotations
