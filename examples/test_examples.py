@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-import digits
-import dying_relu
 import fastact as fa
 import forward_pass
 import houses_trained
-import linear_layers
 import own_activations
 import perceptron_gates
 import rebuilt_houses
-import relu_parabola
 import sigmoid_unit
 import softmax_overflow
+import why_activations
 import xor_by_hand
 import xor_hidden_units
 import xor_quadratic
 from conftest import Check, Saw, right
-from layers import ELEMENTWISE
+
+
+def test_why_activations(backend: str, check_picture: Check) -> None:
+    for seed in range(5):
+        curves = why_activations.learn(seed)
+        for (shape, kind), y in curves.items():
+            # Eight steps of one input change the output at most eight times, whatever the depth.
+            if kind == "linear":
+                assert why_activations.bend(y) < 1e-12
+            elif kind == "step":
+                assert 1 <= why_activations.values(y) <= (2 if shape == "perceptron" else 9)
+            else:
+                assert why_activations.values(y) > 100
+    check_picture(why_activations, why_activations.learn())
 
 
 def test_perceptron_gates(backend: str, check_picture: Check, saw: Saw) -> None:
@@ -82,53 +91,6 @@ def test_xor_hidden_units(backend: str, check_picture: Check, saw: Saw) -> None:
     assert shares[2, "sigmoid"][0] == shares[2, "sigmoid"][1]
     assert min(shares[3, "linear"][1], shares[3, "sigmoid"][1]) >= 0.85
     check_picture(xor_hidden_units, learned)
-
-
-def test_linear_layers(backend: str, check_picture: Check, saw: Saw) -> None:
-    fits = linear_layers.learn(range(5))
-    linear, bent = fits["identity"], fits["relu"]
-    variance = linear_layers.points().var()
-    saw(f"linear {linear.error.min():.1f} (variance {variance:.1f}), relu {bent.error.min():.1f}")
-    assert variance == pytest.approx(982, abs=0.5)
-    np.testing.assert_allclose(linear.error, variance, rtol=2e-3)
-    assert bent.error.min() < 105
-    slope, intercept = (part[:, None] for part in linear_layers.product(linear))
-    x = linear_layers.X[:, 0]
-    np.testing.assert_allclose(linear.fitted[..., 0], slope * x + intercept, atol=1e-9)
-    check_picture(linear_layers, fits)
-
-
-def test_relu_parabola(backend: str, check_picture: Check, saw: Saw) -> None:
-    fits = relu_parabola.learn()
-    assert [fit.network.size for fit in fits.values()] == [19, 19]
-    wide, deep = fits.values()
-    near = [relu_parabola.near_noise(fit) for fit in fits.values()]
-    saw(f"error below 150 (noise: 100) of 20 seeds: wide {near[0]}, deep {near[1]}")
-    assert near[0] >= 15
-    assert near[1] >= 5
-    counts = [[int(n) for n in re.findall(r"= (\d+)", f.network.summary())] for f in fits.values()]
-    assert counts == [[12, 7], [4, 6, 6, 3]]
-    assert wide.error.min() < 105
-    # No more kinks than units that can make them.
-    assert 2 <= len(relu_parabola.kinks(wide, int(np.argmin(wide.error)))) <= 6
-    assert 2 <= len(relu_parabola.kinks(deep, int(np.argmin(deep.error)))) <= 2**6
-    check_picture(relu_parabola, fits)
-
-
-def test_dying_relu(backend: str, check_picture: Check, saw: Saw) -> None:
-    runs = dying_relu.learn()
-    ends = {name: run.dead[-1].mean((1, 2)) for name, run in runs.items()}
-    saw(", ".join(f"{name} {dead.mean():.0%}" for name, dead in ends.items()) + " dead")
-    relu = ends.pop("relu")
-    assert relu.min() > 0.25
-    assert relu.mean() > 0.5
-    assert all(dead.max() == 0.0 for dead in ends.values())
-    median = {name: np.median(run.cost[-1]) for name, run in runs.items()}
-    assert all(median[name] < median["relu"] for name in ends)
-    # prelu's slopes have changed from their initial value, and not all are equal.
-    slopes = runs["prelu"].network.layers[1].slope
-    assert np.ptp(slopes, axis=-1).min() > 0.05
-    check_picture(dying_relu, runs)
 
 
 def test_forward_pass(backend: str, check_picture: Check) -> None:
@@ -227,18 +189,3 @@ def test_own_activations(backend: str, check_picture: Check, saw: Saw) -> None:
     saw(f"beyond the data: snake {np.median(inside):.2g}, relu {np.median(outside):.2g}")
     assert np.median(inside) < 0.5 * np.median(outside)
     check_picture(own_activations, learned)
-
-
-def test_digits(backend: str, check_picture: Check, saw: Saw) -> None:
-    learned = digits.learn()
-    worst = min(one.accuracy for one in learned.chosen)
-    longest = max(sum(one.seconds) for one in learned.chosen)
-    saw(f"{digits.CHOSEN}: accuracy {worst:.1%} at least, in {longest:.1f} s")
-    assert worst >= 0.96
-    assert longest < 30
-    assert list(learned.compared) == ELEMENTWISE
-    # Before a step the first layer gets no gradient; with all others it learns.
-    accuracy = {name: one.accuracy for name, one in learned.compared.items()}
-    assert accuracy.pop("step") < min(accuracy.values())
-    assert min(accuracy.values()) > 0.94
-    check_picture(digits, learned)
