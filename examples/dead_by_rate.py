@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-import digits
+import digits_network as digits
 import dying_relu
 from layers import generators
 from pictures import BLUE, GREY, ORANGE, main, progress

@@ -1,6 +1,6 @@
 """Every activation on the digits, each from five seeds: most of them differ by less than one seed differs from
-the next, so that a ranking from one seed means nothing. Clearly worse is only step, whose derivative is 0, so
-that the first layer never learns.
+the next, so that a ranking from one seed means nothing. After ten epochs those like sigmoid lag somewhat
+behind, and step far: its derivative is 0, so that the first layer never learns.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from digits import HIDDEN, make, train
+from digits_network import HIDDEN, make, train
 from layers import ELEMENTWISE, generators
 from pictures import BLUE, GREY, SKY, main, progress
 
@@ -56,7 +56,7 @@ def draw(accuracy: dict[str, Any]) -> Figure:
     axes.set_xlabel("test pictures read correctly, %")
     axes.set_title(
         f"64-{HIDDEN}-10 after {EPOCHS} epochs; bars: from the worst to the best of {len(one)} seeds, dots: means\n"
-        f"a typical bar is {100 * middle:.1f} % long: smaller differences mean nothing"
+        f"a typical bar is {100 * middle:.1f} % long: a ranking from one seed means nothing"
     )
     axes.grid(False, axis="y")
     return figure

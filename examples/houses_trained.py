@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from houses import STEPS, TEXTBOOK, Model
 from layers import generators
 from pictures import BLUE, GREEN, ORANGE, SKY, main
-from rebuilt_houses import STEPS, TEXTBOOK, Model
 
 # Of four houses one of two equal ones was rebuilt: each costs at least log 2, the other four may cost nothing.
 LEAST = np.log(2) / 2

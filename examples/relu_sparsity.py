@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import fastact as fa
-from digits import make, samples, train
+from digits_network import make, samples, train
 from layers import Network, generators
 from pictures import BLUE, DASHES, ORANGE, main
 

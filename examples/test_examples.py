@@ -9,6 +9,7 @@ import pytest
 
 import fastact as fa
 import forward_pass
+import houses
 import houses_trained
 import own_activations
 import perceptron_gates
@@ -122,8 +123,8 @@ BEHIND = "0.5007906 0.46668372 0.48347807 0.5007906 0.46668372 0.48347807 0.5007
 
 
 def test_rebuilt_houses(backend: str, check_picture: Check, saw: Saw) -> None:
-    np.testing.assert_array_equal(rebuilt_houses.HOUSES[:, 1], [1, 0, 0, 1, 0, 0, 1, 1])
-    unit, behind = rebuilt_houses.TEXTBOOK.values()
+    np.testing.assert_array_equal(houses.HOUSES[:, 1], [1, 0, 0, 1, 0, 0, 1, 1])
+    unit, behind = houses.TEXTBOOK.values()
     for found, wanted in (
         (unit.inner(), LINEAR),
         (unit.output(), ONE_UNIT),
@@ -135,8 +136,8 @@ def test_rebuilt_houses(backend: str, check_picture: Check, saw: Saw) -> None:
     for cost in (behind.cost()[0], behind.cost_from_probabilities()[0]):
         assert cost == pytest.approx(0.69094222, abs=1e-6)
     assert behind.accuracy()[0] == 0.75
-    start = rebuilt_houses.START
-    after = rebuilt_houses.rmsprop_step(start)
+    start = houses.START
+    after = houses.rmsprop_step(start)
     assert start.cost()[0] == pytest.approx(0.738546, abs=1e-6)
     assert after.cost()[0] == pytest.approx(0.73758, abs=1e-6)
     assert start.accuracy()[0] == after.accuracy()[0] == 0.25
@@ -144,6 +145,8 @@ def test_rebuilt_houses(backend: str, check_picture: Check, saw: Saw) -> None:
     np.testing.assert_allclose(after.weight, unit.weight, atol=1e-5)
     np.testing.assert_allclose(after.bias, unit.bias, atol=1e-7)
     trained = rebuilt_houses.learn()
+    report = rebuilt_houses.report(trained)
+    assert "one unit: 3 parameters" in report and "hidden relu: 3 + 2 parameters" in report
     assert trained.accuracy()[0] == 0.75
     saw(f"cost {start.cost()[0]:.6f}, after a step {after.cost()[0]:.6f}")
     check_picture(rebuilt_houses, trained)
@@ -169,7 +172,7 @@ def test_houses_trained(backend: str, check_picture: Check, saw: Saw) -> None:
 @pytest.mark.parametrize("name", ["weight", "bias", "outer"])
 def test_gradient_of_the_houses(backend: str, name: str) -> None:
     """The gradients derived by hand match differences of the cost."""
-    behind = rebuilt_houses.TEXTBOOK["hidden relu"]
+    behind = houses.TEXTBOOK["hidden relu"]
     value, step = getattr(behind, name), 1e-5
     gradient = dict(zip(("weight", "bias", "outer"), behind.gradient(), strict=True))[name]
     for place in np.ndindex(value.shape):
