@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import fastact as fa
@@ -15,8 +16,15 @@ from pictures import save
 
 ASKED = os.environ.get("FASTACT_BACKEND", "auto")
 AVAILABLE = [name for name, state in fa.backends().items() if state == "available"]
+Check = Callable[[Any, Any], None]
+Saw = Callable[[str], None]
 # Lines printed at the end of the run, passed or failed: shares of seeds and errors.
 SEEN: dict[str, str] = {}
+
+
+def right(accuracy: Any) -> float:
+    """Return the share of the seeds that are right everywhere."""
+    return float((np.asarray(accuracy) == 1.0).mean())
 
 
 def pytest_configure() -> None:

@@ -1,9 +1,8 @@
-"""Units of a ReLU network die: zero for every input, so their gradient is zero and they stay dead.
-
-Two layers of sixteen fit a sine, with Adam at a high learning rate. After a step that moves a unit's bias
-far below its inputs, its gradient is zero; only Adam's remaining momentum, or a change in the layer
-before, may revive it. With a slope below zero, learned (prelu) or not (leaky_relu, elu, gelu), every
-unit keeps learning; and one of maxout's two weighted sums is always the maximum.
+"""Units of a ReLU network die: zero for every input, so their gradient is zero and they stay dead. Two layers
+of sixteen fit a sine, with Adam at a high learning rate. After a step that moves a unit's bias far below its
+inputs, its gradient is zero; only Adam's remaining momentum, or a change in the layer before, may revive it.
+With a slope below zero, learned (prelu) or not (leaky_relu, elu, gelu), every unit keeps learning; and one of
+maxout's two weighted sums is always the maximum.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from matplotlib.figure import Figure
 
 import fastact as fa
 from layers import Activation, Adam, Dense, Layer, Network, PRelu, generators
-from pictures import BLACK, BLUE, GREEN, GREY, ORANGE, PINK, SKY, main, progress
+from pictures import BLACK, BLUE, DASHES, GREEN, GREY, ORANGE, PINK, SKY, main, progress
 
 X = np.linspace(-1, 1, 101)[:, None]
 Y = np.sin(3 * X)
@@ -59,9 +58,9 @@ def dead_units(network: Network) -> Any:
     return np.stack(dead, axis=1)
 
 
-def learn_by(name: str, seeds: Iterable[int]) -> Run:
+def learn_by(name: str, seeds: Iterable[int], rate: float = RATE) -> Run:
     network = make(name, generators(seeds))
-    optimiser = Adam(network, RATE)
+    optimiser = Adam(network, rate)
     dead, cost = [], []
     for _ in progress(range(EPOCHS), name):
         error = network.forward(X) - Y
@@ -88,21 +87,18 @@ def draw(runs: dict[str, Run]) -> Figure:
     figure = Figure(figsize=(13, 8.5))
     figure.suptitle("Dying ReLU: two layers of sixteen units fit a sine, ten seeds")
     (share, cost), (raster, fit) = figure.subplots(2, 2)
-    for (name, run), colour in zip(runs.items(), LINES, strict=False):
-        share.plot(100 * run.dead.mean((1, 2, 3)), color=colour, label=name)
-        cost.semilogy(np.median(run.cost, axis=1), color=colour, label=name, linewidth=1)
+    for (name, run), colour, style in zip(runs.items(), LINES, DASHES, strict=True):
+        width = 2.5 if name == "relu" else 1.5
+        look = {"color": colour, "linestyle": style, "linewidth": width, "label": name}
+        share.plot(100 * run.dead.mean((1, 2, 3)), **look)
+        cost.semilogy(np.median(run.cost, axis=1), **look)
     share.set(title="units that are dead", xlabel="epoch", ylabel="%", ylim=(-3, 103))
     share.annotate("all others: none", (EPOCHS, 3), ha="right")
-    share.legend()
+    share.annotate("relu", (EPOCHS, 100 * runs["relu"].dead[-1].mean() + 3), ha="right")
     cost.set(title="mean squared error, median of the seeds", xlabel="epoch", ylabel="error")
-    dead = runs["relu"].dead
+    cost.legend(handlelength=4)
     worst = int(np.argmax(runs["relu"].cost[-1]))
-    units = dead[:, worst].reshape(EPOCHS, -1).T
-    raster.imshow(1 - units, cmap="gray", vmin=-0.4, vmax=1, aspect="auto", interpolation="none")
-    raster.axhline(UNITS - 0.5, color=ORANGE)
-    raster.set(title="relu, the seed with the worst fit: dark where a unit is dead", xlabel="epoch")
-    raster.set(ylabel="hidden unit", yticks=[0, 8, 16, 24, 31])
-    raster.grid(False)
+    draw_units(raster, runs["relu"].dead[:, worst].reshape(EPOCHS, -1).T)
     fit.plot(X, Y, color=GREY, linewidth=5, alpha=0.5, label="sine")
     for name, colour, style in (("relu", ORANGE, "-"), ("leaky_relu", BLACK, "--")):
         fitted = runs[name].network.forward(X)[worst]
@@ -110,6 +106,16 @@ def draw(runs: dict[str, Run]) -> Figure:
     fit.set(title="the same seed's fit", xlabel="x", ylabel="y")
     fit.legend()
     return figure
+
+
+def draw_units(axes: Any, dead: Any) -> None:
+    """Draw a row for each hidden unit, dark in the epochs when it is dead."""
+    axes.imshow(1 - dead, cmap="gray", vmin=-0.4, vmax=1, aspect="auto", interpolation="none")
+    axes.axhline(UNITS - 0.5, color=ORANGE, linewidth=2)
+    axes.set(title="relu, the seed with the worst fit: dark where a unit is dead", xlabel="epoch")
+    axes.set(ylabel="hidden unit", yticks=[7.5, 23.5], yticklabels=["layer 1", "layer 2"])
+    axes.tick_params(axis="y", length=0)
+    axes.grid(False)
 
 
 if __name__ == "__main__":

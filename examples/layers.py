@@ -137,6 +137,16 @@ class Network:
         """How many parameters each of the networks has."""
         return sum(array[0].size for array in self.parameters)
 
+    def summary(self) -> str:
+        """Return a line for each dense layer, with the number of its parameters, and their sum."""
+        lines = []
+        for layer in self.layers:
+            if isinstance(layer, Dense):
+                inputs, units = layer.weight.shape[1:]
+                count = layer.weight[0].size + layer.bias[0].size
+                lines.append(f"  {inputs} -> {units}: {inputs}·{units} + {units} = {count}")
+        return "\n".join([*lines, f"  together {self.size} parameters"])
+
 
 def perceptron_layers(
     rngs: list[np.random.Generator],

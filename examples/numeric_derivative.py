@@ -1,12 +1,11 @@
-"""Every derivative against a finite difference, and why a smaller step is not better.
-
-The error of a fourth-order difference is a multiple of step⁴, plus the rounding noise of the values
-divided by the step. At 1e-3 both are small. At 1e-15 the noise dominates: the values differ only in
-their last digit or two, and the quotient is mostly rounding error.
+"""The derivative of sigmoid as everybody writes it, (f(x + h) - f(x))/h, and why a smaller h is not a better
+one. The formula's own error is proportional to h, but f is rounded to sixteen digits, and that error is divided
+by h: at 1e-5 the first is the larger one, at 1e-8 they are alike, and at 1e-15 little but rounding is left.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,96 +13,63 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import fastact as fa
-from layers import ELEMENTWISE
-from pictures import BLACK, BLUE, GREY, ORANGE, main
+from pictures import BLACK, BLUE, GREEN, GREY, ORANGE, main
 
-STEP = 1e-3
-TINY_STEP = 1e-15
-STEPS = np.logspace(-16, 0, 65)
-LESSON = "silu"
-# Halfway between hundredths: all kinks are at multiples of ½, so no difference spans one.
-X = np.arange(-800, 800) / 100 + 0.005
-REQUIRED = {"softcap": {"cap": 1.5}, "prelu": {"weight": 0.25}}
+STEPS = np.logspace(-16, 0, 97)
+X = np.linspace(-5, 5, 1001)
+ROUNDING = 2.0**-53
+LOOKS = (dict(color=ORANGE, marker=".", linestyle="", markersize=3),
+         dict(color=GREEN, linewidth=5, alpha=0.5),
+         dict(color=BLUE, linewidth=2.5, linestyle="--"))  # fmt: skip
 
 
 @dataclass
-class Comparison:
-    analytic: Any  # by function: f' at X
-    numeric: Any  # by function: the difference at X
-    rough: Any  # the difference of LESSON with the tiny step
-    worst: Any  # the largest error of LESSON for each of STEPS
+class Compared:
+    slopes: dict[float, Any]  # by h: the quotient at X
+    worst: Any  # the largest error for each of STEPS
 
 
-def difference(function: Any, x: Any, step: float, **parameters: Any) -> Any:
-    """Return the fourth-order central difference."""
-    near = function(x + step, **parameters) - function(x - step, **parameters)
-    far = function(x + 2 * step, **parameters) - function(x - 2 * step, **parameters)
-    return (8 * near - far) / (12 * step)
+def quotient(function: Any, x: Any, h: float) -> Any:
+    return (function(x + h) - function(x)) / h
 
 
-def learn() -> Comparison:
-    analytic, numeric = {}, {}
-    for name in ELEMENTWISE:
-        function, parameters = fa.get(name), REQUIRED.get(name, {})
-        analytic[name] = function.derivative(X, **parameters)
-        numeric[name] = difference(function, X, STEP, **parameters)
-    lesson = fa.get(LESSON)
-    worst = [np.abs(difference(lesson, X, step) - analytic[LESSON]).max() for step in STEPS]
-    return Comparison(analytic, numeric, difference(lesson, X, TINY_STEP), np.array(worst))
+def error(slope: Any) -> float:
+    return float(np.abs(slope - fa.sigmoid.derivative(X)).max())
 
 
-def errors(compared: Comparison) -> dict[str, Any]:
-    """Return |difference - f'| at X, in units of the larger of f' and 1."""
-    return {
-        name: np.abs(compared.numeric[name] - slope) / np.maximum(np.abs(slope), 1.0)
-        for name, slope in compared.analytic.items()
-    }
+def learn(h: Sequence[float] = (1e-15, 1e-8, 1e-5)) -> Compared:
+    slopes = {step: quotient(fa.sigmoid, X, step) for step in h}
+    return Compared(slopes, np.array([error(quotient(fa.sigmoid, X, step)) for step in STEPS]))
 
 
-def report(compared: Comparison) -> str:
-    lines = [f"{name:15s} {error.max():.1e}" for name, error in errors(compared).items()]
-    rough = np.abs(compared.rough - compared.analytic[LESSON]).max()
-    return "\n".join([*lines, f"{LESSON} with a step of {TINY_STEP:.0e}: off by {rough:.2f}"])
+def report(compared: Compared) -> str:
+    lines = [f"h = {h:.0e}: off by {error(slope):.2g}" for h, slope in compared.slopes.items()]
+    best = int(np.argmin(compared.worst))
+    return "\n".join([*lines, f"the best h is about {STEPS[best]:.0e}: {compared.worst[best]:.1e}"])
 
 
-def draw(compared: Comparison) -> Figure:
-    figure = Figure(figsize=(14, 13))
-    lesson, table = figure.subfigures(2, 1, height_ratios=[1, 2.6])
-    draw_lesson(lesson, compared)
-    draw_table(table, errors(compared))
+def draw(compared: Compared) -> Figure:
+    figure = Figure(figsize=(13, 5))
+    figure.suptitle("A smaller step is not a better one")
+    left, right = figure.subplots(1, 2)
+    for index, (h, slope) in enumerate(compared.slopes.items()):
+        label = f"h = {h:.0e}, off by {error(slope):.1e}"
+        left.plot(X, slope, label=label, **LOOKS[index % len(LOOKS)])
+        right.axvline(h, color=GREY, linestyle=":")
+        right.annotate(f" {h:.0e}", (h, 1.5e-10), color=GREY)
+    left.plot(
+        X, fa.sigmoid.derivative(X), color=BLACK, linewidth=0.8, label="fa.sigmoid.derivative"
+    )
+    left.set(title="σ′ as (σ(x + h) - σ(x))/h", xlabel="x", ylabel="σ′(x)", ylim=(-0.02, 0.58))
+    left.legend(loc="upper left")
+    right.loglog(STEPS, compared.worst, color=BLUE, linewidth=1.2)
+    # The largest |σ″| is 1/(6√3); values near 1 are rounded by up to ROUNDING, and there are two of them.
+    right.loglog(STEPS, STEPS / (12 * np.sqrt(3)), "--", color=BLACK, label="h/2 · max |σ″|")
+    right.loglog(STEPS, 2 * ROUNDING / STEPS, ":", color=BLACK, label="rounding / h", linewidth=2)
+    right.set(title="the largest error", xlabel="h", ylabel="largest error of σ′", ylim=(1e-10, 9))
+    right.legend(loc="upper center")
     return figure
 
 
-def draw_lesson(figure: Any, compared: Comparison) -> None:
-    figure.suptitle("A smaller step is not a better one")
-    left, right = figure.subplots(1, 2)
-    left.plot(X, compared.rough, ".", color=ORANGE, markersize=3, label=f"step {TINY_STEP:.0e}")
-    left.plot(X, compared.numeric[LESSON], color=BLUE, linewidth=4, label=f"step {STEP:.0e}")
-    left.plot(X, compared.analytic[LESSON], "--", color=BLACK, label=f"fa.{LESSON}.derivative")
-    left.set(title=f"{LESSON}′ as a difference", xlabel="x", ylabel=f"{LESSON}′(x)")
-    left.legend()
-    right.loglog(STEPS, compared.worst, color=BLUE, marker=".")
-    for step, where, height in ((STEP, "right", 1e-3), (TINY_STEP, "left", 1e-10)):
-        right.axvline(step, color=GREY, linestyle=":")
-        right.annotate(f" {step:.0e} ", (step, height), ha=where, color=GREY)
-    right.annotate("rounding noise / step", (1e-8, 1e-6))
-    right.annotate("step⁴", (7e-2, 1e-5), ha="right")
-    right.set(title="the largest error, by step", xlabel="step", ylabel="|difference - f′|")
-
-
-def draw_table(figure: Any, errors: dict[str, Any]) -> None:
-    figure.suptitle(
-        f"Every derivative of the table against the difference with a step of {STEP:.0e}"
-    )
-    figure.supxlabel("x")
-    figure.supylabel("|difference - f′| / max(1, |f′|); an error of 0 is drawn at 1e-17")
-    panels = figure.subplots(5, -(-len(errors) // 5), sharex=True, sharey=True)
-    for axes in panels.flat[len(errors) :]:
-        axes.set_axis_off()
-    for axes, (name, error) in zip(panels.flat, errors.items(), strict=False):
-        axes.semilogy(X, np.maximum(error, 1e-17), ".", markersize=1.5)
-        axes.set(title=name, ylim=(3e-18, 1e-8), xticks=[-6, 0, 6])
-
-
 if __name__ == "__main__":
-    main(learn, report, draw)
+    main(learn, report, draw, h=(1e-15, 1e-8, 1e-5))

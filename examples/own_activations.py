@@ -1,7 +1,6 @@
 """Activations of one's own: a periodic one that extrapolates, one whose parameters are learned, and a gate.
-
-Each is one Python function of a number. Its derivative, and the gradients by its parameters, are derived from it;
-a finite difference agrees with them.
+Each is one Python function of a number. Its derivative, and the gradients by its parameters, are derived from
+it; a finite difference agrees with them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The common style of the pictures, the decision planes, and the programs' command line."""
+"""The common style of the pictures, the planes of two inputs, and the programs' command line."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ BLACK, ORANGE, SKY, GREEN, BLUE, RED, PINK = COLOURS = (
     "#cc79a7",
 )
 GREY = "#8a8a8a"
+# With colours they tell lines apart in grey print, too.
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)), "--", ":")
 SHADES = LinearSegmentedColormap.from_list("blue to orange", [BLUE, "#e6e6e6", ORANGE])
 
 matplotlib.rcParams.update(
@@ -57,33 +59,54 @@ def progress(steps: Iterable[Any], what: str) -> Iterable[Any]:
     return tqdm(steps, what, disable=None, leave=False)
 
 
-def draw_plane(
-    figure: Figure, grid: tuple[int, int], column: int, values: Any, title: str, targets: Any
-) -> None:
-    """Draw one output over the plane of inputs, from above and in perspective, in one column."""
-    rows, columns = grid
-    heights = np.asarray(values).reshape(len(SIDE), len(SIDE))
-    axes = figure.add_subplot(rows, columns, column + 1)
-    axes.contourf(SIDE, SIDE, heights, np.linspace(0, 1, 21), cmap=SHADES, alpha=0.8)
-    axes.contour(SIDE, SIDE, heights, [0.5], colors=BLACK, linewidths=1)
+def spread(values: Any) -> str:
+    """Say how often each value occurs, in words: `0.25 in 6 of 10 seeds, 0.5 in 4`."""
+    found, counts = np.unique(np.asarray(values), return_counts=True)
+    shares = [f"{value:.3g} in {count}" for value, count in zip(found, counts, strict=True)]
+    shares[0] += f" of {np.size(values)} seeds"
+    return ", ".join(shares)
+
+
+def draw_corners(axes: Any, targets: Any) -> None:
+    """Draw the truth table: a corner for each pair of inputs, with its target."""
     for wanted, colour, marker in ((0, BLUE, "o"), (1, ORANGE, "s")):
         x, y = CORNERS[np.ravel(targets) == wanted].T
         axes.scatter(
             x, y, s=70, c=colour, marker=marker, edgecolors=BLACK, label=f"target {wanted}"
         )
-    axes.set(title=title, xlabel="first input", aspect="equal", xticks=[0, 1], yticks=[0, 1])
+    axes.set(xlabel="first input", aspect="equal", xticks=[0, 1], yticks=[0, 1])
+    axes.set(xlim=SIDE[[0, -1]], ylim=SIDE[[0, -1]])
     axes.grid(False)
-    if column == 0:
-        axes.set_ylabel("second input")
-        figure.legend(loc="outside upper right", ncols=2)
-    space = figure.add_subplot(rows, columns, columns + column + 1, projection="3d")
+
+
+def draw_plane(axes: Any, values: Any, targets: Any, border: bool = True) -> Any:
+    """Draw one output over the plane of inputs, its border at 0.5 and the truth table."""
+    heights = np.asarray(values).reshape(len(SIDE), len(SIDE))
+    image = axes.imshow(
+        heights, cmap=SHADES, vmin=0, vmax=1, alpha=0.8, origin="lower", extent=SIDE[[0, -1, 0, -1]]
+    )
+    if border and np.ptp(heights) > 0.01:
+        axes.contour(SIDE, SIDE, heights, [0.5], colors=BLACK, linewidths=1)
+    draw_corners(axes, targets)
+    return image
+
+
+def draw_surface(axes: Any, values: Any, outputs: Any, targets: Any) -> None:
+    """Draw one output over the plane in perspective, and the outputs at the four corners."""
+    heights = np.asarray(values).reshape(len(SIDE), len(SIDE))
     # Each cell has the colour of its middle height, so that walls are not striped.
     cells = np.lib.stride_tricks.sliding_window_view(heights, (2, 2))
     middle = (cells.max((2, 3)) + cells.min((2, 3))) / 2
-    space.plot_surface(*np.meshgrid(SIDE, SIDE), heights, facecolors=SHADES(middle), **SURFACE)
-    space.set(xlabel="first input", ylabel="second input", zlabel="output")
-    space.set(xticks=[0, 1], yticks=[0, 1], zlim=(0, 1), zticks=[0, 0.5, 1])
-    space.view_init(elev=28, azim=-120)
+    axes.computed_zorder = False
+    axes.plot_surface(*np.meshgrid(SIDE, SIDE), heights, facecolors=SHADES(middle), **SURFACE)
+    for wanted, colour, marker in ((0, BLUE, "o"), (1, ORANGE, "s")):
+        chosen = np.ravel(targets) == wanted
+        where = (*CORNERS[chosen].T, np.ravel(outputs)[chosen])
+        axes.scatter(*where, c=colour, marker=marker, edgecolors=BLACK, s=40, depthshade=False)
+    axes.set(xlabel="first input", ylabel="second input")
+    axes.set(xticks=[0, 1], yticks=[0, 1], zlim=(0, 1), zticks=[0, 0.5, 1])
+    axes.view_init(elev=28, azim=-120)
+    axes.text2D(0.02, 0.88, "output", transform=axes.transAxes)
 
 
 SURFACE = {"rcount": 101, "ccount": 101, "antialiased": False, "shade": False, "linewidth": 0}
@@ -99,9 +122,15 @@ def save(figure: Figure, name: str, folder: Path) -> Path:
 
 
 def main(
-    learn: Callable[[], Any], report: Callable[[Any], str], draw: Callable[[Any], Figure]
+    learn: Callable[..., Any],
+    report: Callable[[Any], str],
+    draw: Callable[[Any], Figure],
+    **options: Any,
 ) -> None:
-    """Run a program: train, print the results, write the picture."""
+    """Run a program: train, print the results, write the picture.
+
+    Each option, given with its default, becomes one of the command line and an argument of `learn`.
+    """
     program = sys.modules["__main__"]
     parser = argparse.ArgumentParser(
         description=program.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -109,8 +138,14 @@ def main(
     parser.add_argument(
         "--pictures", type=Path, default=PICTURES, help="folder for the picture [%(default)s]"
     )
-    folder = parser.parse_args().pictures
-    result = learn()
+    for name, default in options.items():
+        several = isinstance(default, tuple)
+        kind = type(default[0] if several else default)
+        count = {"nargs": "+"} if several else {}
+        parser.add_argument(f"--{name}", type=kind, default=default, help="[%(default)s]", **count)
+    arguments = vars(parser.parse_args())
+    folder = arguments.pop("pictures")
+    result = learn(**arguments)
     print(report(result))
     path = save(draw(result), Path(sys.argv[0]).stem, folder)
     print(f"{path} ({fa.get_backend()} backend)")

@@ -1,7 +1,7 @@
-"""One sigmoid unit learns OR and AND by gradient descent; XOR needs a hidden layer.
-
-The gradient of the mean squared error is propagated by `sigmoid.vjp`. A single unit is smooth, unlike
-the perceptron, but its decision boundary is still a straight line. Two hidden units bend it.
+"""One sigmoid unit learns OR and AND by gradient descent; XOR needs a hidden layer. The gradient of the mean
+squared error is propagated by `sigmoid.vjp`. A single unit is smooth, unlike the perceptron, but its decision
+boundary is still a straight line, and on XOR the best it can do is 0.5 everywhere. Two hidden units bend it,
+from most starts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 import fastact as fa
 from layers import Activation, Adam, Network, generators, perceptron_layers
 from perceptron_gates import GATES
-from pictures import CORNERS, PLANE, draw_plane, main, progress
+from pictures import CORNERS, PLANE, draw_plane, draw_surface, main, progress, spread
 
 RATE = 0.01
 STEPS = 3000
@@ -50,17 +50,26 @@ def learn(seeds: Iterable[int] = range(20)) -> dict[str, Learned]:
 
 
 def report(learned: dict[str, Learned]) -> str:
-    return "\n".join(f"{what}: right in {one.accuracy}" for what, one in learned.items())
+    return "\n".join(f"{what}: accuracy {spread(one.accuracy)}" for what, one in learned.items())
 
 
 def draw(learned: dict[str, Learned]) -> Figure:
-    figure = Figure(figsize=(13, 7.5))
+    figure = Figure(figsize=(14, 8))
     figure.suptitle("One sigmoid unit has a straight border, two hidden ones bend it")
-    for column, (what, one) in enumerate(learned.items()):
+    planes = []
+    for column, (what, one) in enumerate(learned.items(), 1):
         shown = int(np.argmax(one.accuracy))
         plane = one.network.forward(PLANE)[shown]
-        title = f"{what}: accuracy {one.accuracy[shown]:.2f}"
-        draw_plane(figure, (2, 4), column, plane, title, one.targets)
+        planes.append(figure.add_subplot(2, 4, column))
+        image = draw_plane(planes[-1], plane, one.targets)
+        planes[-1].set_title(f"{what}\naccuracy {spread(one.accuracy)}", fontsize="small")
+        if np.ptp(plane) < 0.1:
+            planes[-1].annotate("0.5 everywhere", (0.5, 0.5), ha="center")
+        space = figure.add_subplot(2, 4, 4 + column, projection="3d")
+        draw_surface(space, plane, one.network.forward(CORNERS)[shown], one.targets)
+    planes[0].set_ylabel("second input")
+    figure.colorbar(image, ax=planes, label="output; black line: 0.5", pad=0.01)
+    figure.legend(*planes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure
 
 

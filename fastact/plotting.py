@@ -16,6 +16,7 @@ import inspect
 import io
 import math
 import os
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, BinaryIO
@@ -24,9 +25,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .functions.catalogue import get, names
+from .graphs import asymptotes, graph, jumps, kinks, readable
 
 try:
     from matplotlib import cbook, rc_context
+    from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
     from PIL import Image, ImageOps
 except ImportError as error:
@@ -41,10 +44,12 @@ Curve = Callable[[Array], Array]
 Activation = str | Callable[..., Any]
 ImageFile = str | os.PathLike[str] | BinaryIO
 
-# The range for one function, beyond relu6's kink at 6, the farthest with default parameters; and for several,
-# where they differ most.
-REACH, REACH_OF_SEVERAL = 7.0, 4.0
+# The range for one function, beyond relu6's kink at 6, the farthest with default parameters; for several,
+# where they differ most; and of the values of an image.
+REACH, REACH_OF_SEVERAL, REACH_OF_IMAGE = 7.0, 4.0, 3.0
 SAMPLES, BINS = 1000, 40
+# More curves are drawn in a larger chart.
+MOST_IN_SMALL = 6
 # In pixels; more than a panel shows.
 LONGEST_SIDE = 512
 
@@ -53,6 +58,8 @@ LONGEST_SIDE = 512
 BLUE, VERMILION = "#0072B2", "#D55E00"
 COLOURS = (BLUE, VERMILION, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
+# White at 0; the blue is darker than the vermilion, so that grey print, too, tells the signs apart.
+DIVERGING = LinearSegmentedColormap.from_list("diverging", ["#003a5c", "#ffffff", VERMILION])
 STYLE = {"font.size": 10, "axes.titlesize": 10, "axes.grid": False, "figure.dpi": 100}
 
 
@@ -68,8 +75,8 @@ class Picture(Figure):
 def panels(function: Activation, *, image: ImageFile | None = None, **parameters: Any) -> Figure:
     """Draw one activation in six panels.
 
-    They show the function and its derivative; a thousand uniform samples around 0 and their activations;
-    a grey image with its median at 0 and its activation.
+    They show the function and its derivative, with kinks and asymptotes; a thousand evenly spaced samples
+    around 0 and how their activations are distributed; an image and its activation, in the same colours.
 
     Parameters
     ----------
@@ -77,7 +84,7 @@ def panels(function: Activation, *, image: ImageFile | None = None, **parameters
         The name of an activation, or the activation itself.
     image : path or file, optional
         Any image that Pillow reads; by default Matplotlib's portrait of Grace Hopper. Its grey values are
-        scaled so that their median is 0 and half of them lie within ±1.
+        spread evenly from -3 to 3, so that half of its pixels are negative.
     **parameters
         Parameters of the activation.
 
@@ -87,22 +94,36 @@ def panels(function: Activation, *, image: ImageFile | None = None, **parameters
         A figure that pyplot knows nothing of: save it, or let the notebook show it.
     """
     drawn = _Drawn(function, parameters)
-    x = np.random.default_rng(0).uniform(-REACH, REACH, SAMPLES)
-    pixels = _centred(_grey(image))
+    x = REACH * (np.arange(SAMPLES) + 0.5) / (SAMPLES / 2) - REACH
+    pixels = _spread(_grey(image))
+    # A panel is about 2.8 inches wide; without this a wide image left a hole above it.
+    image_height = min(max(2.8 * pixels.shape[0] / pixels.shape[1], 0.6), 3.4)
     with rc_context(STYLE):
-        figure = Picture(figsize=(7, 9), layout="constrained")
-        figure.suptitle(drawn.label, fontsize=13)
-        rows = figure.subplots(3, 2, height_ratios=(1, 1, 1.4))
+        figure = Picture(figsize=(7, 5.6 + image_height), layout="constrained")
+        figure.suptitle(drawn.title, fontsize=11)
+        grid = figure.add_gridspec(4, 2, height_ratios=(2.1, 2.1, image_height, 0.1))
+        rows = np.array(
+            [[figure.add_subplot(grid[row, side]) for side in (0, 1)] for row in range(3)]
+        )
         _draw_curve(rows[0, 0], drawn.value, color=BLUE)
         _draw_curve(rows[0, 1], drawn.slope, color=VERMILION)
         _frame(rows[0, 0], "the function", "f(x)")
         _frame(rows[0, 1], "its derivative", "f′(x)")
+        _mark(rows[0, 0], rows[0, 1], drawn)
         _draw_histogram(rows[1, 0], x, "0.5")
         _draw_histogram(rows[1, 1], drawn.value(x), BLUE)
-        _label(rows[1, 0], f"{SAMPLES:,} uniform samples", "x", "samples in a bin")
+        _label(rows[1, 0], f"{SAMPLES:,} evenly spaced samples", "x", "samples in a bin")
         _label(rows[1, 1], "their activations", "f(x)", "samples in a bin")
-        _draw_image(rows[2, 0], pixels, "a grey image, its median at 0", "x")
-        _draw_image(rows[2, 1], drawn.value(pixels), "the image activated", "f(x)")
+        _draw_image(rows[2, 0], pixels, "an image, half of it below 0")
+        shown = _draw_image(rows[2, 1], drawn.value(pixels), "the image activated")
+        bar = figure.colorbar(
+            shown,
+            cax=figure.add_subplot(grid[3, :]),
+            orientation="horizontal",
+            label="x and f(x)",
+            extend="both",
+        )
+        bar.outline.set_visible(False)
     return figure
 
 
@@ -121,21 +142,24 @@ def compare(*functions: Activation | tuple[Activation, dict[str, Any]]) -> Figur
     """
     if not functions:
         raise ValueError("compare() needs at least one activation")
-    drawn = [_Drawn(*(one if isinstance(one, tuple) else (one, {}))) for one in functions]
+    drawn = list({one.label: one for one in map(_drawn, functions)}.values())
     reach = REACH_OF_SEVERAL
-    columns = _legend_columns([one.label for one in drawn])
+    labels = _labels(drawn)
+    width, height = (9.0, 4.2) if len(drawn) <= MOST_IN_SMALL else (12.0, 5.6)
+    columns = _legend_columns(labels, width)
     with rc_context(STYLE):
         legend_rows = -(-len(drawn) // columns)
-        figure = Picture(figsize=(9, 4.2 + 0.22 * legend_rows), layout="constrained")
+        figure = Picture(figsize=(width, height + 0.22 * legend_rows), layout="constrained")
         left, right = figure.subplots(1, 2)
-        for index, one in enumerate(drawn):
+        for index, (one, label) in enumerate(zip(drawn, labels, strict=True)):
             style = {
                 "color": COLOURS[index % len(COLOURS)],
                 "linestyle": DASHES[index % len(DASHES)],
-                # Lower curves are wider, so that coinciding ones stay visible.
-                "linewidth": 1.4 + 1.8 * (len(drawn) - 1 - index) / len(drawn),
+                "linewidth": 1.8,
+                # Through the gaps of a dashed line one sees a whole line that it coincides with.
+                "zorder": 2 + 0.1 * (index % len(DASHES)),
             }
-            _draw_curve(left, one.value, reach, label=one.label, **style)
+            _draw_curve(left, one.value, reach, label=label, **style)
             _draw_curve(right, one.slope, reach, **style)
         # Cut those that grow faster than x, such as exponential: they would flatten the others.
         _frame(left, "functions", "f(x)", reach, reach)
@@ -170,6 +194,9 @@ class _Drawn:
             raise TypeError(f"{name} is not elementwise with a derivative")
         given = ", ".join(f"{key}={_shown(value)}" for key, value in parameters.items())
         self.label = f"{name}({given})" if given else name
+        formula = getattr(activation, "formula", None)
+        values = {**getattr(activation, "parameters", {}), **parameters}
+        self.title = _title(self.label, readable(formula, values) if formula else "")
         self._value: Curve = partial(activation, **parameters)
         self._slope: Curve = partial(activation.derivative, **parameters)
 
@@ -182,40 +209,45 @@ class _Drawn:
         return _drawable(self._slope(x))
 
 
+def _drawn(one: Activation | tuple[Activation, dict[str, Any]]) -> _Drawn:
+    return _Drawn(*one) if isinstance(one, tuple) else _Drawn(one, {})
+
+
+def _title(label: str, formula: str) -> str:
+    """Return the label and, where three lines hold it, the formula."""
+    lines = textwrap.wrap(f"{label}: f(x) = {formula}", 85)
+    return "\n".join(lines) if formula and len(lines) <= 3 else label
+
+
+def _labels(drawn: Sequence[_Drawn]) -> list[str]:
+    """Return the labels, with the name of the first one whose curve is the same."""
+    x = np.linspace(-REACH_OF_SEVERAL, REACH_OF_SEVERAL, 801)
+    values = [one.value(x) for one in drawn]
+    labels = []
+    for index, (one, value) in enumerate(zip(drawn, values, strict=True)):
+        same = (
+            earlier.label
+            for earlier, other in zip(drawn[:index], values, strict=False)
+            if np.allclose(value, other, rtol=1e-9, atol=1e-12, equal_nan=True)
+        )
+        first = next(same, "")
+        labels.append(f"{one.label} (= {first})" if first else one.label)
+    return labels
+
+
 def _shown(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _legend_columns(labels: Sequence[str]) -> int:
-    # The figure is nine inches wide at 100 dpi; a legend entry takes about 7 dots a letter, plus 95.
-    return max(1, min(5, len(labels), int(880 / (95 + 7 * max(map(len, labels))))))
+def _legend_columns(labels: Sequence[str], width: float) -> int:
+    # The figure has 100 dpi; a legend entry takes about 7 dots a letter, plus 95.
+    return max(1, min(6, len(labels), int((100 * width - 20) / (95 + 7 * max(map(len, labels))))))
 
 
 def _drawable(values: Array) -> Array:
     """Replace values too large to draw by NaN: Matplotlib's transforms overflow before 1e300."""
     drawable: Array = np.where(np.abs(values) < 1e100, values, np.nan)
     return drawable
-
-
-def graph(function: Curve, low: float, high: float) -> tuple[Array, Array]:
-    """Return points of a function's graph, with a NaN in each jump, so that no line bridges it."""
-    x = np.linspace(low, high, 1601)
-    y = function(x)
-    left, right = x[:-1], x[1:]
-    with np.errstate(invalid="ignore"):
-        # Bisecting towards the larger rise ends at adjacent doubles, or with a gap of 1e-20 around 0,
-        # where a continuous function has equal values.
-        for _ in range(60):
-            middle = left + (right - left) / 2
-            y_middle = function(middle)
-            rises_left = np.abs(y_middle - function(left)) >= np.abs(function(right) - y_middle)
-            left, right = np.where(rises_left, left, middle), np.where(rises_left, middle, right)
-        jumps = np.flatnonzero(np.abs(function(right) - function(left)) > 1e-6)
-    ends = np.stack([left[jumps], left[jumps], right[jumps]], axis=1)
-    heights = function(ends)
-    heights[:, 1] = np.nan
-    where = np.repeat(jumps + 1, 3)
-    return np.insert(x, where, ends.ravel()), np.insert(y, where, heights.ravel())
 
 
 def _draw_curve(axes: Any, function: Curve, reach: float = REACH, **style: Any) -> None:
@@ -244,14 +276,30 @@ def _draw_histogram(axes: Any, values: Array, colour: str) -> None:
         axes.text(0.5, 0.5, "none is finite", ha="center", transform=axes.transAxes)
 
 
-def _draw_image(axes: Any, pixels: Array, title: str, unit: str) -> None:
-    shown = axes.imshow(pixels, cmap="gray")
+def _mark(axes: Any, slopes: Any, drawn: _Drawn) -> None:
+    """Mark the kinks of the function drawn in `axes`, and its asymptotes; its derivative is drawn in `slopes`."""
+    ends, bends = (jumps(*panel.lines[0].get_data()) for panel in (axes, slopes))
+    x = kinks(drawn.value, bends)
+    if x.size:
+        axes.plot(
+            x, drawn.value(x), "o", color=BLUE, markerfacecolor="white", markersize=5, label="kink"
+        )
+    lines = asymptotes(drawn.value, drawn.slope, REACH, np.concatenate([ends, bends]))
+    low, high = axes.get_ylim()
+    for index, (side, rise, base) in enumerate(lines):
+        across = np.array([0.0, side * REACH])
+        style = {"color": "0.35", "linestyle": ":", "linewidth": 1.5, "zorder": 3}
+        axes.plot(across, rise * across + base, label="" if index else "asymptote", **style)
+        low, high = min(low, base), max(high, base)
+    axes.set_ylim(low, high)
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(loc="best", fontsize=8, frameon=False)
+
+
+def _draw_image(axes: Any, pixels: Array, title: str) -> Any:
     axes.set_title(title)
     axes.set_axis_off()
-    bar = axes.figure.colorbar(
-        shown, ax=axes, label=unit, location="bottom", fraction=0.06, pad=0.03
-    )
-    bar.outline.set_visible(False)
+    return axes.imshow(pixels, cmap=DIVERGING, vmin=-REACH_OF_IMAGE, vmax=REACH_OF_IMAGE)
 
 
 def _label(axes: Any, title: str, x: str, y: str) -> None:
@@ -279,11 +327,10 @@ def _grey(file: ImageFile | None) -> Array:
         raise ValueError(f"{file}: not a readable image: {error}") from error
 
 
-def _centred(grey: Array) -> Array:
-    """Return grey values minus their median, divided by the median of their magnitudes."""
-    # Dividing by the largest put the dark half of a dark picture above -0.7, where little bends.
-    centred = grey - np.median(grey)
-    magnitudes = np.abs(centred)
-    spread = np.median(magnitudes) or magnitudes.max() or 1.0  # a drawing may be mostly one colour
-    scaled: Array = centred / spread
-    return scaled
+def _spread(grey: Array) -> Array:
+    """Return grey values by rank, evenly from -3 to 3: a middle grey is 0."""
+    # Scaled by their spread instead, a seventh of the values of a dark picture were negative.
+    _, level, counts = np.unique(grey, return_inverse=True, return_counts=True)
+    below = np.cumsum(counts) - counts / 2
+    spread: Array = (REACH_OF_IMAGE * (2 * below / grey.size - 1))[level.reshape(grey.shape)]
+    return spread

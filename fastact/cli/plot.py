@@ -45,9 +45,9 @@ def plot(
 ) -> None:
     """Draw NAMES: one function in six panels, several in one chart.
 
-    The six show the function and its derivative; a thousand uniform samples around 0 and their
-    activations; a grey image with its median at 0 and its activation. A file is replaced in one
-    step. This needs matplotlib and pillow: pip install "fastact[plot]".
+    The six show the function and its derivative, with kinks and asymptotes; a thousand evenly spaced
+    samples around 0 and their activations; an image, half of it below 0, and its activation in the
+    same colours. A file is replaced in one step. This needs matplotlib and pillow: pip install "fastact[plot]".
     """
     if every:
         if names or params:
