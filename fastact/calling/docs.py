@@ -9,12 +9,12 @@ from typing import Any
 
 from .dtypes import FLOAT_NAMES as _NAMES
 
-__all__ = ["FLOAT_NAMES", "OnInstance", "Text", "document", "signature_of"]
+__all__ = ["ARGUMENTS", "FLOAT_NAMES", "OnInstance", "Text", "document", "signature_of"]
 
 FLOAT_NAMES = f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]}"
 
 #: Argument -> its type and description, unless a function overrides it.
-_ARGUMENTS = {
+ARGUMENTS = {
     "x": "array_like\n    Real numbers; integers and booleans count as float64.",
     "y": "array_like\n    The output of the function.",
     "g": "array_like\n    The gradient with respect to the output; it broadcasts with x or y.",
@@ -107,6 +107,6 @@ def _described(signature: inspect.Signature, texts: Mapping[str, str]) -> list[s
     found = []
     for name in names:
         default = parameters[name].default if name in parameters else inspect.Parameter.empty
-        text = texts.get(name) or _ARGUMENTS[name]
+        text = texts.get(name) or ARGUMENTS[name]
         found.append(f"{name} : {text.replace('{default}', repr(default))}")
     return found

@@ -129,7 +129,7 @@ class ElementwisePass(Pass, Caller):
         texts = {}
         for parameter in self.parameter_list.names:
             choices = self.declaration.choices.get(parameter)
-            kind = " or ".join(map(repr, choices)) if choices else "float or array_like"
+            kind = f"{{{', '.join(map(repr, choices))}}}" if choices else "float or array_like"
             known = parameter in self.parameter_list.defaults
             texts[parameter] = f"{kind}, default {{default}}" if known else kind
         return texts
