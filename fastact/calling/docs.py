@@ -47,11 +47,10 @@ class Text:
         arguments: Mapping[str, str] = MappingProxyType({}),
         raises: Mapping[str, str] = MappingProxyType({}),
         notes: Sequence[str] = (),
-        closing: Sequence[str] = (),
     ) -> None:
         self.summary, self.returns = summary, returns
         self.arguments, self.raises = arguments, raises
-        self.notes, self.closing = notes, closing
+        self.notes = notes
 
     def replaced(self, **changes: Any) -> Text:
         """Return a copy with other attributes."""
@@ -85,20 +84,23 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
     )
 
 
-def document(qualname: str, signature: inspect.Signature, text: Text) -> str:
-    """Return a docstring in NumPy's style."""
+def document(
+    qualname: str, signature: inspect.Signature, text: Text, more: Mapping[str, str]
+) -> str:
+    """Return a docstring in NumPy's style; `more` has further sections, or adds to Notes."""
     raises = {**_RAISES, **text.raises}
+    notes = [*text.notes, more.get("Notes", "")]
     sections = {
-        "Parameters": [*_described(signature, text.arguments)],
-        "Returns": [text.returns],
-        "Raises": [f"{name}\n    {when}" for name, when in raises.items() if when],
-        "Notes": ["\n\n".join(text.notes)] if text.notes else [],
+        "Parameters": "\n".join(_described(signature, text.arguments)),
+        "Returns": text.returns,
+        "Raises": "\n".join(f"{name}\n    {when}" for name, when in raises.items() if when),
+        "See Also": more.get("See Also", ""),
+        "Notes": "\n\n".join(note for note in notes if note),
+        "References": more.get("References", ""),
+        "Examples": more.get("Examples", ""),
     }
-    blocks = [f"{qualname}{signature}", text.summary]
-    for title, entries in sections.items():
-        if entries:
-            blocks.append("\n".join([title, "-" * len(title), *entries]))
-    return "\n\n".join([*blocks, *text.closing])
+    shown = [f"{title}\n{'-' * len(title)}\n{body}" for title, body in sections.items() if body]
+    return "\n\n".join([f"{qualname}{signature}", text.summary, *shown])
 
 
 def _described(signature: inspect.Signature, texts: Mapping[str, str]) -> list[str]:

@@ -311,9 +311,6 @@ class Elementwise(ElementwisePass, Function):
     def _pass(self, pass_: str) -> ElementwisePass:
         return ElementwisePass(self.declaration, pass_)
 
-    def _text(self) -> docs.Text:
-        return super()._text().replaced(closing=self._closing())
-
 
 #: Canonical name -> activation, in the order of the table.
 FUNCTIONS: dict[str, Elementwise] = {

@@ -151,8 +151,8 @@ def _of_call(one: Any) -> str:
 
 def _variables(function: Function) -> Iterator[str]:
     kind = f"_types.{_pascal(function.name)}"
-    # What it raises, `help` tells.
-    text = re.sub(r"Raises\n-+\n(.+\n)+\n", "", _text(function.__doc__, ""))
+    # What it raises and its relatives, `help` tells.
+    text = re.sub(r"(Raises|See Also)\n-+\n(.+\n)+\n", "", _text(function.__doc__, ""))
     yield f'{function.name}: {kind}\n"""{text}"""\n'
     for alias in function.aliases:
         yield f'{alias}: {kind}\n"""`{function.name}` under another name.\n\n{_text(_summary(function), "")}"""\n'
