@@ -220,10 +220,12 @@ def _picture(function: Any) -> str:
         f'<path d="{_path(x, y)}" stroke="{colour}" stroke-width="2"/>'
         for colour, y in curves.items()
     ]
-    title = f"{escape(function.__name__)} in blue, its derivative in vermilion, from {-_REACH:g} to {_REACH:g}"
+    name = escape(function.__name__)
+    title = f"{name} and its derivative, from {-_REACH:g} to {_REACH:g}"
     return (
         f'<br><svg xmlns="http://www.w3.org/2000/svg" width="{size:g}" height="{size:g}" fill="none" role="img">'
-        f"<title>{title}</title>{''.join(lines)}</svg>"
+        f"<title>{title}</title>{''.join(lines)}</svg><br>"
+        f'<span style="color:{_BLUE}">{name}</span>, <span style="color:{_VERMILION}">its derivative</span>'
     )
 
 

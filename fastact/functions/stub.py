@@ -52,12 +52,14 @@ def stub() -> str:
     functions = [get_function(name) for name in names()]
     shared = _shared(functions)
     variables = "\n".join(line for one in functions for line in _variables(one))
+    public = "\n".join(["__all__ = [", *(f'    "{name}",' for name in fastact.__all__), "]"])
     types = [TYPES, *_own()]
     types += [line for key, named in shared.items() for line in _class(named[0], key, named[1])]
     types += [line for one in functions for line in _type(one, shared)]
     return "\n".join(
         [
             _head(),
+            public,
             "@type_check_only",
             "class _types:",
             indent("\n".join(types), "    "),
