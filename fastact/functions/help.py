@@ -108,9 +108,11 @@ def _related(function: Function) -> list[Function]:
 
 def _examples(function: Any) -> Iterator[str]:
     """Yield calls and what they return."""
-    for call in _CALLS[function.family](function):
-        yield f">>> {call}"
-        yield _evaluated(call)
+    try:
+        for call in _CALLS[function.family](function):
+            yield f">>> {call}\n{_evaluated(call)}"
+    except Exception:  # the rest of a docstring is shown where a function cannot be computed
+        return
 
 
 def _evaluated(call: str) -> str:

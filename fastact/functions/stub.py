@@ -53,7 +53,7 @@ def stub() -> str:
     shared = _shared(functions)
     variables = "\n".join(line for one in functions for line in _variables(one))
     public = "\n".join(["__all__ = [", *(f'    "{name}",' for name in fastact.__all__), "]"])
-    types = [TYPES, *_own()]
+    types = [TYPES, *_own(functions)]
     types += [line for key, named in shared.items() for line in _class(named[0], key, named[1])]
     types += [line for one in functions for line in _type(one, shared)]
     return "\n".join(
@@ -160,19 +160,24 @@ def _variables(function: Function) -> Iterator[str]:
         yield f'{alias}: {kind}\n"""`{function.name}` under another name.\n\n{_text(_summary(function), "")}"""\n'
 
 
-def _own() -> Iterator[str]:
-    """Yield the classes of users' own activations."""
-    like = get_function("identity")
+def _own(functions: list[Any]) -> Iterator[str]:
+    """Yield the classes of users' own activations, whose passes take what those of one with a parameter do."""
+    like = next(one for one in functions if "parameter_vjp" in vars(one))
+    written = "|".join(like.parameters)
+
+    def text(one: Pass) -> str:
+        return re.sub(rf"\n({written}) :.*(\n    .*)+", "", _of_call(one))
+
     once = tuple(own_calls(("x",), pair=False))
-    yield from _class("OwnCall", once, _of_call(like))
-    yield from _class("OwnVjp", tuple(own_calls(("g", "x"), pair=False)), _of_call(like.vjp))
-    both = like.value_and_derivative
-    yield from _class("OwnValueAndDerivative", tuple(own_calls(("x",), pair=True)), _of_call(both))
     declaring = "(self, slope: Callable[..., float], /) -> _types.Activation"
-    yield from _class("OwnDerivative", (declaring, *once), _of_call(like.derivative))
     gradients = "(self, g: _Real, x: _Real, /, *parameters: _Real, dtype: DTypeLike | None = None, **named: _Real)"
-    text = _of_call(get_function("elu").parameter_vjp).replace("alpha :", "parameters :")
-    yield from _class("OwnParameterVjp", (f"{gradients} -> dict[str, Any]",), text)
+    yield from _class("OwnCall", once, text(like))
+    yield from _class("OwnVjp", tuple(own_calls(("g", "x"), pair=False)), text(like.vjp))
+    both = tuple(own_calls(("x",), pair=True))
+    yield from _class("OwnValueAndDerivative", both, text(like.value_and_derivative))
+    yield from _class("OwnDerivative", (declaring, *once), text(like.derivative))
+    by_name = f"{gradients} -> dict[str, Any]"
+    yield from _class("OwnParameterVjp", (by_name,), text(like.parameter_vjp))
 
 
 def _get(functions: list[Function]) -> Iterator[str]:
