@@ -52,14 +52,15 @@ def stub() -> str:
     functions = [get_function(name) for name in names()]
     shared = _shared(functions)
     variables = "\n".join(line for one in functions for line in _variables(one))
-    public = "\n".join(["__all__ = [", *(f'    "{name}",' for name in fastact.__all__), "]"])
+    modules = vars(fastact)["_MODULES"]
+    public = "\n".join(f'    "{name}",' for name in dir(fastact) if name not in modules)
     types = [TYPES, *_own(functions)]
     types += [line for key, named in shared.items() for line in _class(named[0], key, named[1])]
     types += [line for one in functions for line in _type(one, shared)]
     return "\n".join(
         [
             _head(),
-            public,
+            f"__all__ = [\n{public}\n]",
             "@type_check_only",
             "class _types:",
             indent("\n".join(types), "    "),
