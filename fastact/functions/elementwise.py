@@ -246,8 +246,18 @@ class BoundPass(Pass):
         function, *bound = self._made_of
         return tuple(BoundPass(part, *bound) for part in function.parts)
 
+    def _signature(self) -> inspect.Signature:
+        shown = self._made_of[0]._signature().parameters
+        options = [shown[name] for name in ("out", "where", "dtype")]
+        kind = inspect.Parameter.POSITIONAL_ONLY
+        return inspect.Signature(
+            [*(inspect.Parameter(name, kind) for name in self.arrays), *options]
+        )
+
     def _text(self) -> docs.Text:
-        return self._made_of[0]._text()
+        found, shown = self._made_of[0]._text(), self._signature().parameters
+        kept = {name: text for name, text in found.arguments.items() if name in shown}
+        return found.replaced(arguments=kept)
 
 
 class BoundFunction(BoundPass):

@@ -90,6 +90,7 @@ def test_examples_give_what_they_show() -> None:
     """NumPy computes those of functions when they are shown; here the backend in force does."""
     others = [one for name in fa.__all__ if inspect.isfunction(one := getattr(fa, name))]
     others.remove(fa.register_backend)
+    others.append(fa.accuracy.worst_error)
     for one in [fa, fa.gelu.source.__call__, *others, *map(fa.get, fa.names())]:
         name = getattr(one, "__qualname__", "fastact")
         found = doctest.DocTestParser().get_doctest(inspect.getdoc(one) or "", {}, name, None, 0)
@@ -97,6 +98,13 @@ def test_examples_give_what_they_show() -> None:
         said: list[str] = []
         doctest.DocTestRunner(verbose=False).run(found, out=said.append)
         assert not said, "".join(said)
+
+
+def test_what_is_filled_in_is_not_shown() -> None:
+    for one in (fa.get("gelu_10"), fa.get("gelu_10").vjp):
+        assert "limit" not in inspect.signature(one).parameters
+        text = inspect.getdoc(one) or ""
+        assert "\nwhere : " in text and "\nlimit : " not in text
 
 
 def test_the_page_of_the_package_has_a_line_for_each_function() -> None:
