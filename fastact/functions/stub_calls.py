@@ -59,7 +59,7 @@ def _annotation(name: str, default: str, text: str | None) -> str:
     if choices:
         return f"Literal[{choices[1]}]".replace("'", '"')
     kind = re.sub(r", (default|optional).*", "", line)
-    found = "Any" if name == "out" else _TYPES[kind]
+    found = "Any" if name == "out" else _TYPES.get(kind, "Any")
     optional = default == "None" and "None" not in found and name != "out"
     return f"{found} | None" if optional else found
 

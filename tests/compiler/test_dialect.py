@@ -300,6 +300,8 @@ def test_the_stub_names_everything_public() -> None:
     compile(text, "__init__.pyi", "exec")
     for name in fa.__all__:
         assert re.search(rf"^{name}: |^def {name}\(| as {name}\b", text, re.MULTILINE), name
+    # Arguments that are documented with a type that the stub knows.
+    assert {*re.findall(r"(\w+): Any\b(?: \| None)? = ", text)} == {"out"}
     for name, declaration in TABLE.items():
         kind = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
         (call,) = re.findall(rf"class {kind}\((\w+), Function\)", text)
