@@ -1,4 +1,25 @@
-"""Activation functions for NumPy arrays: forward, derivative and vector-Jacobian product."""
+"""Activation functions for NumPy arrays: forward, derivative and vector-Jacobian product.
+
+Functions are called like NumPy's ufuncs: array_likes in, broadcasting, `out`, `where`, `dtype`. Their passes are
+attributes of them:
+
+>>> import fastact as fa
+>>> fa.gelu([-1.0, 0.0, 2.0])
+array([-0.15865525,  0.        ,  1.95449974])
+>>> fa.gelu.derivative(0.0)
+np.float64(0.5)
+>>> fa.gelu.vjp([1.0, 1.0], [0.0, 2.0])
+array([0.5      , 1.0852318])
+>>> fa.softmax([[1.0, 2.0, 4.0]], axis=-1)
+array([[0.04201007, 0.1141952 , 0.84379473]])
+>>> fa.cross_entropy.value_and_grad([[2.0, 0.0]], [0])[1]
+array([[-0.11920292,  0.11920292]])
+
+``help(fa.gelu)`` has the parameters, errors, source and related functions, `names` all names; `get` finds a function by
+a name of PyTorch, JAX, Keras, ONNX or Transformers, and `activation` makes one of a Python function. `set_backend` and
+`use_backend` choose what computes, `set_num_threads` on how many threads. The modules `fastact.plotting` and
+`fastact.accuracy` draw functions and measure their errors.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +41,19 @@ _HERE = {
     "use_backend": ".backends.registry",
 }
 _MODULES = ("accuracy", "onnx", "plotting", "sklearn", "threads", "torch")
+
+
+class _Page(str):
+    """The docstring of the package, to which `help` adds all functions: it expands tabs first (`inspect.cleandoc`)."""
+
+    def expandtabs(self, tabsize: object = 8) -> str:
+        """Return the whole page."""
+        from .functions.help import page
+
+        return page(str(self))
+
+
+__doc__ = _Page(__doc__)
 
 
 def _load() -> None:
@@ -55,4 +89,4 @@ def _may_be_function(name: str) -> bool:
 def __dir__() -> list[str]:
     if "__all__" not in globals():
         _load()
-    return list(globals()["__all__"])
+    return [*globals()["__all__"], *_MODULES]

@@ -17,6 +17,13 @@ def get_include() -> str:
     -------
     str
         The folder.
+
+    Examples
+    --------
+    >>> import os
+    >>> import fastact as fa
+    >>> "arrays.h" in os.listdir(os.path.join(fa.get_include(), "fastact"))
+    True
     """
     return str(Path(__file__).with_name("include"))
 

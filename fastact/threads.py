@@ -36,6 +36,12 @@ def get_num_threads() -> int:
     ------
     ValueError
         If ``FASTACT_NUM_THREADS`` is not an integer from 1 to 1024.
+
+    Examples
+    --------
+    >>> import fastact as fa
+    >>> 1 <= fa.get_num_threads() <= 1024
+    True
     """
     if _state.count is None:
         with _state.lock:
@@ -51,6 +57,22 @@ def set_num_threads(n: int) -> None:
     ----------
     n : int
         From 1 to 1024; may exceed the number of processors.
+
+    Raises
+    ------
+    TypeError
+        If it is not an integer.
+    ValueError
+        If it is out of range.
+
+    Examples
+    --------
+    >>> import fastact as fa
+    >>> before = fa.get_num_threads()
+    >>> fa.set_num_threads(1)
+    >>> fa.get_num_threads()
+    1
+    >>> fa.set_num_threads(before)
     """
     if isinstance(n, bool) or not hasattr(n, "__index__"):
         raise TypeError(f"set_num_threads() takes an integer, not {type(n).__name__}")

@@ -154,7 +154,27 @@ def within(dtype: np.dtype[Any], value: Any) -> Any:
 
 
 def get_backend() -> str:
-    """Return the name of the backend in force in this thread or task."""
+    """Return the name of the backend in force in this thread or task.
+
+    Returns
+    -------
+    str
+        "cython", "numba", "numpy", or the name of a registered backend.
+
+    Raises
+    ------
+    ImportError
+        If the backend that FASTACT_BACKEND names cannot work here.
+    ValueError
+        If there is no backend of that name.
+
+    Examples
+    --------
+    >>> import fastact as fa
+    >>> with fa.use_backend("numpy"):
+    ...     fa.get_backend()
+    'numpy'
+    """
     return active().name
 
 
@@ -173,6 +193,20 @@ def set_backend(name: str) -> None:
         If there is no backend of that name.
     ImportError
         If it cannot work here; the message says why.
+
+    See Also
+    --------
+    use_backend : Choose for a ``with`` statement, in one thread.
+    backends : Which backends there are.
+
+    Examples
+    --------
+    >>> import fastact as fa
+    >>> before = fa.get_backend()
+    >>> fa.set_backend("numpy")
+    >>> fa.get_backend()
+    'numpy'
+    >>> fa.set_backend(before)
     """
     with state.lock:  # or another thread replaces the backend between the two
         state.chosen = _resolve(name, "set_backend")
@@ -186,6 +220,20 @@ def use_backend(name: str) -> Iterator[None]:
     ----------
     name : str
         As for :func:`set_backend`, whose choice it overrides.
+
+    Raises
+    ------
+    ValueError
+        If there is no backend of that name.
+    ImportError
+        If it cannot work here; the message says why.
+
+    Examples
+    --------
+    >>> import fastact as fa
+    >>> with fa.use_backend("numpy"):
+    ...     fa.relu([-1.0, 2.0])
+    array([0., 2.])
     """
     token = chosen_here.set(_resolve(name, "use_backend"))
     try:
@@ -195,7 +243,19 @@ def use_backend(name: str) -> Iterator[None]:
 
 
 def backends() -> dict[str, str]:
-    """Return the name of every known backend with "available", or why it is not."""
+    """Return the name of every known backend with "available", or why it is not.
+
+    Returns
+    -------
+    dict of str to str
+        The built-in backends first.
+
+    Examples
+    --------
+    >>> import fastact as fa
+    >>> fa.backends()["numpy"]
+    'available'
+    """
     return {name: _attempt(name)[1] or "available" for name in _known()}
 
 
@@ -209,6 +269,13 @@ def register_backend(name: str, factory: Callable[[], Backend]) -> None:
         ``set_backend`` has chosen it; the body of a ``with use_backend(...)`` keeps the old one.
     factory : callable
         Called without arguments when the backend is first needed; returns a :class:`Backend`.
+
+    Raises
+    ------
+    TypeError
+        If the name is not a string, or the factory cannot be called.
+    ValueError
+        If the name is that of a built-in backend.
 
     Notes
     -----

@@ -9,12 +9,12 @@ from typing import Any
 
 from .dtypes import FLOAT_NAMES as _NAMES
 
-__all__ = ["FLOAT_NAMES", "OnInstance", "Text", "document", "signature_of"]
+__all__ = ["ARGUMENTS", "FLOAT_NAMES", "OnInstance", "Text", "document", "signature_of"]
 
 FLOAT_NAMES = f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]}"
 
 #: Argument -> its type and description, unless a function overrides it.
-_ARGUMENTS = {
+ARGUMENTS = {
     "x": "array_like\n    Real numbers; integers and booleans count as float64.",
     "y": "array_like\n    The output of the function.",
     "g": "array_like\n    The gradient with respect to the output; it broadcasts with x or y.",
@@ -47,11 +47,10 @@ class Text:
         arguments: Mapping[str, str] = MappingProxyType({}),
         raises: Mapping[str, str] = MappingProxyType({}),
         notes: Sequence[str] = (),
-        closing: Sequence[str] = (),
     ) -> None:
         self.summary, self.returns = summary, returns
         self.arguments, self.raises = arguments, raises
-        self.notes, self.closing = notes, closing
+        self.notes = notes
 
     def replaced(self, **changes: Any) -> Text:
         """Return a copy with other attributes."""
@@ -85,20 +84,23 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
     )
 
 
-def document(qualname: str, signature: inspect.Signature, text: Text) -> str:
-    """Return a docstring in NumPy's style."""
+def document(
+    qualname: str, signature: inspect.Signature, text: Text, more: Mapping[str, str]
+) -> str:
+    """Return a docstring in NumPy's style; `more` has further sections, or adds to Notes."""
     raises = {**_RAISES, **text.raises}
+    notes = [*text.notes, more.get("Notes", "")]
     sections = {
-        "Parameters": [*_described(signature, text.arguments)],
-        "Returns": [text.returns],
-        "Raises": [f"{name}\n    {when}" for name, when in raises.items() if when],
-        "Notes": ["\n\n".join(text.notes)] if text.notes else [],
+        "Parameters": "\n".join(_described(signature, text.arguments)),
+        "Returns": text.returns,
+        "Raises": "\n".join(f"{name}\n    {when}" for name, when in raises.items() if when),
+        "See Also": more.get("See Also", ""),
+        "Notes": "\n\n".join(note for note in notes if note),
+        "References": more.get("References", ""),
+        "Examples": more.get("Examples", ""),
     }
-    blocks = [f"{qualname}{signature}", text.summary]
-    for title, entries in sections.items():
-        if entries:
-            blocks.append("\n".join([title, "-" * len(title), *entries]))
-    return "\n\n".join([*blocks, *text.closing])
+    shown = [f"{title}\n{'-' * len(title)}\n{body}" for title, body in sections.items() if body]
+    return "\n\n".join([f"{qualname}{signature}", text.summary, *shown])
 
 
 def _described(signature: inspect.Signature, texts: Mapping[str, str]) -> list[str]:
@@ -107,6 +109,6 @@ def _described(signature: inspect.Signature, texts: Mapping[str, str]) -> list[s
     found = []
     for name in names:
         default = parameters[name].default if name in parameters else inspect.Parameter.empty
-        text = texts.get(name) or _ARGUMENTS[name]
+        text = texts.get(name) or ARGUMENTS[name]
         found.append(f"{name} : {text.replace('{default}', repr(default))}")
     return found

@@ -20,7 +20,7 @@ _UFUNC = ("nargs", "nin", "nout", "ntypes", "signature", "types")
 
 
 def _documented(one: Pass) -> str:
-    return document(one.__qualname__, one._signature(), one._text())
+    return document(one.__qualname__, one._signature(), one._text(), one._closing())
 
 
 class Pass:
@@ -71,6 +71,10 @@ class Pass:
 
     def _text(self) -> Text:
         raise NotImplementedError
+
+    def _closing(self) -> Mapping[str, str]:
+        """Return the sections of the documentation after the parameters."""
+        return {}
 
     def _refuse(self, unknown: Iterable[str]) -> NoReturn:
         """Raise TypeError for keywords that the pass does not take, naming the first."""
@@ -180,10 +184,15 @@ class Function(Pass):
             {name: one.default for name, one in shown.items() if name not in others}
         )
 
-    def _closing(self) -> list[str]:
-        """Return the last lines of the documentation."""
-        also = [f"Also known as {', '.join(self.aliases)}."] if self.aliases else []
-        return [*also, f"Source: {self.source}."]
+    def _closing(self) -> Mapping[str, str]:
+        from .help import closing
+
+        return closing(self)
+
+    def _repr_html_(self) -> str:
+        from .help import html
+
+        return html(self)
 
     def __dir__(self) -> list[str]:
         known = {*_INTRODUCED, "family", *self.passes} - {"forward"}

@@ -119,7 +119,6 @@ class Binary(ElementwisePass, Function):
                 f"At most {self.declaration.most('forward'):g} ulp from the true value in float32 and float64; a "
                 "16-bit result is\nthe float32 result rounded once.",
             ),
-            closing=self._closing(),
         )
 
 

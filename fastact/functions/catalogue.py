@@ -42,7 +42,19 @@ PUBLIC: Mapping[str, Any] = MappingProxyType(
 
 
 def names() -> list[str]:
-    """Return the canonical name of every function, in the order of the documentation."""
+    """Return the canonical name of every function, in the order of the documentation.
+
+    Returns
+    -------
+    list of str
+        Without aliases.
+
+    Examples
+    --------
+    >>> import fastact as fa
+    >>> fa.names()[:5]
+    ['identity', 'step', 'hard_tanh', 'hard_sigmoid', 'relu']
+    """
     return list(_CANONICAL)
 
 

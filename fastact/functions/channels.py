@@ -92,9 +92,6 @@ class _Maxout(_MaxoutPass, Function):
             else labels.restored(target, missing, resized=axis)
         )
 
-    def _text(self) -> docs.Text:
-        return super()._text().replaced(closing=self._closing())
-
 
 class _MaxoutVjp(_MaxoutPass):
     """The gradient of maxout."""
@@ -185,9 +182,6 @@ class _CRelu(_CReluPass, Function):
         (gone,) = labels.missing
         missing = None if gone is None else np.concatenate((gone, gone), axis)
         return labels.restored(target, missing, resized=axis)
-
-    def _text(self) -> docs.Text:
-        return super()._text().replaced(closing=self._closing())
 
 
 class _CReluVjp(_CReluPass):

@@ -14,6 +14,7 @@ from ..calling.dtypes import loop_dtype
 from ..calling.fast import Caller, fast_call
 from ..definitions.activations import TABLE
 from ..definitions.declare import BY, Declaration
+from ..definitions.domain import Condition
 from ..reference import activations
 from .base import Function, Pass
 from .parameter_vjp import ParameterVjp
@@ -127,17 +128,28 @@ class ElementwisePass(Pass, Caller):
 
     def _parameter_texts(self) -> dict[str, str]:
         texts = {}
-        for parameter in self.parameter_list.names:
-            choices = self.declaration.choices.get(parameter)
-            kind = " or ".join(map(repr, choices)) if choices else "float or array_like"
-            known = parameter in self.parameter_list.defaults
-            texts[parameter] = f"{kind}, default {{default}}" if known else kind
+        for name in self.parameter_list.names:
+            known = ", default {default}" if name in self.parameter_list.defaults else ""
+            choices = self.declaration.choices.get(name)
+            if choices:
+                texts[name] = (
+                    f"{{{', '.join(map(repr, choices))}}}{known}\n    Which form is computed."
+                )
+                continue
+            what = "A number, or an array that broadcasts with the others"
+            what += "; None leaves it out." if self.declaration.params[name].optional else "."
+            domain = [one.text for one in self._domain() if one.names == (name,)]
+            lines = [what, *(f"It must satisfy {text}." for text in domain)]
+            texts[name] = "\n    ".join([f"float or array_like{known}", *lines])
         return texts
 
+    def _domain(self) -> tuple[Condition, ...]:
+        return (*self.declaration.domain, *self.declaration.passes[self.pass_].domain)
+
     def _domain_notes(self) -> list[str]:
-        domain = (*self.declaration.domain, *self.declaration.passes[self.pass_].domain)
-        conditions = " and ".join(condition.text for condition in domain)
-        return [f"The parameters must satisfy {conditions}."] if domain else []
+        """Return the conditions on several parameters together."""
+        conditions = " and ".join(one.text for one in self._domain() if len(one.names) > 1)
+        return [f"The parameters must satisfy {conditions}."] if conditions else []
 
     def _chosen(self, name: str | None) -> ElementwisePass:
         """Return the pass of the declaration that a choice selects."""
@@ -234,8 +246,18 @@ class BoundPass(Pass):
         function, *bound = self._made_of
         return tuple(BoundPass(part, *bound) for part in function.parts)
 
+    def _signature(self) -> inspect.Signature:
+        shown = self._made_of[0]._signature().parameters
+        options = [shown[name] for name in ("out", "where", "dtype")]
+        kind = inspect.Parameter.POSITIONAL_ONLY
+        return inspect.Signature(
+            [*(inspect.Parameter(name, kind) for name in self.arrays), *options]
+        )
+
     def _text(self) -> docs.Text:
-        return self._made_of[0]._text()
+        found, shown = self._made_of[0]._text(), self._signature().parameters
+        kept = {name: text for name, text in found.arguments.items() if name in shown}
+        return found.replaced(arguments=kept)
 
 
 class BoundFunction(BoundPass):
@@ -310,9 +332,6 @@ class Elementwise(ElementwisePass, Function):
 
     def _pass(self, pass_: str) -> ElementwisePass:
         return ElementwisePass(self.declaration, pass_)
-
-    def _text(self) -> docs.Text:
-        return super()._text().replaced(closing=self._closing())
 
 
 #: Canonical name -> activation, in the order of the table.

@@ -240,9 +240,6 @@ class Gate(_GatePass, Function):
                 return target
         return super().call(*(x[half] for half in halves), out=out, **options)
 
-    def _text(self) -> docs.Text:
-        return super()._text().replaced(closing=self._closing())
-
 
 def _halves(label: str, x: Any, axis: int, order: str) -> Halves:
     """Return the positions of gate and value in x."""

@@ -177,7 +177,7 @@ class _LossPass(Pass):
         if others and "out" in texts:
             texts["out"] = "tuple of arrays or None, optional\n    Where to write each gradient."
         return found.replaced(
-            summary=summary, returns=returns, arguments={**found.arguments, **texts}, closing=()
+            summary=summary, returns=returns, arguments={**found.arguments, **texts}
         )
 
 
@@ -314,7 +314,7 @@ class Loss(Function):
             name: text.replace("{x}", x) for name, text in _ARGUMENTS.items() if name in shown
         }
         returns = _VALUE.replace("{x}", x)
-        return docs.Text(doc, returns, {**common, **texts}, raises, notes, self._closing())
+        return docs.Text(doc, returns, {**common, **texts}, raises, notes)
 
 
 def check_reduction(label: str, reduction: str, further: Sequence[str] = ()) -> str:

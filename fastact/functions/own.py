@@ -66,8 +66,8 @@ class Activation(Elementwise):
         kind = _OwnDerivative if pass_ == "derivative" else _OwnPass
         return kind(self.declaration, pass_, self._function)
 
-    def _closing(self) -> list[str]:
-        return [f"Defined in {self.source}."]
+    def _closing(self) -> Mapping[str, str]:
+        return {"Notes": f"Defined in {self.source}."}
 
     @property
     def reference(self) -> expressions.Definition:
@@ -133,7 +133,7 @@ def activation(function: FunctionType) -> Activation:
     ... def bounded_swish(x, beta=1.5, cap=4.0):
     ...     return cap * fa.tanh(x / cap) * fa.sigmoid(beta * x)
     >>> bounded_swish.derivative(0.0)
-    0.5
+    np.float64(0.5)
     """
     if not isinstance(function, FunctionType):
         raise TypeError(

@@ -192,9 +192,6 @@ class _SlopeFunction(_SlopePass, Function):
         if vjp is _PReluVjp:
             self.parameter_vjp = _PReluParameterVjp()
 
-    def _text(self) -> docs.Text:
-        return super()._text().replaced(closing=self._closing())
-
 
 def _weights(x: Any, weight: Any, axis: int = 1) -> Any:
     """Return the weights in a shape that broadcasts along `axis` of x."""

@@ -264,9 +264,6 @@ class RowFunction(RowPass, Function):
         super().__init__(name, "forward", inspect.cleandoc(doc), kernels, excluded)
         self._introduce(source, {"vjp": vjp} if vjp else {}, aliases)
 
-    def _text(self) -> docs.Text:
-        return super()._text().replaced(closing=self._closing())
-
 
 class Rowwise(RowFunction):
     """A row function that keeps the shape, such as softmax."""

@@ -299,9 +299,14 @@ def test_the_stub_names_everything_public() -> None:
     text = stub()
     compile(text, "__init__.pyi", "exec")
     for name in fa.__all__:
-        assert re.search(rf"^{name}: | as {name}\b", text, re.MULTILINE), name
+        assert re.search(rf"^{name}: |^def {name}\(| as {name}\b", text, re.MULTILINE), name
+    # Arguments that are documented with a type that the stub knows.
+    assert {*re.findall(r"(\w+): Any\b(?: \| None)? = ", text)} == {"out"}
     for name, declaration in TABLE.items():
-        (call,) = re.findall(rf"class _{name}\(Function\):\n    def __call__\((.*)\)", text)
+        kind = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+        (call,) = re.findall(rf"class {kind}\((\w+), Function\)", text)
+        (overloads,) = re.findall(rf"class {call}\(Pass\):\n *@overload\n(.*)\n", text)
         assert all(
-            f"{parameter}: " in call for parameter in (*declaration.params, *declaration.choices)
+            f"{parameter}: " in overloads
+            for parameter in (*declaration.params, *declaration.choices)
         )

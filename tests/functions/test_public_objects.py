@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
 import inspect
+import pydoc
 import re
 from collections.abc import Iterator
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -68,6 +71,61 @@ def test_documentation(name: str) -> None:
                 public,
                 parameter,
             )
+
+
+def test_sections_are_in_order() -> None:
+    order = ("Parameters", "Returns", "Raises", "See Also", "Notes", "References", "Examples")
+    for name in fa.names():
+        text = inspect.getdoc(fa.get(name)) or ""
+        found = re.findall(r"\n\n([A-Z][A-Za-z ]+)\n-+\n", text)
+        assert found == [title for title in order if title in found]
+        assert {"See Also", "References", "Examples"} < {*found}
+        related = re.findall(r"^(\w+) : ", text.split("See Also")[1].split("\n\n")[0], re.MULTILINE)
+        assert name not in related and 2 <= len({*related}) == len(related) <= 8
+        assert {*related} < {*fa.names()}
+    assert "\nsigmoid : " in (fa.logit.__doc__ or "") and "\nlogit : " in (fa.sigmoid.__doc__ or "")
+
+
+def test_examples_give_what_they_show() -> None:
+    """NumPy computes those of functions when they are shown; here the backend in force does."""
+    others = [one for name in fa.__all__ if inspect.isfunction(one := getattr(fa, name))]
+    others.remove(fa.register_backend)
+    others.append(fa.accuracy.worst_error)
+    for one in [fa, fa.gelu.source.__call__, *others, *map(fa.get, fa.names())]:
+        name = getattr(one, "__qualname__", "fastact")
+        found = doctest.DocTestParser().get_doctest(inspect.getdoc(one) or "", {}, name, None, 0)
+        assert len(found.examples) > 1, name
+        said: list[str] = []
+        doctest.DocTestRunner(verbose=False).run(found, out=said.append)
+        assert not said, "".join(said)
+
+
+def test_what_is_filled_in_is_not_shown() -> None:
+    for one in (fa.get("gelu_10"), fa.get("gelu_10").vjp):
+        assert "limit" not in inspect.signature(one).parameters
+        text = inspect.getdoc(one) or ""
+        assert "\nwhere : " in text and "\nlimit : " not in text
+
+
+def test_the_page_of_the_package_has_a_line_for_each_function() -> None:
+    text = pydoc.plain(pydoc.render_doc(fa)).partition("\nPACKAGE CONTENTS")[0]
+    for name in fa.names():
+        assert re.search(rf"^ +{name} +\S", text, re.MULTILINE), name
+    assert {"accuracy", "plotting"} < {*dir(fa)} - {*fa.__all__}
+
+
+def test_notebooks_show_a_formula_and_a_picture() -> None:
+    for name in fa.names():
+        function = fa.get(name)
+        shown = function._repr_html_()
+        root = ElementTree.fromstring(shown.replace("<br>", "<br/>"))
+        assert f"{name}(" in (root.findtext("code") or "")
+        paths = [path.get("d") for path in root.iter("{http://www.w3.org/2000/svg}path")]
+        assert len(paths) == (3 if "derivative" in function.passes else 0)
+        assert len(shown) < 16_000
+    # relu6 at -4, 0 and 4, in pixels to the right and downwards.
+    curve = fa.relu6._repr_html_().rpartition("<path")[2]
+    assert '"M0 80L' in curve and "L80 80L80.5 79.5L" in curve and "L160 0" in curve
 
 
 GIVEN = {"pieces": 2, "weight": 0.25, "target": np.array([0.0, 1.0]), "value": np.ones(2)}
