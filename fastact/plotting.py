@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .functions.catalogue import get, names
+from .messages import shown
 
 try:
     from matplotlib import cbook, rc_context
@@ -263,6 +264,8 @@ def _label(axes: Any, title: str, x: str, y: str) -> None:
 
 def _grey(file: ImageFile | None) -> Array:
     """Return the grey values of an image, upright and no larger than a panel shows."""
+    if file is not None and not (isinstance(file, (str, os.PathLike)) or hasattr(file, "read")):
+        raise TypeError(f"panels(): image={shown(file)}: expected a path or a file")
     if file is None:
         file = str(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
     try:
