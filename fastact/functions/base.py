@@ -8,9 +8,9 @@ from functools import cached_property
 from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
-from ..calling.arguments import too_many, unknown_argument
 from ..calling.docs import OnInstance, Text, document, signature_of
 from ..calling.dtypes import FLOATS
+from ..calling.parameters import too_many, unknown_argument
 from ..messages import listed
 
 __all__ = ["Function", "Pass", "named", "renamed"]

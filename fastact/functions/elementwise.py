@@ -13,6 +13,7 @@ from ..backends.registry import chosen_here, state
 from ..calling import arguments, broadcast, docs, fast, protocols
 from ..calling.dtypes import loop_dtype
 from ..calling.fast import Caller, fast_call
+from ..calling.parameters import ParameterList
 from ..definitions.activations import TABLE
 from ..definitions.declare import BY, Declaration
 from ..messages import listed
@@ -65,7 +66,7 @@ class ElementwisePass(Pass, Caller):
         self.arrays, self.nout = one.inputs, len(one.outputs)
         self._name(declaration.name, pass_)
         self.declaration = declaration
-        self.parameter_list = arguments.ParameterList(declaration, pass_)
+        self.parameter_list = ParameterList(declaration, pass_)
         self.kernels = self._kernels(pass_)
         self._defaults = self.parameter_list.complete
         # Positional arguments of a call without parameters; -1 if a parameter is required.

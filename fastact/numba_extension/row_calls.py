@@ -9,7 +9,7 @@ from typing import Any
 from numba import types
 from numba.core.typing.templates import Signature
 
-from ..calling.arguments import unknown_argument
+from ..calling.parameters import unknown_argument
 from ..definitions.rows import ROWS
 from ..functions.rows import RowPass
 from .operands import constant_of, is_array, is_number, named, show
