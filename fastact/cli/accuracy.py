@@ -8,6 +8,7 @@ import click
 
 from ..backends.registry import get_backend, use_backend
 from ..functions.elementwise import FUNCTIONS
+from .complete import complete_backends
 from .options import PASSES, align
 from .subject import Subject, dtype_option, names_argument, param_option, shown
 
@@ -16,7 +17,10 @@ _WIDTHS = (-24, -20, 9, 9, -23, -23, -23)
 _COUNTS = {"float32": 1 << 20, "float64": 2000, "float16": 1 << 16, "bfloat16": 1 << 16}
 
 
-@click.command()
+@click.command(
+    short_help="Measure the worst error and where it is.",
+    epilog="Example: fastact accuracy gelu --pass forward --dtype float32",
+)
 @names_argument
 @click.option(
     "--pass",
@@ -28,7 +32,12 @@ _COUNTS = {"float32": 1 << 20, "float64": 2000, "float16": 1 << 16, "bfloat16": 
 )
 @dtype_option
 @param_option
-@click.option("--backend", metavar="NAME", help="Measure this backend; see fastact info.")
+@click.option(
+    "--backend",
+    metavar="NAME",
+    shell_complete=complete_backends,
+    help="Measure this backend; see fastact info.",
+)
 @click.option(
     "--count",
     type=click.IntRange(1),

@@ -55,7 +55,10 @@ _HEAD = ("function", "backend", "ns/element", "M elements/s", "GB/s", "x NumPy",
 _COUNTS = {"float32": 1 << 17, "float64": 300, "float16": 1 << 16, "bfloat16": 1 << 16}
 
 
-@click.command()
+@click.command(
+    short_help="Measure speed and error on every available backend.",
+    epilog="Example: fastact bench gelu softmax swiglu --dtype float32 --size 1000000",
+)
 @names_argument
 @click.option("--quick", is_flag=True, help="A few functions, smaller arrays: within a minute.")
 @click.option("--size", type=click.IntRange(1), help="Elements. [default: 1048576, quick 262144]")

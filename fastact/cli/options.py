@@ -15,6 +15,7 @@ import numpy as np
 from ..functions.base import Function
 from ..functions.catalogue import get
 from ..functions.elementwise import Elementwise
+from ..messages import suggestion
 from .process import cleaned_up_by
 
 PASSES = ("forward", "derivative", "vjp", "value_and_derivative", "vjp_from_output")
@@ -22,6 +23,9 @@ PASSES = ("forward", "derivative", "vjp", "value_and_derivative", "vjp_from_outp
 pass_option = click.option(
     "--pass", "pass_", type=click.Choice(PASSES), default="forward", show_default=True
 )
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
 def dtype_named(name: str) -> np.dtype[Any]:
@@ -105,7 +109,8 @@ def parse_params(name: str, known: Mapping[str, Any], texts: Iterable[str]) -> d
             raise click.UsageError(f"--param {text}: expected NAME=VALUE")
         if parameter not in known:
             takes = f"it takes {', '.join(known)}" if known else "it takes none"
-            raise click.UsageError(f"{name} has no parameter {parameter!r}; {takes}")
+            hint = suggestion(parameter, known)
+            raise click.UsageError(f"{name} has no parameter {parameter!r}; {takes}{hint}")
         values[parameter] = _parse_value(parameter, value, known[parameter])
     return values
 

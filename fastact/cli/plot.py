@@ -18,7 +18,10 @@ from .subject import Subject, names_argument, param_option
 FORMATS = (".png", ".svg", ".pdf", ".jpg", ".webp")
 
 
-@click.command()
+@click.command(
+    short_help="Draw a function, or compare several.",
+    epilog="Example: fastact plot relu gelu --xlim -3 3 -o comparison.png",
+)
 @names_argument
 @click.option("--all", "every", is_flag=True, help="Draw every function, each into its own file.")
 @click.option(

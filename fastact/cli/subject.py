@@ -12,12 +12,15 @@ import numpy.typing as npt
 
 from ..accuracy import Worst, measure, samples
 from ..calling.dtypes import FLOAT_NAMES
+from .complete import complete_names, complete_params
 from .options import dtype_named, find_elementwise, parse_params, pass_of
 
 Array = npt.NDArray[Any]
 Kernel = Callable[..., object]
 
-names_argument = click.argument("names", nargs=-1, metavar="[NAMES]...")
+names_argument = click.argument(
+    "names", nargs=-1, metavar="[NAMES]...", shell_complete=complete_names
+)
 dtype_option = click.option(
     "--dtype", type=click.Choice(FLOAT_NAMES), default="float32", show_default=True
 )
@@ -26,6 +29,7 @@ param_option = click.option(
     "params",
     multiple=True,
     metavar="NAME=VALUE",
+    shell_complete=complete_params,
     help="A parameter that all of NAMES take. Required ones are 1 unless given.",
 )
 
