@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from .functions.catalogue import get, names
 from .messages import shown
+from .one_number import of_one_number
 
 try:
     from matplotlib import cbook, rc_context
@@ -66,8 +67,14 @@ class Picture(Figure):
         return data.getvalue()
 
 
-def panels(function: Activation, *, image: ImageFile | None = None, **parameters: Any) -> Figure:
-    """Draw one activation in six panels.
+def panels(
+    function: Activation,
+    *,
+    image: ImageFile | None = None,
+    xlim: tuple[float, float] | None = None,
+    **parameters: Any,
+) -> Figure:
+    """Draw one function in six panels.
 
     They show the function and its derivative; a thousand uniform samples around 0 and their activations;
     a grey image with its median at 0 and its activation.
@@ -75,10 +82,13 @@ def panels(function: Activation, *, image: ImageFile | None = None, **parameters
     Parameters
     ----------
     function : str or callable
-        The name of an activation, or the activation itself.
+        The name of a function, or the function itself, or any callable that takes an array and returns one of its
+        shape. Of a function of several numbers one is varied, as `fastact.one_number.of_one_number` says.
     image : path or file, optional
         Any image that Pillow reads; by default Matplotlib's portrait of Grace Hopper. Its grey values are
         scaled so that their median is 0 and half of them lie within ±1.
+    xlim : tuple of two floats, optional
+        The range of the curves; by default from -7 to 7.
     **parameters
         Parameters of the activation.
 
@@ -94,10 +104,11 @@ def panels(function: Activation, *, image: ImageFile | None = None, **parameters
         figure = Picture(figsize=(7, 9), layout="constrained")
         figure.suptitle(drawn.label, fontsize=13)
         rows = figure.subplots(3, 2, height_ratios=(1, 1, 1.4))
-        _draw_curve(rows[0, 0], drawn.value, color=BLUE)
-        _draw_curve(rows[0, 1], drawn.slope, color=VERMILION)
-        _frame(rows[0, 0], "the function", "f(x)")
-        _frame(rows[0, 1], "its derivative", "f′(x)")
+        limits = _limits(xlim, REACH)
+        _draw_curve(rows[0, 0], drawn.value, limits, color=BLUE)
+        _draw_curve(rows[0, 1], drawn.slope, limits, color=VERMILION)
+        _frame(rows[0, 0], "the function", "f(x)", limits)
+        _frame(rows[0, 1], "its derivative", "f′(x)", limits)
         _draw_histogram(rows[1, 0], x, "0.5")
         _draw_histogram(rows[1, 1], drawn.value(x), BLUE)
         _label(rows[1, 0], f"{SAMPLES:,} uniform samples", "x", "samples in a bin")
@@ -107,13 +118,18 @@ def panels(function: Activation, *, image: ImageFile | None = None, **parameters
     return figure
 
 
-def compare(*functions: Activation | tuple[Activation, dict[str, Any]]) -> Figure:
+def compare(
+    *functions: Activation | tuple[Activation, dict[str, Any]],
+    xlim: tuple[float, float] | None = None,
+) -> Figure:
     """Draw several activations in one chart, and their derivatives in a second one next to it.
 
     Parameters
     ----------
     *functions : str, callable or tuple
-        Activations or their names, or pairs of one and a dictionary of its parameters.
+        Functions or their names, or pairs of one and a dictionary of its parameters.
+    xlim : tuple of two floats, optional
+        The range of x; by default from -4 to 4.
 
     Returns
     -------
@@ -123,7 +139,8 @@ def compare(*functions: Activation | tuple[Activation, dict[str, Any]]) -> Figur
     if not functions:
         raise ValueError("compare() needs at least one activation")
     drawn = [_Drawn(*(one if isinstance(one, tuple) else (one, {}))) for one in functions]
-    reach = REACH_OF_SEVERAL
+    limits = _limits(xlim, REACH_OF_SEVERAL)
+    tallest = max(map(abs, limits))
     columns = _legend_columns([one.label for one in drawn])
     with rc_context(STYLE):
         legend_rows = -(-len(drawn) // columns)
@@ -136,11 +153,11 @@ def compare(*functions: Activation | tuple[Activation, dict[str, Any]]) -> Figur
                 # Lower curves are wider, so that coinciding ones stay visible.
                 "linewidth": 1.4 + 1.8 * (len(drawn) - 1 - index) / len(drawn),
             }
-            _draw_curve(left, one.value, reach, label=one.label, **style)
-            _draw_curve(right, one.slope, reach, **style)
+            _draw_curve(left, one.value, limits, label=one.label, **style)
+            _draw_curve(right, one.slope, limits, **style)
         # Cut those that grow faster than x, such as exponential: they would flatten the others.
-        _frame(left, "functions", "f(x)", reach, reach)
-        _frame(right, "derivatives", "f′(x)", reach, reach)
+        _frame(left, "functions", "f(x)", limits, tallest)
+        _frame(right, "derivatives", "f′(x)", limits, tallest)
         figure.legend(loc="outside lower center", ncols=columns, handlelength=3.5, frameon=False)
     return figure
 
@@ -165,11 +182,10 @@ class _Drawn:
     """An activation with its parameters: its curves and its label."""
 
     def __init__(self, function: Activation, parameters: dict[str, Any]) -> None:
-        activation: Any = get(function) if isinstance(function, str) else function
-        name = getattr(activation, "__name__", repr(activation))
-        if not hasattr(activation, "derivative"):
-            raise TypeError(f"{name} is not elementwise with a derivative")
-        given = ", ".join(f"{key}={_shown(value)}" for key, value in parameters.items())
+        activation = of_one_number(get(function) if isinstance(function, str) else function)
+        name, fixed = activation.__name__, getattr(activation, "fixed", {})
+        shown = {**fixed, **parameters}.items()
+        given = ", ".join(f"{key}={_shown(value)}" for key, value in shown)
         self.label = f"{name}({given})" if given else name
         self._value: Curve = partial(activation, **parameters)
         self._slope: Curve = partial(activation.derivative, **parameters)
@@ -219,17 +235,29 @@ def graph(function: Curve, low: float, high: float) -> tuple[Array, Array]:
     return np.insert(x, where, ends.ravel()), np.insert(y, where, heights.ravel())
 
 
-def _draw_curve(axes: Any, function: Curve, reach: float = REACH, **style: Any) -> None:
-    axes.plot(*graph(function, -reach, reach), **{"linewidth": 2, **style})
+def _limits(xlim: tuple[float, float] | None, reach: float) -> tuple[float, float]:
+    """Return the range of x; raise ValueError if it is none."""
+    low, high = (-reach, reach) if xlim is None else map(float, xlim)
+    if not -1e100 < low < high < 1e100:
+        raise ValueError(
+            f"xlim=({low:g}, {high:g}): expected two finite numbers, the lower one first"
+        )
+    return low, high
 
 
-def _frame(axes: Any, title: str, y: str, reach: float = REACH, tallest: float = math.inf) -> None:
+def _draw_curve(axes: Any, function: Curve, limits: tuple[float, float], **style: Any) -> None:
+    axes.plot(*graph(function, *limits), **{"linewidth": 2, **style})
+
+
+def _frame(
+    axes: Any, title: str, y: str, limits: tuple[float, float], tallest: float = math.inf
+) -> None:
     """Set the limits of a panel to its curves, at most ±`tallest`."""
     drawn = np.concatenate([line.get_ydata() for line in axes.lines])
     low, high = np.nanmin(drawn, initial=np.inf), np.nanmax(drawn, initial=-np.inf)
     low, high = max(min(low, 0.0), -tallest), min(max(high, 0.0), tallest)
     margin = 0.08 * (high - low or 1.0)
-    axes.set_xlim(-reach, reach)
+    axes.set_xlim(*limits)
     axes.set_ylim(low - margin, high + margin)
     axes.grid(color="0.9")
     for draw in (axes.axhline, axes.axvline):

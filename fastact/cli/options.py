@@ -44,23 +44,26 @@ def dtype_named(name: str) -> np.dtype[Any]:
 
 def find_function(name: str) -> Function:
     """Return the function of that name, or a user's own that is given as module:name."""
-    module, colon, attribute = name.partition(":")
-    found: Any
-    if not colon:
-        found = get(name)
-        return cast(Function, found)
-    if os.getcwd() not in sys.path:  # as for `python -m fastact`
-        sys.path.insert(0, os.getcwd())
-    try:
-        found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, SyntaxError, ValueError) as error:
-        raise click.UsageError(f"{name}: {error}") from None
+    found = find_callable(name)
     if not isinstance(found, Function):
         raise click.UsageError(
             f"{name} is {type(found).__name__}, expected a function of fastact, "
             "or one that is declared with @fastact.activation"
         )
     return found
+
+
+def find_callable(name: str) -> Any:
+    """Return the function of that name, or anything that is given as module:name."""
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        return get(name)
+    if os.getcwd() not in sys.path:  # as for `python -m fastact`
+        sys.path.insert(0, os.getcwd())
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, SyntaxError, ValueError) as error:
+        raise click.UsageError(f"{name}: {error}") from None
 
 
 def find_elementwise(name: str) -> Elementwise:
