@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from .._version import __version__
 from ..backends.own import describe
 from ..backends.registry import active, backends, get_backend, not_built, use_backend
 from ..threads import cgroup_limit, get_num_threads
-from .options import json_option
+from .options import echo_json, json_option
 
 # Prefixes of fastact's variables and of others that change its choices.
 _VARIABLES = ("FASTACT_", "NUMBA_", "OMP_NUM_THREADS")
@@ -29,7 +28,7 @@ def info(as_json: bool) -> None:
     """Show versions, backends and why, instruction set, threads, cache, environment."""
     rows = list(_rows())
     if as_json:
-        click.echo(json.dumps(dict(_paths(rows)), indent=2))
+        echo_json(dict(_paths(rows)))
         return
     width = max(len(label) for label, _ in rows)
     for label, value in rows:

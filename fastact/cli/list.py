@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
@@ -12,7 +11,7 @@ from typing import Any
 import click
 
 from .complete import complete_patterns
-from .options import align, json_option
+from .options import align, echo_json, json_option
 from .records import record, selected
 
 # Together 99 columns with the gaps: a terminal of 100 does not wrap.
@@ -36,7 +35,7 @@ def list_functions(patterns: tuple[str, ...], as_json: bool) -> None:
     """
     records = [record(function) for function in selected(patterns)]
     if as_json:
-        click.echo(json.dumps(records, indent=2))
+        echo_json(records)
         return
     click.echo(align(_HEAD, _WIDTHS))
     for group, members in groupby(records, itemgetter("group")):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import Any
 import click
 
 from .complete import complete_names
-from .options import align, find_function, json_option
+from .options import align, echo_json, find_function, json_option
 from .records import details, required
 
 _HEADING = re.compile(r"(\w+)\n-+\n")
@@ -33,7 +32,7 @@ def show(name: str, as_json: bool) -> None:
     function = find_function(name)
     known = details(function)
     if as_json:
-        click.echo(json.dumps(known, indent=2, default=str))
+        echo_json(known)
         return
     width = max(60, min(100, shutil.get_terminal_size((100, 24)).columns))
     click.echo(_page(function, known, width), nl=False)
