@@ -79,8 +79,8 @@ def as_array(label: str, name: str, value: Any) -> Array:
         if "inhomogeneous" not in str(error):
             raise
         raise ValueError(
-            f"{label}(): {name} is a {type(value).__name__} of parts that differ in length, "
-            "expected what makes an array"
+            f"{label}(): {name} is an inhomogeneous {type(value).__name__}, whose parts differ in length: "
+            "expected an array"
         ) from None
 
 

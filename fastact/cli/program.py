@@ -66,9 +66,10 @@ class Program(click.Group):
     invoke_without_command=True,
     # The lines of help are shown whole, and filled to the terminal.
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Help with a command: fastact COMMAND --help. Completion in the shell: "
-    'eval "$(_FASTACT_COMPLETE=bash_source fastact)" in .bashrc, zsh_source in .zshrc; '
-    "_FASTACT_COMPLETE=fish_source fastact | source in fish.",
+    epilog="\b\nHelp with a command: fastact COMMAND --help.\nCompletion in the shell, in its start file:\n"
+    '  bash  eval "$(_FASTACT_COMPLETE=bash_source fastact)"\n'
+    '  zsh   eval "$(_FASTACT_COMPLETE=zsh_source fastact)"\n'
+    "  fish  _FASTACT_COMPLETE=fish_source fastact | source",
 )
 @click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
 @click.pass_context
