@@ -261,7 +261,7 @@ def elsewhere() -> str:
 
 
 def _names_elsewhere() -> dict[str, dict[str, str]]:
-    with (ROOT / "docs" / "elsewhere.csv").open(encoding="utf-8", newline="") as file:
+    with (ROOT / "fastact" / "elsewhere.csv").open(encoding="utf-8", newline="") as file:
         return {row.pop("function"): row for row in csv.DictReader(file)}
 
 

@@ -76,7 +76,18 @@ def __getattr__(name: str) -> object:
         _load()
         if name in globals():
             return globals()[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise _missing(name)
+
+
+def _missing(name: str) -> AttributeError:
+    from .messages import suggestion
+
+    # Some programs look for attributes that modules may have, such as __wrapped__, again and again.
+    hint = suggestion(name, globals().get("__all__", ())) if name[:1] != "_" else ""
+    error = AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
+    # Python adds a hint of its own to an error that does not say what was searched.
+    error.name, error.obj = name, None
+    return error
 
 
 def _may_be_function(name: str) -> bool:

@@ -26,6 +26,8 @@ import numpy.typing as npt
 
 from .functions.catalogue import get, names
 from .graphs import asymptotes, graph, jumps, kinks, readable
+from .messages import shown
+from .one_number import of_one_number
 
 try:
     from matplotlib import cbook, rc_context
@@ -72,8 +74,14 @@ class Picture(Figure):
         return data.getvalue()
 
 
-def panels(function: Activation, *, image: ImageFile | None = None, **parameters: Any) -> Figure:
-    """Draw one activation in six panels.
+def panels(
+    function: Activation,
+    *,
+    image: ImageFile | None = None,
+    xlim: tuple[float, float] | None = None,
+    **parameters: Any,
+) -> Figure:
+    """Draw one function in six panels.
 
     They show the function and its derivative, with kinks and asymptotes; a thousand evenly spaced samples
     around 0 and how their activations are distributed; an image and its activation, in the same colours.
@@ -81,10 +89,13 @@ def panels(function: Activation, *, image: ImageFile | None = None, **parameters
     Parameters
     ----------
     function : str or callable
-        The name of an activation, or the activation itself.
+        The name of a function, or the function itself, or any callable that takes an array and returns one of its
+        shape. Of a function of several numbers one is varied, as `fastact.one_number.of_one_number` says.
     image : path or file, optional
         Any image that Pillow reads; by default Matplotlib's portrait of Grace Hopper. Its grey values are
         spread evenly from -3 to 3, so that half of its pixels are negative.
+    xlim : tuple of two floats, optional
+        The range of the curves; by default from -7 to 7.
     **parameters
         Parameters of the activation.
 
@@ -105,11 +116,12 @@ def panels(function: Activation, *, image: ImageFile | None = None, **parameters
         rows = np.array(
             [[figure.add_subplot(grid[row, side]) for side in (0, 1)] for row in range(3)]
         )
-        _draw_curve(rows[0, 0], drawn.value, color=BLUE)
-        _draw_curve(rows[0, 1], drawn.slope, color=VERMILION)
-        _frame(rows[0, 0], "the function", "f(x)")
-        _frame(rows[0, 1], "its derivative", "f′(x)")
-        _mark(rows[0, 0], rows[0, 1], drawn)
+        limits = _limits(xlim, REACH)
+        _draw_curve(rows[0, 0], drawn.value, limits, color=BLUE)
+        _draw_curve(rows[0, 1], drawn.slope, limits, color=VERMILION)
+        _frame(rows[0, 0], "the function", "f(x)", limits)
+        _frame(rows[0, 1], "its derivative", "f′(x)", limits)
+        _mark(rows[0, 0], rows[0, 1], drawn, limits)
         _draw_histogram(rows[1, 0], x, "0.5")
         _draw_histogram(rows[1, 1], drawn.value(x), BLUE)
         _label(rows[1, 0], f"{SAMPLES:,} evenly spaced samples", "x", "samples in a bin")
@@ -127,13 +139,18 @@ def panels(function: Activation, *, image: ImageFile | None = None, **parameters
     return figure
 
 
-def compare(*functions: Activation | tuple[Activation, dict[str, Any]]) -> Figure:
+def compare(
+    *functions: Activation | tuple[Activation, dict[str, Any]],
+    xlim: tuple[float, float] | None = None,
+) -> Figure:
     """Draw several activations in one chart, and their derivatives in a second one next to it.
 
     Parameters
     ----------
     *functions : str, callable or tuple
-        Activations or their names, or pairs of one and a dictionary of its parameters.
+        Functions or their names, or pairs of one and a dictionary of its parameters.
+    xlim : tuple of two floats, optional
+        The range of x; by default from -4 to 4.
 
     Returns
     -------
@@ -143,7 +160,8 @@ def compare(*functions: Activation | tuple[Activation, dict[str, Any]]) -> Figur
     if not functions:
         raise ValueError("compare() needs at least one activation")
     drawn = list({one.label: one for one in map(_drawn, functions)}.values())
-    reach = REACH_OF_SEVERAL
+    limits = _limits(xlim, REACH_OF_SEVERAL)
+    tallest = max(map(abs, limits))
     labels = _labels(drawn)
     width, height = (9.0, 4.2) if len(drawn) <= MOST_IN_SMALL else (12.0, 5.6)
     columns = _legend_columns(labels, width)
@@ -159,11 +177,11 @@ def compare(*functions: Activation | tuple[Activation, dict[str, Any]]) -> Figur
                 # Through the gaps of a dashed line one sees a whole line that it coincides with.
                 "zorder": 2 + 0.1 * (index % len(DASHES)),
             }
-            _draw_curve(left, one.value, reach, label=label, **style)
-            _draw_curve(right, one.slope, reach, **style)
+            _draw_curve(left, one.value, limits, label=label, **style)
+            _draw_curve(right, one.slope, limits, **style)
         # Cut those that grow faster than x, such as exponential: they would flatten the others.
-        _frame(left, "functions", "f(x)", reach, reach)
-        _frame(right, "derivatives", "f′(x)", reach, reach)
+        _frame(left, "functions", "f(x)", limits, tallest)
+        _frame(right, "derivatives", "f′(x)", limits, tallest)
         figure.legend(loc="outside lower center", ncols=columns, handlelength=3.5, frameon=False)
     return figure
 
@@ -188,11 +206,10 @@ class _Drawn:
     """An activation with its parameters: its curves and its label."""
 
     def __init__(self, function: Activation, parameters: dict[str, Any]) -> None:
-        activation: Any = get(function) if isinstance(function, str) else function
-        name = getattr(activation, "__name__", repr(activation))
-        if not hasattr(activation, "derivative"):
-            raise TypeError(f"{name} is not elementwise with a derivative")
-        given = ", ".join(f"{key}={_shown(value)}" for key, value in parameters.items())
+        activation = of_one_number(get(function) if isinstance(function, str) else function)
+        name, fixed = activation.__name__, getattr(activation, "fixed", {})
+        shown = {**fixed, **parameters}.items()
+        given = ", ".join(f"{key}={_shown(value)}" for key, value in shown)
         self.label = f"{name}({given})" if given else name
         formula = getattr(activation, "formula", None)
         values = {**getattr(activation, "parameters", {}), **parameters}
@@ -250,17 +267,29 @@ def _drawable(values: Array) -> Array:
     return drawable
 
 
-def _draw_curve(axes: Any, function: Curve, reach: float = REACH, **style: Any) -> None:
-    axes.plot(*graph(function, -reach, reach), **{"linewidth": 2, **style})
+def _limits(xlim: tuple[float, float] | None, reach: float) -> tuple[float, float]:
+    """Return the range of x; raise ValueError if it is none."""
+    low, high = (-reach, reach) if xlim is None else map(float, xlim)
+    if not -1e100 < low < high < 1e100:
+        raise ValueError(
+            f"xlim=({low:g}, {high:g}): expected two finite numbers, the lower one first"
+        )
+    return low, high
 
 
-def _frame(axes: Any, title: str, y: str, reach: float = REACH, tallest: float = math.inf) -> None:
+def _draw_curve(axes: Any, function: Curve, limits: tuple[float, float], **style: Any) -> None:
+    axes.plot(*graph(function, *limits), **{"linewidth": 2, **style})
+
+
+def _frame(
+    axes: Any, title: str, y: str, limits: tuple[float, float], tallest: float = math.inf
+) -> None:
     """Set the limits of a panel to its curves, at most ±`tallest`."""
     drawn = np.concatenate([line.get_ydata() for line in axes.lines])
     low, high = np.nanmin(drawn, initial=np.inf), np.nanmax(drawn, initial=-np.inf)
     low, high = max(min(low, 0.0), -tallest), min(max(high, 0.0), tallest)
     margin = 0.08 * (high - low or 1.0)
-    axes.set_xlim(-reach, reach)
+    axes.set_xlim(*limits)
     axes.set_ylim(low - margin, high + margin)
     axes.grid(color="0.9")
     for draw in (axes.axhline, axes.axvline):
@@ -276,7 +305,7 @@ def _draw_histogram(axes: Any, values: Array, colour: str) -> None:
         axes.text(0.5, 0.5, "none is finite", ha="center", transform=axes.transAxes)
 
 
-def _mark(axes: Any, slopes: Any, drawn: _Drawn) -> None:
+def _mark(axes: Any, slopes: Any, drawn: _Drawn, limits: tuple[float, float]) -> None:
     """Mark the kinks of the function drawn in `axes`, and its asymptotes; its derivative is drawn in `slopes`."""
     ends, bends = (jumps(*panel.lines[0].get_data()) for panel in (axes, slopes))
     x = kinks(drawn.value, bends)
@@ -284,10 +313,11 @@ def _mark(axes: Any, slopes: Any, drawn: _Drawn) -> None:
         axes.plot(
             x, drawn.value(x), "o", color=BLUE, markerfacecolor="white", markersize=5, label="kink"
         )
-    lines = asymptotes(drawn.value, drawn.slope, REACH, np.concatenate([ends, bends]))
+    reach = max(map(abs, limits))
+    lines = asymptotes(drawn.value, drawn.slope, reach, np.concatenate([ends, bends]))
     low, high = axes.get_ylim()
     for index, (side, rise, base) in enumerate(lines):
-        across = np.array([0.0, side * REACH])
+        across = np.array([0.0, side * reach])
         style = {"color": "0.35", "linestyle": ":", "linewidth": 1.5, "zorder": 3}
         axes.plot(across, rise * across + base, label="" if index else "asymptote", **style)
         low, high = min(low, base), max(high, base)
@@ -311,6 +341,8 @@ def _label(axes: Any, title: str, x: str, y: str) -> None:
 
 def _grey(file: ImageFile | None) -> Array:
     """Return the grey values of an image, upright and no larger than a panel shows."""
+    if file is not None and not (isinstance(file, (str, os.PathLike)) or hasattr(file, "read")):
+        raise TypeError(f"panels(): image={shown(file)}: expected a path or a file")
     if file is None:
         file = str(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
     try:

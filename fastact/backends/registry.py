@@ -6,7 +6,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from .. import threads
+from ..messages import shown, suggestion
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -212,8 +213,7 @@ def set_backend(name: str) -> None:
         state.chosen = _resolve(name, "set_backend")
 
 
-@contextmanager
-def use_backend(name: str) -> Iterator[None]:
+def use_backend(name: str) -> AbstractContextManager[None]:
     """Choose the backend for the body of a ``with`` statement, in this thread or task only.
 
     Parameters
@@ -235,7 +235,12 @@ def use_backend(name: str) -> Iterator[None]:
     ...     fa.relu([-1.0, 2.0])
     array([0., 2.])
     """
-    token = chosen_here.set(_resolve(name, "use_backend"))
+    return _used(_resolve(name, "use_backend"))
+
+
+@contextmanager
+def _used(backend: Backend) -> Iterator[None]:
+    token = chosen_here.set(backend)
     try:
         yield
     finally:
@@ -283,11 +288,11 @@ def register_backend(name: str, factory: Callable[[], Backend]) -> None:
     ``fastact.backends``.
     """
     if not isinstance(name, str) or not name:
-        raise TypeError(f"a backend's name is a non-empty string, not {name!r}")
+        raise TypeError(f"a backend's name is a non-empty string, not {shown(name)}")
     if name == "auto" or name in BUILT_IN:
         raise ValueError(f"the backend name {name!r} is taken")
     if not callable(factory):
-        raise TypeError(f"the factory of backend {name!r} is not callable: {factory!r}")
+        raise TypeError(f"the factory of backend {name!r} is not callable: {shown(factory)}")
     with state.lock:
         state.factories[name] = factory
         replaced = state.loaded.pop(name, None)
@@ -321,9 +326,10 @@ def _resolve(name: str, asked_by: str) -> Backend:
     if name == "auto":
         return _first_that_works()
     if name not in BUILT_IN and name not in state.factories and name not in _known():
-        choices = ", ".join(["auto", *_known()])
-        shown = f"{asked_by}={name!r}" if asked_by == VARIABLE else f"{asked_by}({name!r})"
-        raise ValueError(f"{shown}: choose one of {choices}")
+        choices = ["auto", *_known()]
+        given = f"={name!r}" if asked_by == VARIABLE else f"({shown(name)})"
+        hint = suggestion(name, choices)
+        raise ValueError(f"{asked_by}{given}: choose one of {', '.join(choices)}{hint}")
     backend, reason = _attempt(name)
     if backend is None:
         raise ImportError(f"the {name} backend is not available: {reason}")

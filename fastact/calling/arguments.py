@@ -1,158 +1,37 @@
-"""Checking the arguments of a call: parameters by position or name, dtypes, `out` and `where`."""
+"""Checking the arguments of a call, one by one: numbers, choices, arrays, `out` and `where`."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..definitions.declare import Declaration
+from ..messages import shortened, shown, suggestion
 from .dtypes import Array, DType, is_floating, is_real, loop_dtype
 from .memory import check_distinct
 from .protocols import takes_over, type_name
 
 __all__ = [
-    "ParameterList",
+    "as_array",
+    "as_float",
     "check_out",
     "check_where",
     "choose",
+    "flag",
+    "generator",
     "integer",
     "integers",
+    "is_scalar",
     "lazy_dtype",
     "normalize_out",
     "number",
     "real_array",
+    "shape_of",
     "target_for",
     "targets_for",
-    "unknown_argument",
 ]
-
-# Argument names of other libraries -> the name here.
-_ELSEWHERE = {
-    "dim": "axis",
-    "keepdim": "keepdims",
-    "mask": "where",
-    "inplace": "out",
-    "approx": "approximate",
-    "T": "temperature",
-}
-
-
-class ParameterList:
-    """The parameters of one function, in order, and their binding in a call.
-
-    Attributes
-    ----------
-    defaults : dict of str to object
-        Name -> default, as shown in signatures; required parameters are left out.
-    complete : tuple of float or None
-        The kernel's parameters when a call gives none; None if one is required.
-    """
-
-    def __init__(self, declaration: Declaration, pass_: str = "forward") -> None:
-        self.params = declaration.params
-        self.choices = declaration.choices
-        self.names = (*self.choices, *self.params)
-        self.defaults: dict[str, object] = {
-            name: next(iter(table)) for name, table in self.choices.items()
-        }
-        self.defaults.update(
-            {
-                name: None if parameter.optional else parameter.default
-                for name, parameter in self.params.items()
-                if parameter.optional or parameter.default is not None
-            }
-        )
-        values = [parameter.default for parameter in self.params.values()]
-        self.complete = None if None in values else tuple(v for v in values if v is not None)
-        self._default_binding: tuple[str | None, dict[str, Any]] | None = None
-        # The defaults lie in the domain: to check that of all functions would take 2 ms of the import.
-        self._check_domain: Callable[..., None] = lambda *_: None
-        if self.complete is not None:
-            self._default_binding = self.bind(declaration.name, (), {})
-        self._check_domain = partial(declaration.check_domain, pass_=pass_)
-
-    def bind(
-        self, label: str, positional: Sequence[Any], named: Mapping[str, Any]
-    ) -> tuple[str | None, dict[str, Any]]:
-        """Return the declaration that a choice selects, if any, and the values of the parameters.
-
-        A value is a `float`, an array, or an object of a type with its own ``__array_ufunc__``.
-        """
-        if self._default_binding is not None and not positional and not named:
-            return self._default_binding
-        given = self.assign(label, positional, named)
-        chosen = None
-        for name, table in self.choices.items():
-            chosen = choose(label, name, table, given.get(name, self.defaults[name]))
-        values = {name: self._value(label, name, given) for name in self.params}
-        self._check_domain(label, values)
-        return chosen, values
-
-    def _value(self, label: str, name: str, given: Mapping[str, Any]) -> Any:
-        parameter = self.params[name]
-        value = given.get(name)
-        if value is None and (parameter.optional or name not in given):
-            value = parameter.default
-            if value is None:
-                raise TypeError(f"{label}() is missing its required parameter {name!r}")
-        return value if type(value) is float else parameter_value(label, name, value)
-
-    def assign(
-        self,
-        label: str,
-        positional: Sequence[Any],
-        named: Mapping[str, Any],
-        options: tuple[str, ...] = ("out", "where", "dtype"),
-    ) -> dict[str, Any]:
-        """Return the given parameters by name; errors show the keywords `options`, too."""
-        if len(positional) > len(self.names):
-            raise TypeError(
-                f"{label}() got too many positional arguments, {len(positional)} after its arrays: "
-                f"{_described(self._shown(options))}"
-            )
-        given = dict(zip(self.names, positional, strict=False)) if positional else {}
-        for name, value in named.items():
-            if name not in self.names:
-                raise unknown_argument(label, name, self._shown(options))
-            if name in given:
-                raise TypeError(f"{label}() got two values for {name!r}")
-            given[name] = value
-        return given
-
-    def _shown(self, options: tuple[str, ...]) -> dict[str, str]:
-        parameters = {
-            name: f"{name}={self.defaults[name]!r}" if name in self.defaults else name
-            for name in self.names
-        }
-        return {**parameters, **{name: name for name in options}}
-
-
-def unknown_argument(label: str, name: str, known: Mapping[str, str]) -> TypeError:
-    """Return the error for a keyword that a function does not take.
-
-    Parameters
-    ----------
-    known : mapping of str to str
-        The keywords that it takes, each as a signature shows it.
-    """
-    meant = _ELSEWHERE.get(name)
-    if meant not in known:
-        from difflib import get_close_matches  # 2 ms, only on error
-
-        meant = next(iter(get_close_matches(name, known, 1)), None)
-    hint = f"; did you mean {meant!r}?" if meant else ""
-    return TypeError(f"{label}() has no parameter {name!r}: {_described(known)}{hint}")
-
-
-def _described(known: Mapping[str, str]) -> str:
-    if not known:
-        return "it takes none"
-    *first, last = known.values()
-    return f"it takes {', '.join(first)} and {last}" if first else f"it takes {last}"
 
 
 def choose(label: str, name: str, table: Mapping[Any, Any], value: object) -> Any:
@@ -161,22 +40,60 @@ def choose(label: str, name: str, table: Mapping[Any, Any], value: object) -> An
         return table[value]
     except (KeyError, TypeError):  # TypeError: unhashable
         choices = ", ".join(map(repr, table))
-        raise ValueError(f"{label}(): {name}={value!r}: choose one of {choices}") from None
+        hint = suggestion(value, table)
+        raise ValueError(
+            f"{label}(): {name}={shown(value)}: choose one of {choices}{hint}"
+        ) from None
 
 
 def parameter_value(label: str, name: str, value: Any) -> Any:
     """Return a number as `float`, an array-like as an array; raise TypeError if it is not numeric."""
     if isinstance(value, (float, int, np.floating, np.integer, np.bool_)):
-        return float(value)
+        return as_float(label, name, value)
     if takes_over(value):
         return value
     if type(value) is not np.ndarray and isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{label}() does not take a masked array for {name}: fill it first")
-    array = None if isinstance(value, str) else np.asarray(value)
+    array = None if isinstance(value, str) else np.asarray(as_array(label, name, value))
     if array is None or not is_real(array.dtype):
-        shown = type(value).__name__ if array is None or not array.ndim else f"{array.dtype} array"
-        raise TypeError(f"{label}() takes a number or an array of numbers for {name}, not {shown}")
+        found = shown(value) if array is None or not array.ndim else f"{array.dtype} array"
+        raise TypeError(f"{label}() takes a number or an array of numbers for {name}, not {found}")
     return array if array.ndim else float(array)
+
+
+def as_float(label: str, name: str, value: Any) -> float:
+    """Return a number as a float, or raise an error that names it if it is out of range."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(
+            f"{label}(): {name} is {shown(value)}: expected a number in the range of float64"
+        ) from None
+
+
+def as_array(label: str, name: str, value: Any) -> Array:
+    """Return array-like data as an array of any dtype, or raise an error that names it if it is ragged."""
+    try:
+        return np.asanyarray(value)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ValueError(
+            f"{label}(): {name} is an inhomogeneous {type(value).__name__}, whose parts differ in length: "
+            "expected an array"
+        ) from None
+
+
+def shape_of(label: str, name: str, value: Any) -> tuple[int, ...]:
+    """Return the shape of array-like data, or raise an error that names it."""
+    if takes_over(value):
+        return np.shape(value)
+    return np.shape(value if type(value) is np.ndarray else as_array(label, name, value))
+
+
+def is_scalar(value: Any) -> bool:
+    """Tell whether an argument is one number, and not a sequence, whose shape NumPy may refuse to find."""
+    return not (isinstance(value, (list, tuple)) or np.ndim(value))
 
 
 def integer(label: str, name: str, value: Any) -> int:
@@ -184,7 +101,7 @@ def integer(label: str, name: str, value: Any) -> int:
     try:
         return operator.index(value)
     except TypeError:
-        raise TypeError(f"{label}(): {name}={value!r}: expected an integer") from None
+        raise TypeError(f"{label}(): {name}={shown(value)}: expected an integer") from None
 
 
 def integers(label: str, name: str, value: Any) -> tuple[int, ...]:
@@ -197,7 +114,7 @@ def integers(label: str, name: str, value: Any) -> tuple[int, ...]:
         return tuple(map(operator.index, value))
     except TypeError:
         raise TypeError(
-            f"{label}(): {name}={value!r}: expected an integer or a sequence of integers"
+            f"{label}(): {name}={shown(value)}: expected an integer or a sequence of integers"
         ) from None
 
 
@@ -208,20 +125,39 @@ def number(label: str, name: str, value: Any) -> float:
     except TypeError:
         found = None
     if type(found) is not float:
-        raise TypeError(f"{label}(): {name}={value!r}: expected a number")
+        raise TypeError(f"{label}(): {name}={shown(value)}: expected a number")
     return found
 
 
-def real_array(label: str, value: Any) -> Array:
+def flag(label: str, name: str, value: Any) -> bool:
+    """Return an argument that is True or False, or raise an error that names it."""
+    if isinstance(value, (bool, np.bool_)) or (type(value) is int and value in (0, 1)):
+        return bool(value)
+    raise TypeError(f"{label}(): {name}={shown(value)}: expected True or False")
+
+
+def generator(label: str, rng: Any) -> np.random.Generator:
+    """Return a random generator for an argument `rng`, or raise an error that names it."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{label}(): rng={shown(rng)}: expected a non-negative integer, a numpy.random.Generator or None"
+        ) from None
+
+
+def real_array(label: str, value: Any, name: str = "") -> Array:
     """Return array-like data as an array; raise TypeError if its dtype is not real."""
+    role = f" as {name}" if name else ""
     if type(value) is not np.ndarray and takes_over(value):
         raise TypeError(
-            f"{label}() does not take arrays of type {type_name(value)}: convert it to a NumPy array"
+            f"{label}() does not take arrays of type {type_name(value)}{role}: convert it to a NumPy array"
         )
-    array = np.asarray(value)
+    array = np.asarray(as_array(label, name or "an argument", value))
     if not is_real(array.dtype):
         found = f" ({type(value).__name__})" if array.dtype.kind == "O" and not array.ndim else ""
-        raise TypeError(f"{label}() takes real numbers, not dtype {array.dtype}{found}")
+        kind = shortened(str(array.dtype))
+        raise TypeError(f"{label}() takes real numbers, not dtype {kind}{found}{role}")
     return array
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .arguments import check_where
+from ..messages import shown
+from .arguments import as_float, check_where
 from .dtypes import Array, DType
 
 __all__ = [
@@ -43,19 +44,25 @@ def checked_axes(label: str, axis: Any, ndim: int) -> Shape:
     if axis is None:
         return tuple(range(ndim))
     try:
-        return normalize_axis_tuple(axis, ndim)
-    except TypeError:
-        raise TypeError(
-            f"{label}(): axis={axis!r}: expected an integer, a tuple of integers or None"
-        ) from None
+        found: Shape = normalize_axis_tuple(axis, ndim, f"{label}()", allow_duplicate=True)
+    except (TypeError, OverflowError) as error:
+        raise _wrong_axis(label, axis, "an integer, a tuple of integers or None", error) from None
+    if len(set(found)) < len(found):
+        raise ValueError(f"{label}(): axis={shown(axis)}: repeated axis")
+    return found
+
+
+def _wrong_axis(label: str, axis: Any, expected: str, error: Exception) -> Exception:
+    kind = TypeError if isinstance(error, TypeError) else np.exceptions.AxisError
+    return kind(f"{label}(): axis={shown(axis)}: expected {expected}")
 
 
 def checked_axis(label: str, axis: Any, ndim: int) -> int:
     """Return one axis as a non-negative number."""
     try:
-        return normalize_axis_index(axis, ndim)
-    except TypeError:
-        raise TypeError(f"{label}(): axis={axis!r}: expected an integer") from None
+        return normalize_axis_index(axis, ndim, f"{label}()")
+    except (TypeError, OverflowError) as error:
+        raise _wrong_axis(label, axis, "an integer", error) from None
 
 
 @lru_cache(maxsize=1024)
@@ -82,10 +89,10 @@ def reduced(shape: Shape, axes: Shape, keepdims: bool) -> Shape:
 def temperature_of(label: str, name: str, value: Any) -> float:
     """Return the temperature, by which x is divided, as a float."""
     if not isinstance(value, (float, int, np.floating, np.integer)) or isinstance(value, bool):
-        raise TypeError(f"{label}() takes a number for {name}, not {type(value).__name__}")
-    number = float(value)
+        raise TypeError(f"{label}() takes a number for {name}, not {shown(value)}")
+    number = as_float(label, name, value)
     if not 0.0 < number < math.inf:
-        raise ValueError(f"{label}(): {name}={value!r}: expected a positive finite number")
+        raise ValueError(f"{label}(): {name}={shown(value)}: expected a positive finite number")
     return number
 
 

@@ -39,7 +39,9 @@ class Operands(NamedTuple):
     where: Array | None
 
 
-def compute(kernel: Kernel, dtype: DType, loop: DType, operands: Operands) -> list[Array]:
+def compute(
+    kernel: Kernel, dtype: DType, loop: DType, operands: Operands, label: str
+) -> list[Array]:
     """Run `kernel` over the broadcast operands and return the outputs.
 
     Parameters
@@ -52,10 +54,12 @@ def compute(kernel: Kernel, dtype: DType, loop: DType, operands: Operands) -> li
         The dtype of the result. A 16-bit result is the float32 result rounded once.
     operands : Operands
         Any real dtypes. An input that partially overlaps an output is copied first.
+    label : str
+        The function, for errors.
     """
     if _is_small_and_plain(operands):
         return _run_in_copy(kernel, dtype, loop, operands)
-    outputs, views = _collapse(loop, _without_overlap(operands))
+    outputs, views = _collapse(loop, _without_overlap(operands), label)
     # A dtype that is computed in another one needs a copy.
     direct = views.where is None and dtype == loop
     if direct and all(is_ready(array, loop) for array in _arrays(views)):
@@ -129,7 +133,7 @@ def _without_overlap(operands: Operands) -> Operands:
     return Operands([next(read) for _ in inputs], outputs, [next(read) for _ in params], next(read))
 
 
-def _collapse(loop: DType, operands: Operands) -> tuple[list[Array], Operands]:
+def _collapse(loop: DType, operands: Operands, label: str) -> tuple[list[Array], Operands]:
     """Broadcast, allocate in the inputs' axis order, and merge axes where possible, by NumPy's iterator."""
     inputs, outputs, params, where = operands
     arrays = [value for value in params if isinstance(value, np.ndarray)]
@@ -144,7 +148,7 @@ def _collapse(loop: DType, operands: Operands) -> tuple[list[Array], Operands]:
             order="K",
         )
     except ValueError:
-        raise ValueError(_broadcast_error(read, outputs)) from None
+        raise ValueError(f"{label}(): {_broadcast_error(read, outputs)}") from None
     views = iter(iterator.itviews)
     collapsed = Operands(
         inputs=[next(views) for _ in inputs],

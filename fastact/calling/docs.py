@@ -73,13 +73,13 @@ class OnInstance:
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature of a method without self, annotations and ``**unknown``."""
+    """Return the signature of a method without self, annotations, ``*more`` and ``**unknown``."""
     _, *shown = inspect.signature(function).parameters.values()
     return inspect.Signature(
         [
             one.replace(annotation=inspect.Parameter.empty)
             for one in shown
-            if one.kind is not inspect.Parameter.VAR_KEYWORD
+            if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)
         ]
     )
 

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..messages import shown, suggestion
+
 __all__ = [
     "FLOATS",
     "FLOAT_NAMES",
@@ -89,7 +91,7 @@ def loop_dtype(
         The dtype that the caller asked for.
     """
     if dtype is not None:
-        wanted: DType = np.dtype(dtype).newbyteorder("=")
+        wanted = _read(label, dtype).newbyteorder("=")
         if not _is_supported(wanted):
             raise TypeError(f"{label}() does not return dtype {wanted}: {SUPPORTED}")
         return wanted
@@ -106,6 +108,17 @@ def loop_dtype(
     if not _is_supported(result):
         raise TypeError(f"{label}() does not take dtype {result}: {SUPPORTED}")
     return result
+
+
+def _read(label: str, dtype: Any) -> DType:
+    try:
+        found: DType = np.dtype(dtype)
+    except (TypeError, ValueError):
+        # NumPy knows the name bfloat16 once ml_dtypes has been imported.
+        known = isinstance(dtype, str) and dtype in FLOAT_NAMES
+        hint = "; import ml_dtypes first" if known else suggestion(dtype, FLOAT_NAMES)
+        raise TypeError(f"{label}(): dtype={shown(dtype)}: {SUPPORTED}{hint}") from None
+    return found
 
 
 def _is_supported(dtype: DType) -> bool:

@@ -17,6 +17,7 @@ from ..backends.registry import get_backend, use_backend
 from ..calling.dtypes import FLOAT_NAMES
 from ..functions.base import Function
 from ..threads import get_num_threads, set_num_threads
+from .complete import complete_backends, complete_names, complete_params
 from .npy_stream import NpySource, stream
 from .npy_stream_rows import stream_rows
 from .options import (
@@ -30,8 +31,11 @@ from .options import (
 )
 
 
-@click.command()
-@click.argument("name")
+@click.command(
+    short_help="Evaluate a function on a .npy file of any size.",
+    epilog="Example: fastact apply leaky_relu in.npy out.npy --param negative_slope=0.2",
+)
+@click.argument("name", shell_complete=complete_names)
 @click.argument("source", metavar="IN.npy", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT.npy", type=click.Path(path_type=Path))
 @pass_option
@@ -46,6 +50,7 @@ from .options import (
     "params",
     multiple=True,
     metavar="NAME=VALUE",
+    shell_complete=complete_params,
     help="A parameter of the function, such as alpha=0.5; may be repeated.",
 )
 @click.option(
@@ -59,7 +64,12 @@ from .options import (
     help="Compute in this dtype instead of IN.npy's. A file of bfloat16, whose numbers NumPy saves as "
     "two bytes each, needs it.",
 )
-@click.option("--backend", metavar="NAME", help="Use this backend; see fastact info.")
+@click.option(
+    "--backend",
+    metavar="NAME",
+    shell_complete=complete_backends,
+    help="Use this backend; see fastact info.",
+)
 @click.option("--threads", type=click.IntRange(1, 1024), help="How many threads to use.")
 @click.option(
     "--progress/--no-progress",

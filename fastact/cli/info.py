@@ -13,18 +13,35 @@ from .._version import __version__
 from ..backends.own import describe
 from ..backends.registry import active, backends, get_backend, not_built, use_backend
 from ..threads import cgroup_limit, get_num_threads
+from .options import echo_json, json_option
 
 # Prefixes of fastact's variables and of others that change its choices.
 _VARIABLES = ("FASTACT_", "NUMBA_", "OMP_NUM_THREADS")
 
 
-@click.command()
-def info() -> None:
+@click.command(
+    short_help="Show versions, backends and why, threads, environment.",
+    epilog="Example: fastact info --json",
+)
+@json_option
+def info(as_json: bool) -> None:
     """Show versions, backends and why, instruction set, threads, cache, environment."""
     rows = list(_rows())
+    if as_json:
+        echo_json(dict(_paths(rows)))
+        return
     width = max(len(label) for label, _ in rows)
     for label, value in rows:
         click.echo(f"{label:<{width}}  {value}".rstrip())
+
+
+def _paths(rows: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield the rows with their labels after those that they are below, such as backend/cython."""
+    above: list[str] = []
+    for label, value in rows:
+        name = label.lstrip()
+        above = [*above[: (len(label) - len(name)) // 2], name]
+        yield "/".join(above), value
 
 
 def _rows() -> Iterator[tuple[str, str]]:

@@ -2,48 +2,65 @@
 
 from __future__ import annotations
 
-import inspect
-import json
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+from textwrap import wrap
 from typing import Any
 
 import click
 
-from ..functions.catalogue import get, names
-from .options import align
+from .complete import complete_patterns
+from .options import align, echo_json, json_option
+from .records import record, selected
+
+# Together 99 columns with the gaps: a terminal of 100 does not wrap.
+_WIDTHS = (-32, -29, -34)
+_HEAD = ("function", "aliases", "parameters")
 
 
-@click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def list_functions(as_json: bool) -> None:
-    """List every function with its aliases, parameters and passes."""
-    functions = [get(name) for name in names()]
+@click.command(
+    "list",
+    short_help="List functions with their aliases and parameters.",
+    epilog="Example: fastact list 'gelu*' gates",
+)
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...", shell_complete=complete_patterns)
+@json_option
+def list_functions(patterns: tuple[str, ...], as_json: bool) -> None:
+    """List functions by group, with their aliases and parameters.
+
+    A PATTERN is a name, a pattern such as 'gelu*', a group (piecewise, exponential, ...) or a family
+    (elementwise, rows, gates, losses, ...). Without one every function is listed. More about one is
+    said by "fastact show NAME".
+    """
+    records = [record(function) for function in selected(patterns)]
     if as_json:
-        click.echo(json.dumps([_record(function) for function in functions], indent=2))
+        echo_json(records)
         return
-    rows = [("function", "aliases", "parameters", "passes"), *map(_row, map(_record, functions))]
-    widths = [-max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo(align(row, widths))
+    click.echo(align(_HEAD, _WIDTHS))
+    for group, members in groupby(records, itemgetter("group")):
+        click.echo(f"\n{group}")
+        for one in members:
+            for line in _lines(one):
+                click.echo(line)
 
 
-def _row(record: dict[str, Any]) -> tuple[str, str, str, str]:
-    parameters = ", ".join(_shown(parameter) for parameter in record["parameters"])
-    return record["name"], ", ".join(record["aliases"]), parameters, ", ".join(record["passes"])
+def _lines(one: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of one function."""
+    texts = f"  {one['name']}", ", ".join(one["aliases"]), parameters(one)
+    columns = [
+        wrap(text, -width, drop_whitespace=True)
+        for text, width in zip(texts[1:], _WIDTHS[1:], strict=True)
+    ]
+    columns.insert(0, [texts[0]])
+    for row in range(max(map(len, columns))):
+        cells = [column[row] if row < len(column) else "" for column in columns]
+        yield align(cells, _WIDTHS)
 
 
-def _record(function: Any) -> dict[str, Any]:
-    return {
-        "name": function.name,
-        "aliases": list(function.aliases),
-        "parameters": [
-            {"name": name, "required": True}
-            if default is inspect.Parameter.empty
-            else {"name": name, "required": False, "default": default}
-            for name, default in function.parameters.items()
-        ],
-        "passes": list(function.passes),
-        "source": function.source,
-    }
+def parameters(one: dict[str, Any]) -> str:
+    """Return the parameters of a record with their defaults."""
+    return ", ".join(map(_shown, one["parameters"]))
 
 
 def _shown(parameter: dict[str, Any]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +17,7 @@ import numpy as np
 from ..functions.base import Function
 from ..functions.catalogue import get
 from ..functions.elementwise import Elementwise
+from ..messages import suggestion
 from .process import cleaned_up_by
 
 PASSES = ("forward", "derivative", "vjp", "value_and_derivative", "vjp_from_output")
@@ -22,6 +25,22 @@ PASSES = ("forward", "derivative", "vjp", "value_and_derivative", "vjp_from_outp
 pass_option = click.option(
     "--pass", "pass_", type=click.Choice(PASSES), default="forward", show_default=True
 )
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+def echo_json(value: Any) -> None:
+    """Print a value as JSON; what is not finite, for which JSON has no number, as text."""
+    click.echo(json.dumps(_finite(value), indent=2, default=str, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def dtype_named(name: str) -> np.dtype[Any]:
@@ -40,23 +59,26 @@ def dtype_named(name: str) -> np.dtype[Any]:
 
 def find_function(name: str) -> Function:
     """Return the function of that name, or a user's own that is given as module:name."""
-    module, colon, attribute = name.partition(":")
-    found: Any
-    if not colon:
-        found = get(name)
-        return cast(Function, found)
-    if os.getcwd() not in sys.path:  # as for `python -m fastact`
-        sys.path.insert(0, os.getcwd())
-    try:
-        found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, SyntaxError, ValueError) as error:
-        raise click.UsageError(f"{name}: {error}") from None
+    found = find_callable(name)
     if not isinstance(found, Function):
         raise click.UsageError(
             f"{name} is {type(found).__name__}, expected a function of fastact, "
             "or one that is declared with @fastact.activation"
         )
     return found
+
+
+def find_callable(name: str) -> Any:
+    """Return the function of that name, or anything that is given as module:name."""
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        return get(name)
+    if os.getcwd() not in sys.path:  # as for `python -m fastact`
+        sys.path.insert(0, os.getcwd())
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, SyntaxError, ValueError) as error:
+        raise click.UsageError(f"{name}: {error}") from None
 
 
 def find_elementwise(name: str) -> Elementwise:
@@ -105,7 +127,8 @@ def parse_params(name: str, known: Mapping[str, Any], texts: Iterable[str]) -> d
             raise click.UsageError(f"--param {text}: expected NAME=VALUE")
         if parameter not in known:
             takes = f"it takes {', '.join(known)}" if known else "it takes none"
-            raise click.UsageError(f"{name} has no parameter {parameter!r}; {takes}")
+            hint = suggestion(parameter, known)
+            raise click.UsageError(f"{name} has no parameter {parameter!r}; {takes}{hint}")
         values[parameter] = _parse_value(parameter, value, known[parameter])
     return values
 

@@ -18,6 +18,7 @@ from .info import info
 from .list import list_functions
 from .plot import plot
 from .process import cleaned_up_by, say
+from .show import show
 
 # Errors of the user's input or system, from a wrong name to a full disk. Any other is a bug and
 # shows its traceback.
@@ -63,15 +64,27 @@ class Program(click.Group):
 @click.group(
     cls=Program,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    # The lines of help are shown whole, and filled to the terminal.
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="\b\nHelp with a command: fastact COMMAND --help.\nCompletion in the shell, in its start file:\n"
+    '  bash  eval "$(_FASTACT_COMPLETE=bash_source fastact)"\n'
+    '  zsh   eval "$(_FASTACT_COMPLETE=zsh_source fastact)"\n'
+    "  fish  _FASTACT_COMPLETE=fish_source fastact | source",
 )
 @click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
 @click.pass_context
 def program(ctx: click.Context) -> None:
-    """Activation functions for NumPy arrays and .npy files."""
+    """Activation functions for NumPy arrays and .npy files: what there is, how fast and how exact it is here.
+
+    \b
+    fastact list gates                 what there is
+    fastact show gelu                  all about one function
+    fastact plot relu gelu             a picture
+    fastact apply gelu in.npy out.npy  a file of any size
+    """  # noqa: D301 - the backspace keeps click from filling the table
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
 
-for _command in (info, list_functions, apply, bench, accuracy, plot):
+for _command in (list_functions, show, apply, plot, bench, accuracy, info):
     program.add_command(_command)

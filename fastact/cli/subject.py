@@ -12,12 +12,17 @@ import numpy.typing as npt
 
 from ..accuracy import Worst, measure, samples
 from ..calling.dtypes import FLOAT_NAMES
-from .options import dtype_named, find_elementwise, parse_params, pass_of
+from ..functions.elementwise import Elementwise
+from .complete import complete_names, complete_params
+from .options import dtype_named, find_function, parse_params, pass_of
+from .several import Several
 
 Array = npt.NDArray[Any]
 Kernel = Callable[..., object]
 
-names_argument = click.argument("names", nargs=-1, metavar="[NAMES]...")
+names_argument = click.argument(
+    "names", nargs=-1, metavar="[NAMES]...", shell_complete=complete_names
+)
 dtype_option = click.option(
     "--dtype", type=click.Choice(FLOAT_NAMES), default="float32", show_default=True
 )
@@ -26,6 +31,7 @@ param_option = click.option(
     "params",
     multiple=True,
     metavar="NAME=VALUE",
+    shell_complete=complete_params,
     help="A parameter that all of NAMES take. Required ones are 1 unless given.",
 )
 
@@ -44,8 +50,7 @@ class Subject:
         The function's name and the parameters that differ from their defaults.
     """
 
-    def __init__(self, name: str, texts: Sequence[str]) -> None:
-        function = find_elementwise(name)
+    def __init__(self, function: Elementwise, texts: Sequence[str]) -> None:
         options = parse_params(function.name, function.parameters, texts)
         for parameter, default in function.parameters.items():
             if default is inspect.Parameter.empty:
@@ -57,6 +62,16 @@ class Subject:
         self._values = tuple(values.values())
         given = ", ".join(f"{key}={value}" for key, value in options.items())
         self.label = f"{function.name}({given})" if given else function.name
+
+    def data(self, pass_: str, size: int, dtype: np.dtype[Any]) -> list[Array]:
+        """Return the arrays that a pass takes, of `size` elements."""
+        rng = np.random.default_rng(0)
+        count = self.function.passes[pass_].nin
+        return [(3 * rng.standard_normal(size)).astype(dtype) for _ in range(count)]
+
+    def outs(self, pass_: str, data: Sequence[Array]) -> tuple[Array, ...]:
+        """Return arrays for the results of a pass."""
+        return tuple(np.empty_like(data[0]) for _ in range(self.function.passes[pass_].nout))
 
     def call(self, pass_: str, *data: Array, out: Any) -> Callable[[], object]:
         """Return a call of a pass with its data bound, as a user would make it."""
@@ -99,6 +114,14 @@ class Subject:
     def _measure(self, pass_: str, dtype: str, count: int, kernel: Kernel) -> Worst:
         x = samples(dtype_named(dtype), count)
         return measure(self._declared, pass_, x.dtype, kernel, self._values, x)
+
+
+def subject_of(name: str, texts: Sequence[str]) -> Subject | Several:
+    """Return the subject that a function is, with parameters from the command line."""
+    function = find_function(name)
+    if isinstance(function, Elementwise):
+        return Subject(function, texts)
+    return Several(function, texts)
 
 
 def _one_of_two(compute: Kernel, options: dict[str, Any], index: int) -> Kernel:

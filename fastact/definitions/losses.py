@@ -179,7 +179,8 @@ def binary_cross_entropy_with_logits(
     """-log σ(x) for the target 1, -log σ(-x) for the target 0, and in between for targets in between.
 
     No probability is formed: the loss is `pos_weight`·t·softplus(-x) + (1 - t)·softplus(x), times `weight`. That of an
-    infinite logit on the right side is 0, its gradient too (PyTorch: NaN).
+    infinite logit on the right side is 0, its gradient too (PyTorch: NaN). The target is not checked, as in PyTorch:
+    where it is outside [0, 1], the loss may be negative.
     """
     positive, negative, both = bce_weights(target, pos_weight)
     # Both from softplus(-|x|); a term of which t leaves 0 is 0.

@@ -8,9 +8,10 @@ from functools import cached_property
 from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
-from ..calling.arguments import unknown_argument
 from ..calling.docs import OnInstance, Text, document, signature_of
 from ..calling.dtypes import FLOATS
+from ..calling.parameters import too_many, unknown_argument
+from ..messages import listed
 
 __all__ = ["Function", "Pass", "named", "renamed"]
 
@@ -76,14 +77,17 @@ class Pass:
         """Return the sections of the documentation after the parameters."""
         return {}
 
-    def _refuse(self, unknown: Iterable[str]) -> NoReturn:
-        """Raise TypeError for keywords that the pass does not take, naming the first."""
-        shown = {
-            name: str(one)
-            for name, one in self._signature().parameters.items()
-            if one.kind is not inspect.Parameter.POSITIONAL_ONLY
-        }
-        raise unknown_argument(self.__qualname__, next(iter(unknown)), shown)
+    def _refuse(self, unknown: Iterable[str], more: int = 0) -> NoReturn:
+        """Raise TypeError for arguments that the pass does not take: the first unknown keyword, or positional ones.
+
+        `more` is how many of the latter there are.
+        """
+        parameters = self._signature().parameters.values()
+        positional = [one.name for one in parameters if one.kind is not one.KEYWORD_ONLY]
+        for name in unknown:
+            known = [one.name for one in parameters if one.kind is not one.POSITIONAL_ONLY]
+            raise unknown_argument(self.__qualname__, name, known)
+        raise too_many(self.__qualname__, positional, len(positional) + more)
 
     def __repr__(self) -> str:
         return f"<{self.__module__}.{self.__qualname__}{inspect.signature(self)}>"
@@ -99,6 +103,7 @@ class Pass:
 _WHY_MISSING = {
     "vjp_from_output": ": its output does not determine its derivative",
     "parameter_vjp": ": it has no parameters",
+    "forward": ": call the function itself",
 }
 
 
@@ -123,7 +128,7 @@ class _Missing:
             for pass_, one in function.passes.items()
             if pass_ != "forward"
         ]
-        has = f"it has {' and '.join(calls)}" if calls else "it has no pass but the function itself"
+        has = f"it has {listed(calls)}" if calls else "it has no pass but the function itself"
         why = _WHY_MISSING.get(self._name, "")
         raise MissingPass(f"{function.name} has no {self._name}{why}; {has}")
 
@@ -160,6 +165,7 @@ class Function(Pass):
         derivative, vjp, value_and_derivative = _Missing(), _Missing(), _Missing()
         vjp_from_output, value_and_grad, parameter_vjp = _Missing(), _Missing(), _Missing()
         grad, gradient, backward, jvp = _Missing(), _Missing(), _Missing(), _Missing()
+        forward = _Missing()
 
     def _introduce(
         self,

@@ -32,7 +32,10 @@ class BinaryVjp(TwoGradients):
 
     def call(self, *args: Any, out: Any = None, **options: Any) -> Any:
         """Compute, like a call of the object; ``inspect.signature`` shows the arguments."""
-        shapes = [np.shape(one) for one in args]
+        shapes = [
+            arguments.shape_of(self.__qualname__, *one)
+            for one in zip(self.arrays, args, strict=False)
+        ]
         if len(args) != self.nin or len({*shapes}) == 1:
             return super().call(*args, out=out, **options)
         return self._summed(args, shapes[1:], out, options)

@@ -7,6 +7,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+from ..messages import plain, shown, suggestion
 from .base import Function
 from .binary import BINARY_FUNCTIONS
 from .channels import CHANNELS
@@ -109,26 +110,16 @@ def get(name: str | Callable[..., Any] | None) -> Any:
     if callable(name):
         return name
     if not isinstance(name, str):
-        raise ValueError(f"there is no activation {name!r}; see fastact.names()")
-    found = PUBLIC.get(name) or _found_names().get(_plain(name))
+        raise ValueError(f"there is no activation {shown(name)}; see fastact.names()")
+    found = PUBLIC.get(name) or _found_names().get(plain(name))
     if found is None:
-        raise ValueError(f"there is no activation {name!r}{_near(name)}")
+        hint = suggestion(name, PUBLIC, 3) or "; see fastact.names()"
+        raise ValueError(f"there is no activation {shown(name)}{hint}")
     return found
-
-
-def _plain(name: str) -> str:
-    return name.lower().translate({ord(sign): None for sign in "_- "})
 
 
 @cache
 def _found_names() -> dict[str, Any]:
     """Return what other spellings stand for, and names of functions with parameters."""
     bound = {"gelu10": BoundFunction(FUNCTIONS["gelu"], {"limit": 10.0})}
-    return bound | {_plain(name): function for name, function in PUBLIC.items()}
-
-
-def _near(name: str) -> str:
-    from difflib import get_close_matches  # 2 ms, only on error
-
-    close = get_close_matches(name, PUBLIC)
-    return f"; did you mean {' or '.join(map(repr, close))}?" if close else "; see fastact.names()"
+    return bound | {plain(name): function for name, function in PUBLIC.items()}

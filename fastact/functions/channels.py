@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Never
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..calling.broadcast import regions
 from ..calling.dtypes import Array, DType, loop_dtype
 from ..calling.memory import without_overlap
 from ..definitions.channels import CHANNELS as DECLARED
+from ..messages import shown
 from .base import Function, Pass, named
 from .elementwise import FUNCTIONS, ElementwisePass
 
@@ -63,16 +65,16 @@ class _Maxout(_MaxoutPass, Function):
         x: Any,
         pieces: int,
         axis: int = -1,
-        *,
+        *more: Never,
         out: Any = None,
         dtype: Any = None,
         **unknown: Never,
     ) -> Any:
         """Compute."""
-        if unknown:
-            self._refuse(unknown)
+        if unknown or more:
+            self._refuse(unknown, len(more))
         (value,), labels = labelled.plain("maxout", (x,))
-        x = arguments.real_array("maxout", value)
+        x = arguments.real_array("maxout", value, "x")
         loop = loop_dtype("maxout", (value,), (x,), dtype)
         axis = axes.checked_axis("maxout", axis, x.ndim)
         shape = _grouped("maxout", x, pieces, axis)
@@ -107,17 +109,17 @@ class _MaxoutVjp(_MaxoutPass):
         x: Any,
         pieces: int,
         axis: int = -1,
-        *,
+        *more: Never,
         out: Any = None,
         dtype: Any = None,
         **unknown: Never,
     ) -> Any:
         """Compute."""
-        if unknown:
-            self._refuse(unknown)
+        if unknown or more:
+            self._refuse(unknown, len(more))
         label = self.__qualname__
         values, labels = labelled.plain(label, (g, x))
-        g, x = (arguments.real_array(label, value) for value in values)
+        g, x = map(partial(arguments.real_array, label), values, self.arrays)
         loop = loop_dtype(label, values, (g, x), dtype)
         axis = axes.checked_axis(label, axis, x.ndim)
         shape = _grouped(label, x, pieces, axis)
@@ -162,16 +164,22 @@ class _CRelu(_CReluPass, Function):
         self._introduce(DECLARED["crelu"].source, {"vjp": named(_CReluVjp, "crelu.vjp")()})
 
     def __call__(
-        self, x: Any, axis: int = -1, *, out: Any = None, dtype: Any = None, **unknown: Never
+        self,
+        x: Any,
+        axis: int = -1,
+        *more: Never,
+        out: Any = None,
+        dtype: Any = None,
+        **unknown: Never,
     ) -> Any:
         """Compute."""
-        if unknown:
-            self._refuse(unknown)
+        if unknown or more:
+            self._refuse(unknown, len(more))
         if protocols.takes_over(x) and not labelled.is_labelled(x):
             relu = FUNCTIONS["relu"]
             return np.concatenate((relu(x, dtype=dtype), relu(-x, dtype=dtype)), axis)
         (value,), labels = labelled.plain("crelu", (x,))
-        x = arguments.real_array("crelu", value)
+        x = arguments.real_array("crelu", value, "x")
         loop = loop_dtype("crelu", (value,), (x,), dtype)
         axis = axes.checked_axis("crelu", axis, x.ndim)
         shape = (*x.shape[:axis], 2 * x.shape[axis], *x.shape[axis + 1 :])
@@ -198,21 +206,21 @@ class _CReluVjp(_CReluPass):
         g: Any,
         x: Any,
         axis: int = -1,
-        *,
+        *more: Never,
         out: Any = None,
         dtype: Any = None,
         **unknown: Never,
     ) -> Any:
         """Compute."""
-        if unknown:
-            self._refuse(unknown)
+        if unknown or more:
+            self._refuse(unknown, len(more))
         label = self.__qualname__
         if any(protocols.takes_over(one) and not labelled.is_labelled(one) for one in (g, x)):
             vjp = FUNCTIONS["relu"].vjp
             positive, negative = self._cut(g, x, axis)
             return vjp(positive, x, dtype=dtype) - vjp(negative, -x, dtype=dtype)
         (g, x), labels = labelled.plain(label, (g, x))
-        g = arguments.real_array(label, g)
+        g, x = map(partial(arguments.real_array, label), (g, x), self.arrays)
         gradient = self._kernels(*self._cut(g, x, axis), x, out=out, dtype=dtype)
         if labels is None or out is not None:
             return gradient
@@ -245,7 +253,7 @@ def _grouped(label: str, x: Array, pieces: int, axis: int) -> tuple[int, ...]:
         raise ValueError(f"{label}(): pieces={pieces}: expected a positive integer")
     if length % pieces:
         raise ValueError(
-            f"{label}(): axis {axis} has {length} elements, expected a multiple of pieces={pieces}"
+            f"{label}(): axis {axis} has {length} elements, expected a multiple of pieces={shown(pieces)}"
         )
     shape: tuple[int, ...] = x.shape
     return (*shape[:axis], length // pieces, *shape[axis + 1 :])

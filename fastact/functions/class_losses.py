@@ -63,12 +63,13 @@ class ClassTask(Task):
         values, self.labels = labelled.plain(label, (*g, target, x))
         *gradients, target, x = values
         given = *gradients, x, target
-        self.x, self.target = arguments.real_array(label, x), np.asarray(target)
+        self.x = arguments.real_array(label, x, "x")
+        self.target = np.asarray(arguments.as_array(label, "target", target))
         self.axis = checked_axis(label, axis, self.x.ndim)
         self.dropped = (self.axis,)
         self.by_index = self.target.dtype.kind in "iu"
         self._check_kind()
-        others = [arguments.real_array(label, one) for one in gradients]
+        others = [arguments.real_array(label, one, "g") for one in gradients]
         self.loop = loss_dtype(label, given, (*others, self.x, self.target))
         self.ignored = arguments.integers(label, "ignore_index", ignore_index)
         if empty is not None:
@@ -96,10 +97,15 @@ class ClassTask(Task):
 
     def _check_shape(self) -> None:
         expected = self.loss_shape if self.by_index else self.shape
+        if not self.by_index and self.target.shape == self.loss_shape != expected:
+            raise ValueError(
+                f"{self.label}(): target has the shape {self.target.shape} of class indices, but dtype "
+                f"{self.target.dtype}: expected integers, such as target.astype(int)"
+            )
         if self.target.shape != expected:
             what = "class indices" if self.by_index else "a distribution"
             raise ValueError(
-                f"{self.label}(): target has shape {self.target.shape}, expected {expected}: "
+                f"{self.label}(): target has shape {self.target.shape}, expected {expected}, that of "
                 f"{what} for x of shape {self.shape}"
             )
         if not self.by_index and any(one >= 0 for one in self.ignored):
@@ -134,7 +140,7 @@ class ClassTask(Task):
     def of_classes(self, name: str, given: Any) -> Array:
         """Return an argument that has one number for each class, in float64."""
         (value,), labels = labelled.plain(self.label, (given,))
-        array = arguments.real_array(self.label, value)
+        array = arguments.real_array(self.label, value, name)
         if array.shape != (self.classes,):
             raise ValueError(
                 f"{self.label}(): {name} has shape {array.shape}, expected ({self.classes},): one value per class"

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Never
 
 from ..backends.registry import Kernel
-from ..calling import docs
+from ..calling import arguments, docs
 from ..calling.dtypes import DType, computing
 from ..calling.fast import KernelTable
 from . import cumulative_steps
@@ -54,7 +54,7 @@ class _Vjp(_Cumulative):
         x: Any,
         /,
         axis: Axis = -1,
-        *,
+        *more: Never,
         reverse: bool = False,
         temperature: float = 1.0,
         where: Any = True,
@@ -63,9 +63,10 @@ class _Vjp(_Cumulative):
         **unknown: Never,
     ) -> Any:
         """Compute."""
-        if unknown:
-            self._refuse(unknown)
-        return self._general((g, x), axis, temperature, where, out, dtype, reverse=bool(reverse))
+        if unknown or more:
+            self._refuse(unknown, len(more))
+        reverse = arguments.flag(self.__qualname__, "reverse", reverse)
+        return self._general((g, x), axis, temperature, where, out, dtype, reverse=reverse)
 
 
 class _Forward(_Cumulative, RowFunction):
@@ -76,7 +77,7 @@ class _Forward(_Cumulative, RowFunction):
         x: Any,
         /,
         axis: Axis = -1,
-        *,
+        *more: Never,
         reverse: bool = False,
         temperature: float = 1.0,
         where: Any = True,
@@ -85,9 +86,10 @@ class _Forward(_Cumulative, RowFunction):
         **unknown: Never,
     ) -> Any:
         """Compute."""
-        if unknown:
-            self._refuse(unknown)
-        return self._general((x,), axis, temperature, where, out, dtype, reverse=bool(reverse))
+        if unknown or more:
+            self._refuse(unknown, len(more))
+        reverse = arguments.flag(self.__qualname__, "reverse", reverse)
+        return self._general((x,), axis, temperature, where, out, dtype, reverse=reverse)
 
     def _text(self) -> docs.Text:
         text = super()._text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ from ..backends.registry import chosen_here, state
 from ..calling import arguments, broadcast, docs, fast, protocols
 from ..calling.dtypes import loop_dtype
 from ..calling.fast import Caller, fast_call
+from ..calling.parameters import ParameterList
 from ..definitions.activations import TABLE
 from ..definitions.declare import BY, Declaration
 from ..definitions.domain import Condition
+from ..messages import listed
 from ..reference import activations
 from .base import Function, Pass
 from .parameter_vjp import ParameterVjp
@@ -64,7 +67,7 @@ class ElementwisePass(Pass, Caller):
         self.arrays, self.nout = one.inputs, len(one.outputs)
         self._name(declaration.name, pass_)
         self.declaration = declaration
-        self.parameter_list = arguments.ParameterList(declaration, pass_)
+        self.parameter_list = ParameterList(declaration, pass_)
         self.kernels = self._kernels(pass_)
         self._defaults = self.parameter_list.complete
         # Positional arguments of a call without parameters; -1 if a parameter is required.
@@ -164,7 +167,7 @@ class ElementwisePass(Pass, Caller):
         dtype = options.pop("dtype", None)
         data, positional = tuple(args[: self.nin]), args[self.nin :]
         if len(data) < self.nin:
-            raise TypeError(f"{label}() takes {' and '.join(self.arrays)} by position")
+            raise TypeError(f"{label}() takes {listed(self.arrays)} by position")
         chosen, params = self.parameter_list.bind(label, positional, options)
         target = self._chosen(chosen)
         values = tuple(params.values())
@@ -194,13 +197,13 @@ class ElementwisePass(Pass, Caller):
     ) -> Any:
         """Compute from operands that NumPy can read."""
         label = self.__qualname__
-        arrays = [arguments.real_array(label, value) for value in data]
+        arrays = list(map(partial(arguments.real_array, label), data, self.arrays))
         loop = loop_dtype(label, data, arrays, dtype)
         arguments.check_out(label, outs, loop)
         mask = arguments.check_where(label, where)
         targets = [None if out is None else np.asarray(out) for out in outs]
         operands = broadcast.Operands(arrays, targets, params, mask)
-        results = broadcast.compute(*target.kernels.direct(loop), loop, operands)
+        results = broadcast.compute(*target.kernels.direct(loop), loop, operands, label)
         wrapped = protocols.wrap(self, data, results, outs)
         return wrapped[0] if self.nout == 1 else tuple(wrapped)
 

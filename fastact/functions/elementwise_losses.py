@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,8 @@ class _Elementwise(Task):
         values, self.labels = labelled.plain(label, operands)
         *rest, target, x = values
         given = *rest[len(weights) :], x, target
-        arrays = [arguments.real_array(label, value) for value in given]
+        named = "g", *others, x_name, "target"
+        arrays = list(map(partial(arguments.real_array, label), given, named[not g :]))
         self.loop = loss_dtype(label, given, arrays)
         *further, self.x, self.target = arrays[len(g) :]
         self.shape = self.x.shape
@@ -309,10 +311,6 @@ def _taken(
     label: str, names: Sequence[str], positional: Sequence[Any], given: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the arrays after the target, by position or taken from the keywords."""
-    if len(positional) > len(names):
-        raise TypeError(
-            f"{label}() takes {2 + len(names)} positional arguments but {2 + len(positional)} were given"
-        )
     found = dict(zip(names, positional, strict=False))
     for name in names:
         if name in given and name in found:
@@ -361,7 +359,12 @@ def _of_probabilities(
 ) -> Task:
     task = _OfProbabilities(label, "p", p, target, {"weight": weight}, reduction, g)
     if task.x.size and (np.fmin.reduce(task.x, None) < 0 or np.fmax.reduce(task.x, None) > 1):
-        raise ValueError(f"{label}(): p must lie in [0, 1]")
+        first = np.unravel_index(int(np.argmax((task.x < 0) | (task.x > 1))), task.shape)
+        at = f"[{', '.join(map(str, first))}]" if first else ""
+        raise ValueError(
+            f"{label}(): p{at}={task.x[first]} is outside [0, 1]; "
+            "for logits take binary_cross_entropy_with_logits()"
+        )
     return task
 
 
@@ -382,7 +385,8 @@ digits that its loss and its gradient need.""",
     {"p": "array_like\n    Probabilities.", "target": _TARGET.format(x="p")},
     (
         "As in PyTorch, logarithms are clamped to -100, so that the loss at p = 0 is 100 and not infinite, and the\n"
-        "gradient is (p - t)/max(p·(1 - p), 1e-12). Every backend computes it in float64 with NumPy.",
+        "gradient is (p - t)/max(p·(1 - p), 1e-12). Every backend computes it in float64 with NumPy. The target is\n"
+        "not checked: where it is outside [0, 1], the loss may be negative.",
     ),
     {"ValueError": "If shapes do not match or p is outside [0, 1]. Nothing is written."},
 )

@@ -15,6 +15,7 @@ from ..calling.broadcast import as_slices, regions
 from ..calling.dtypes import Array, DType, computing
 from ..calling.fast import KernelTable
 from ..calling.row_layout import RowOperands
+from ..messages import shown
 from .attention import RowCall, by_rows
 from .base import named
 from .row_passes import Axis, RowFunction, RowPass
@@ -51,7 +52,7 @@ class _EntmaxPass(RowPass):
         array = np.asarray(alpha, np.float64)
         if array.size and not (array.min() > 1.0 and array.max() < math.inf):
             raise ValueError(
-                f"{self.__qualname__}(): alpha={value!r}: expected finite numbers above 1"
+                f"{self.__qualname__}(): alpha={shown(value)}: expected finite numbers above 1"
             )
         return float(array.flat[0]) if array.size and array.min() == array.max() else array
 
@@ -105,7 +106,7 @@ class _Vjp(_EntmaxPass):
         y: Any,
         /,
         axis: Axis = -1,
-        *,
+        *more: Never,
         alpha: Any = 1.5,
         by_alpha: bool = False,
         temperature: float = 1.0,
@@ -115,8 +116,9 @@ class _Vjp(_EntmaxPass):
         **unknown: Never,
     ) -> Any:
         """Compute."""
-        if unknown:
-            self._refuse(unknown)
+        if unknown or more:
+            self._refuse(unknown, len(more))
+        by_alpha = arguments.flag(self.__qualname__, "by_alpha", by_alpha)
         options = temperature, where, out, dtype
         result = None if by_alpha else self._fast(g, y, axis, alpha, *options)
         if result is not None:
@@ -130,7 +132,7 @@ class _Vjp(_EntmaxPass):
     def _by_alpha(
         self, g: Any, y: Any, axis: Any, alpha: Any, shape: tuple[int, ...], where: Any, dtype: Any
     ) -> Any:
-        call = RowCall(self.__qualname__, (g, y), axis, where, None, dtype)
+        call = RowCall(self.__qualname__, (g, y), self.arrays, axis, where, None, dtype)
         given, _ = call.arrays
         assert given is not None
         g = axes.broadcast(call.label, "g", given, call.shape)
@@ -177,7 +179,7 @@ class _Forward(_EntmaxPass, RowFunction):
         x: Any,
         /,
         axis: Axis = -1,
-        *,
+        *more: Never,
         alpha: Any = 1.5,
         temperature: float = 1.0,
         where: Any = True,
@@ -186,8 +188,8 @@ class _Forward(_EntmaxPass, RowFunction):
         **unknown: Never,
     ) -> Any:
         """Compute."""
-        if unknown:
-            self._refuse(unknown)
+        if unknown or more:
+            self._refuse(unknown, len(more))
         options = temperature, where, out, dtype
         result = self._fast(None, x, axis, alpha, *options)
         if result is not None:

@@ -68,9 +68,9 @@ class _GatePass(ElementwisePass):
             return self._labelled(args, axis, order, out, options)
         *g, x = args
         if not protocols.takes_over(x):
-            x = np.asanyarray(x)
+            x = arguments.as_array(label, "x", x)
             if not is_real(x.dtype):
-                arguments.real_array(label, x)  # which raises
+                arguments.real_array(label, x, "x")  # which raises
         return self._packed(g, x, _halves(label, x, axis, named), out, options)
 
     def _check(self, options: dict[str, Any]) -> None:

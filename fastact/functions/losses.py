@@ -135,8 +135,7 @@ class _LossPass(Pass):
         return inspect.Signature([*shown, kind("out", kind.KEYWORD_ONLY, default=None)])
 
     def _task(self, args: tuple[Any, ...], options: dict[str, Any], *g: Any) -> Task:
-        if not options.keys() <= self._loss.known:
-            self._refuse(name for name in options if name not in self._loss.known)
+        self._loss.check(self, args, options)
         return self._prepare(*args, g=g, **options)
 
     def _targets(self, out: Any, task: Task) -> tuple[Array, ...]:
@@ -280,11 +279,16 @@ class Loss(Function):
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Compute the loss; ``inspect.signature`` shows the arguments."""
-        if not options.keys() <= self.known:
-            self._refuse(name for name in options if name not in self.known)
+        self.check(self, args, options)
         task = self._prepare(*args, **options)
         loss = np.empty(task.loss_shape, task.loop) if task.reduction == "none" else None
         return task.reduced(loss, task.value(loss), task.count())
+
+    def check(self, one: Pass, args: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+        """Raise TypeError if a call of a pass has other arguments than the loss."""
+        more = max(0, len(args) - len(self.arrays))
+        if more or not options.keys() <= self.known:
+            one._refuse([name for name in options if name not in self.known], more)
 
     def _prepared_as(self, label: str) -> Callable[..., Task]:
         """Return `prepare` renamed to the label, under which Python reports missing arguments."""
@@ -337,7 +341,7 @@ def loss_dtype(label: str, data: Sequence[Any], arrays: Sequence[Array]) -> DTyp
 def _check_g(label: str, g: Any, task: Task) -> Array:
     """Return the gradient with respect to the loss as an array; raise ValueError if its shape is wrong."""
     (value,), _ = labelled.plain(label, (g,))
-    array = arguments.real_array(label, value)
+    array = arguments.real_array(label, value, "g")
     expected = task.loss_shape if task.reduction == "none" else ()
     if array.shape != expected:
         raise ValueError(f"{label}(): g has shape {array.shape}, expected {expected}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..calling.broadcast import as_slices, regions
 from ..calling.dtypes import Array, loop_dtype
 from ..calling.fast import KernelTable, alike
 from ..definitions.declare import BY
+from ..messages import listed
 from .base import Pass
 
 __all__ = ["SUM_BLOCK", "ParameterVjp", "in_float64"]
@@ -44,12 +45,15 @@ class ParameterVjp(Pass):
         names = self._function.parameter_list.params
         return {name: self._function._kernels(BY + name) for name in names}
 
-    def __call__(self, g: Any, x: Any, *params: Any, dtype: Any = None, **named: Any) -> Any:
+    def __call__(self, *args: Any, dtype: Any = None, **named: Any) -> Any:
         """Compute; ``inspect.signature`` shows the arguments."""
         label = self.__qualname__
-        values, labels = labelled.plain(label, (g, x))
-        arrays = [arguments.real_array(label, value) for value in values]
-        _, bound = self._function.parameter_list.bind(label, params, named)
+        if len(args) < self.nin:
+            raise TypeError(f"{label}() takes {listed(self.arrays)} by position")
+        values, labels = labelled.plain(label, args[: self.nin])
+        arrays = list(map(partial(arguments.real_array, label), values, self.arrays))
+        parameters = self._function.parameter_list
+        _, bound = parameters.bind(label, args[self.nin :], named, ("dtype",))
         given = [
             value if type(value) is float else arguments.real_array(label, value)
             for value in bound.values()

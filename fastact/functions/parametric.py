@@ -5,18 +5,20 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from types import FunctionType
-from typing import Any, TypeAlias
+from typing import Any, Never, TypeAlias
 
 import numpy as np
 
 from ..backends.environment import silent
 from ..calling import arguments, docs, labelled
 from ..calling.axes import checked_axis
-from ..calling.dtypes import is_floating, loop_dtype
+from ..calling.dtypes import is_floating, is_real, loop_dtype
 from ..calling.memory import check_distinct
-from .base import Function, Pass, renamed
-from .elementwise import FUNCTIONS
+from ..messages import listed
+from .base import Function, Pass, named, renamed
+from .elementwise import FUNCTIONS, ElementwisePass
 from .parameter_vjp import in_float64
 
 __all__ = ["PARAMETRIC"]
@@ -49,31 +51,39 @@ class _SlopePass(Pass):
     Parameters
     ----------
     slope : function
-        Takes x and the parameters and returns the slope for leaky_relu.
+        Takes the name of the pass for errors, x and the parameters; returns the slope for leaky_relu.
     """
 
     def __init__(self, name: str, pass_: str, slope: Callable[..., Any], summary: str) -> None:
-        self._target = _leaky_relu.passes[pass_]
+        self._target = _LeakyPass(pass_, name)
         self.arrays = self._target.arrays
         self.nout = max(self._target.nout, type(self).nout)
         self._name(name, pass_)
         assert isinstance(slope, FunctionType)
-        self._slope = renamed(slope, self.__qualname__)
+        self._slope = partial(renamed(slope, self.__qualname__), self.__qualname__)
         self._summary = summary
 
     def __call__(
         self, *args: Any, out: Any = None, where: Any = True, dtype: Any = None, **parameters: Any
     ) -> Any:
         """Compute; ``inspect.signature`` shows the arguments."""
-        if parameters:
-            self._check_names(parameters)
+        self._check(args, parameters)
         slope = self._slope(*args[self.nin - 1 :], **parameters)
         return self._target(*args[: self.nin], slope, out=out, where=where, dtype=dtype)
 
-    def _check_names(self, parameters: dict[str, Any]) -> None:
-        known = self._signature().parameters
-        if not parameters.keys() <= known.keys():
-            self._refuse(name for name in parameters if name not in known)
+    @cached_property
+    def _known(self) -> list[str]:
+        shown = self._signature().parameters.values()
+        return [one.name for one in shown if one.kind is one.POSITIONAL_OR_KEYWORD]
+
+    def _check(self, args: tuple[Any, ...], parameters: dict[str, Any]) -> None:
+        """Raise TypeError for arguments that there are not, or if an array is missing."""
+        wrong = [name for name in parameters if name not in self._known]
+        more = max(0, len(args) - self.nin - len(self._known))
+        if len(args) < self.nin:
+            raise TypeError(f"{self.__qualname__}() takes {listed(self.arrays)} by position")
+        if wrong or more:
+            self._refuse(wrong, more)
 
     def _signature(self) -> inspect.Signature:
         kind = inspect.Parameter
@@ -101,7 +111,7 @@ class _PReluVjp(_SlopePass):
         self, *args: Any, out: Any = None, dtype: Any = None, **parameters: Any
     ) -> tuple[Any, Any]:
         """Compute; ``inspect.signature`` shows the arguments."""
-        self._check_names(parameters)
+        self._check(args, parameters)
         label = self.__qualname__
         slope, shape = self._slope(*args[1:], **parameters), _weight_shape(*args[2:], **parameters)
         dx_out, dweight_out = arguments.normalize_out(label, out, 2)
@@ -109,7 +119,7 @@ class _PReluVjp(_SlopePass):
         gradient, loop = _weight_gradient(label, args[:2], slope, dtype)
         if dweight_out is not None:
             _check_gradient_out(label, dweight_out, shape)
-        dx = _leaky_relu.vjp(*args[:2], slope, out=dx_out, dtype=dtype)
+        dx = self._target(*args[:2], slope, out=dx_out, dtype=dtype)
         with silent():
             rounded = gradient.reshape(shape).astype(loop)
             if dweight_out is not None:
@@ -145,11 +155,21 @@ class _PReluParameterVjp(Pass):
         self._name("prelu", "parameter_vjp")
 
     def __call__(
-        self, g: Any, x: Any, /, weight: Any, axis: int = 1, *, dtype: Any = None
+        self,
+        g: Any,
+        x: Any,
+        /,
+        weight: Any,
+        axis: int = 1,
+        *more: Never,
+        dtype: Any = None,
+        **unknown: Never,
     ) -> dict[str, Any]:
         """Compute; ``inspect.signature`` shows the arguments."""
+        if unknown or more:
+            self._refuse(unknown, len(more))
         label = self.__qualname__
-        gradient, loop = _weight_gradient(label, (g, x), _weights(x, weight, axis), dtype)
+        gradient, loop = _weight_gradient(label, (g, x), _weights(label, x, weight, axis), dtype)
         with silent():
             rounded = gradient.reshape(_weight_shape(weight)).astype(loop)
         return {"weight": rounded if rounded.ndim else rounded[()]}
@@ -190,48 +210,76 @@ class _SlopeFunction(_SlopePass, Function):
         }
         self._introduce(source, passes, formula=formula)
         if vjp is _PReluVjp:
-            self.parameter_vjp = _PReluParameterVjp()
+            self.parameter_vjp = named(_PReluParameterVjp, "prelu.parameter_vjp")()
 
 
-def _weights(x: Any, weight: Any, axis: int = 1) -> Any:
+class _LeakyPass(ElementwisePass):
+    """A pass of leaky_relu that errors call by another name."""
+
+    def __init__(self, pass_: str, name: str) -> None:
+        super().__init__(_leaky_relu.declaration, pass_)
+        self.owner = _leaky_relu
+        self.__qualname__ = name if pass_ == "forward" else f"{name}.{pass_}"
+
+    def __reduce__(self) -> tuple[Any, ...]:  # type: ignore[override]
+        return _leaky_relu.passes.__getitem__, (self.pass_,)
+
+
+def _weights(label: str, x: Any, weight: Any, axis: int = 1) -> Any:
     """Return the weights in a shape that broadcasts along `axis` of x."""
-    if isinstance(weight, np.ma.MaskedArray):
-        raise TypeError("prelu() does not take a masked array for weight: fill it first")
-    weight = np.asarray(weight)
+    weight = np.asarray(arguments.parameter_value(label, "weight", weight))
+    if not is_real(weight.dtype):  # of another library
+        arguments.parameter_value(label, "weight", weight)  # which raises
     if weight.ndim != 1 or weight.size == 1:
         return weight.reshape(()) if weight.size == 1 else weight
-    ndim = np.ndim(x)
-    axis = checked_axis("prelu", axis, ndim)
-    if np.shape(x)[axis] != weight.size:
+    shape = arguments.shape_of(label, "x", x)
+    ndim = len(shape)
+    axis = checked_axis(label, axis, ndim)
+    if shape[axis] != weight.size:
         raise ValueError(
-            f"prelu(): weight has {weight.size} elements, expected {np.shape(x)[axis]}: one for each of axis {axis}"
+            f"{label}(): weight has {weight.size} elements, expected {shape[axis]}: one for each of axis {axis}"
         )
     return weight.reshape(weight.shape + (1,) * (ndim - 1 - axis))
 
 
 def _drawn(
-    x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, rng: Rng = None
+    label: str,
+    x: Any,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    rng: Rng = None,
 ) -> Any:
     """Return the slope: the mean, or one draw for each element of x."""
-    lower, upper = float(lower), float(upper)
+    lower = arguments.number(label, "lower", lower)
+    upper = arguments.number(label, "upper", upper)
+    training = arguments.flag(label, "training", training)
+    if rng is not None:
+        rng = arguments.generator(label, rng)
     if not (math.isfinite(lower) and math.isfinite(upper) and lower <= upper):
         raise ValueError(
-            f"rrelu(): lower={lower}, upper={upper}: expected finite numbers, lower <= upper"
+            f"{label}(): lower={lower}, upper={upper}: expected finite numbers, lower <= upper"
         )
     if not training:
         return (lower + upper) / 2
-    return np.random.default_rng(rng).uniform(lower, upper, np.shape(x))
+    return np.random.default_rng(rng).uniform(lower, upper, arguments.shape_of(label, "x", x))
 
 
 def _drawn_again(
-    x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, rng: Rng = None
+    label: str,
+    x: Any,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    rng: Rng = None,
 ) -> Any:
     """Return the slopes that the forward call drew."""
+    training = arguments.flag(label, "training", training)
     if training and rng is None:
         raise ValueError(
-            "rrelu(): while training, the derivative needs the integer rng of the forward call"
+            f"{label}(): while training, the derivative needs the integer rng of the forward call"
         )
-    return _drawn(x, lower, upper, training, rng)
+    return _drawn(label, x, lower, upper, training, rng)
 
 
 def _weight_shape(weight: Any, axis: int = 1) -> tuple[int, ...]:
@@ -243,7 +291,7 @@ def _weight_gradient(
 ) -> tuple[Any, np.dtype[Any]]:
     """Return the gradient in float64, in the shape of the slope, and the dtype that it is to be rounded to."""
     values, labels = labelled.plain(label, data)
-    arrays = [arguments.real_array(label, value) for value in values]
+    arrays = list(map(partial(arguments.real_array, label), values, ("g", "x")))
     loop = loop_dtype(label, values, arrays, dtype)
     if labels is not None:
         arrays = list(map(labelled.masked_out, arrays, labels.missing))

@@ -74,9 +74,9 @@ class _Focal(ClassTask):
                 f"{label}(): gamma={self.gamma} is outside the domain 0 <= gamma < inf"
             )
         self.alpha: float | Array = (
-            self.of_classes("alpha", alpha)
-            if np.ndim(alpha)
-            else arguments.number(label, "alpha", alpha)
+            arguments.number(label, "alpha", alpha)
+            if arguments.is_scalar(alpha)
+            else self.of_classes("alpha", alpha)
         )
 
 

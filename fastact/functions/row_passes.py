@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Never, TypeAlias
 
 import numpy as np
@@ -106,6 +107,7 @@ class RowPass(Pass):
                     options[name] = value
             return labelled.rows_of(library, self, data, outs[0], where, options)
         heat = axes.temperature_of(label, self.heat, temperature)
+        keepdims = arguments.flag(label, "keepdims", keepdims)
         return self._compute(data, axis, heat, where, outs, dtype, keepdims, extra)
 
     def _compute(
@@ -121,7 +123,7 @@ class RowPass(Pass):
     ) -> Any:
         """Compute from operands that NumPy can read."""
         label = self.__qualname__
-        arrays = [arguments.real_array(label, value) for value in data]
+        arrays = list(map(partial(arguments.real_array, label), data, self.arrays))
         loop = loop_dtype(label, data, arrays, dtype)
         shape = arrays[-1].shape
         reduced = axes.checked_axes(label, axis, len(shape))
@@ -188,7 +190,7 @@ class RowVjp(RowPass):
         y: Any,
         /,
         axis: Axis = -1,
-        *,
+        *more: Never,
         temperature: float = 1.0,
         where: Any = True,
         out: Any = None,
@@ -196,8 +198,8 @@ class RowVjp(RowPass):
         **unknown: Never,
     ) -> Any:
         """Compute."""
-        if unknown:
-            self._refuse(unknown)
+        if unknown or more:
+            self._refuse(unknown, len(more))
         result = fast.rows(self.kernels, g, y, axis, temperature, where, out, dtype)
         if result is not None:
             return result
@@ -215,7 +217,7 @@ class ReductionVjp(RowPass):
         x: Any,
         /,
         axis: Axis = None,
-        *,
+        *more: Never,
         temperature: float = 1.0,
         where: Any = True,
         out: Any = None,
@@ -223,8 +225,8 @@ class ReductionVjp(RowPass):
         **unknown: Never,
     ) -> Any:
         """Compute."""
-        if unknown:
-            self._refuse(unknown)
+        if unknown or more:
+            self._refuse(unknown, len(more))
         return self._general((g, x), axis, temperature, where, out, dtype)
 
     def _operands(
@@ -273,7 +275,7 @@ class Rowwise(RowFunction):
         x: Any,
         /,
         axis: Axis = -1,
-        *,
+        *more: Never,
         temperature: float = 1.0,
         where: Any = True,
         out: Any = None,
@@ -281,8 +283,8 @@ class Rowwise(RowFunction):
         **unknown: Never,
     ) -> Any:
         """Compute."""
-        if unknown:
-            self._refuse(unknown)
+        if unknown or more:
+            self._refuse(unknown, len(more))
         result = fast.rows(self.kernels, None, x, axis, temperature, where, out, dtype)
         if result is not None:
             return result
@@ -299,7 +301,7 @@ class RowReduction(RowFunction):
         x: Any,
         /,
         axis: Axis = None,
-        *,
+        *more: Never,
         temperature: float = 1.0,
         keepdims: bool = False,
         where: Any = True,
@@ -308,9 +310,9 @@ class RowReduction(RowFunction):
         **unknown: Never,
     ) -> Any:
         """Compute."""
-        if unknown:
-            self._refuse(unknown)
-        if out is None and not keepdims:
+        if unknown or more:
+            self._refuse(unknown, len(more))
+        if out is None and keepdims is False:
             result = fast.rows_reduced(self.kernels, x, axis, temperature, where, dtype)
             if result is not None:
                 return result

@@ -7,6 +7,7 @@ from typing import Any, Never, TypeAlias
 import numpy as np
 
 from ..backends.registry import Kernel
+from ..calling import arguments
 from ..calling.dtypes import DType, computing
 from ..calling.fast import KernelTable
 from ..definitions.declare import Declaration
@@ -37,7 +38,7 @@ class TauVjp(RowPass):
         y: Any,
         /,
         axis: Axis = -1,
-        *,
+        *more: Never,
         tau: float = 1.0,
         where: Any = True,
         out: Any = None,
@@ -45,8 +46,8 @@ class TauVjp(RowPass):
         **unknown: Never,
     ) -> Any:
         """Compute."""
-        if unknown:
-            self._refuse(unknown)
+        if unknown or more:
+            self._refuse(unknown, len(more))
         return self._general((g, y), axis, tau, where, out, dtype)
 
 
@@ -61,7 +62,7 @@ class GumbelSoftmax(RowFunction):
         x: Any,
         /,
         axis: Axis = -1,
-        *,
+        *more: Never,
         tau: float = 1.0,
         hard: bool = False,
         rng: Rng = None,
@@ -71,9 +72,13 @@ class GumbelSoftmax(RowFunction):
         **unknown: Never,
     ) -> Any:
         """Compute."""
-        if unknown:
-            self._refuse(unknown)
-        return self._general((x,), axis, tau, where, out, dtype, hard=bool(hard), rng=rng)
+        if unknown or more:
+            self._refuse(unknown, len(more))
+        label = self.__qualname__
+        if rng is not None:
+            arguments.generator(label, rng)  # which raises
+        hard = arguments.flag(label, "hard", hard)
+        return self._general((x,), axis, tau, where, out, dtype, hard=hard, rng=rng)
 
     def _kernel(self, dtype: DType, **extra: Any) -> tuple[Kernel, DType]:
         chosen = _hardmax if extra["hard"] else self.kernels.kernel(dtype)

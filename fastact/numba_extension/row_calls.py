@@ -9,7 +9,7 @@ from typing import Any
 from numba import types
 from numba.core.typing.templates import Signature
 
-from ..calling.arguments import unknown_argument
+from ..calling.parameters import unknown_argument
 from ..definitions.rows import ROWS
 from ..functions.rows import RowPass
 from .operands import constant_of, is_array, is_number, named, show
@@ -25,7 +25,7 @@ def signature(kind: Any, pass_: RowPass, args: Sequence[Any], kws: Mapping[str, 
         raise TypeError(f"{label}() is not available in compiled code")
     shown = pass_._signature().parameters
     axis_default = shown["axis"].default
-    known = {"axis": f"axis={axis_default}", "temperature": "temperature=1.0"}
+    known = ("axis", "temperature")
     given = dict(zip(("axis",), args[count:], strict=False))
     if len(args) < count:
         raise TypeError(f"{label}() takes {' and '.join(pass_.arrays)} by position")

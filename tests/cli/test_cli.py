@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 import fastact as fa
 from fastact.backends import registry
+from fastact.cli import several
 from fastact.cli.bench import PLAIN, QUICK
 from fastact.cli.program import program
 from fastact.functions.elementwise import FUNCTIONS
@@ -87,7 +88,8 @@ def test_help_of_a_command(command: str) -> None:
         (("bench", "relu", "--size=0"), 2, "--size"),
         (("bench", "relu", "--param=alpha=1"), 2, "relu has no parameter 'alpha'"),
         (("bench", "elu", "--dtype=int8"), 2, "'float32', 'float64'"),
-        (("accuracy", "rrelu"), 2, "rrelu is not elementwise"),
+        (("accuracy", "softmax", "--param=tau=2"), 2, "softmax has no parameter 'tau'"),
+        (("bench", "elu", "--param=alpa=1"), 2, "did you mean 'alpha'"),
         (("accuracy", "elu", "--backend=fortran"), 1, "choose one of auto, cython, numba, numpy"),
         (("accuracy", "elu", "--pass=vjp_from_output"), 2, "--pass"),
     ],
@@ -156,10 +158,10 @@ def test_info_shows_where_the_threads_come_from() -> None:
 
 def test_list() -> None:
     rows = lines("list")
-    assert columns(rows[0]) == ["function", "aliases", "parameters", "passes"]
-    assert [row.split()[0] for row in rows[1:]] == fa.names()
-    silu = next(row for row in rows if row.startswith("silu "))
-    assert columns(silu)[1:3] == ["swish", "beta=1"]
+    assert columns(rows[0]) == ["function", "aliases", "parameters"]
+    assert [row.split()[0] for row in rows[1:] if row[:2] == "  " and row[2] != " "] == fa.names()
+    silu = next(row for row in rows if row.startswith("  silu "))
+    assert columns(silu.strip()) == ["silu", "swish", "beta=1"]
 
 
 def test_list_as_json() -> None:
@@ -214,6 +216,46 @@ def test_bench_says_what_is_missing() -> None:
 def test_bench_parameters() -> None:
     rows = lines("bench", "elu", "celu", "--param=alpha=0.5", "--size=9", "--repeat=1")
     assert columns(rows[-1])[0] == "celu(alpha=0.5)"
+
+
+def test_bench_and_accuracy_of_every_family() -> None:
+    """A pass of each family, without an error that is none; in JSON the same is numbers."""
+    names = (
+        "softmax",
+        "logsumexp",
+        "swiglu",
+        "xlogy",
+        "mse",
+        "cross_entropy",
+        "maxout",
+        "prelu",
+        "crelu",
+    )
+    for pass_ in ("forward", "vjp"):
+        records = json.loads("\n".join(
+            lines("bench", *names, "--json", f"--pass={pass_}", "--size=1024", "--repeat=1")
+        ))  # fmt: skip
+        assert len(records) == len(names) * len(AVAILABLE)
+        assert all(one["ns_per_element"] > 0 and one["pass"] == pass_ for one in records)
+    rows = lines("accuracy", *names, "--count=2000", "--pass=forward")
+    table = [columns(row) for row in rows[2:]]
+    assert [row[0].partition("(")[0] for row in table] == list(names)
+    for name, _, ulp, *_ in table:
+        assert (ulp == "-") == (
+            name.partition("(")[0] in ("cross_entropy", "maxout", "prelu", "crelu")
+        )
+        assert ulp == "-" or float(ulp) <= 0.51
+    (one,) = json.loads(
+        "\n".join(lines("accuracy", "relu", "--json", "--count=99", "--pass=forward"))
+    )
+    assert one["function"] == "relu" and one["ulp"] == 0.0
+
+
+def test_wrong_softmax_is_found() -> None:
+    x = np.ones((2, 4), np.float32)
+    true = several._rows_truth("softmax", x)
+    found = several._worst(x, (1.25 * true).astype(np.float32), true)
+    assert found.ulp == pytest.approx(0.0625 / 2**-25, rel=1e-6)
 
 
 def test_quick_functions_exist() -> None:

@@ -17,7 +17,9 @@ from click.testing import CliRunner, Result
 import fastact as fa
 from conftest import IMPORTED, check_python, required, run_python
 from fastact.cli.program import program
+from fastact.cli.records import required as required_of_any
 from fastact.functions.elementwise import FUNCTIONS
+from fastact.one_number import of_one_number
 
 pytest.importorskip("matplotlib", reason="pictures need the extra `plot`")
 Image = pytest.importorskip("PIL.Image", reason="pictures need the extra `plot`")
@@ -194,8 +196,16 @@ def test_wrong_arguments() -> None:
         plotting.panels("gelo")
     with pytest.raises(TypeError, match="alpha"):
         plotting.panels("relu", alpha=1)
-    with pytest.raises(TypeError, match="is not elementwise with a derivative"):
+    with pytest.raises(
+        TypeError, match=r"norm: of an array of shape .* expected .* the same shape"
+    ):
         plotting.panels(np.linalg.norm)
+    with pytest.raises(TypeError, match="3 is neither a function nor"):
+        plotting.panels(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="image=ndarray of shape"):
+        plotting.panels("relu", image=np.ones((3, 3)))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="the lower one first"):
+        plotting.compare("relu", xlim=(2, 1))
     with pytest.raises(ValueError, match="at least one"):
         plotting.compare()
 
@@ -314,8 +324,11 @@ def test_all_functions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     [
         ([], 2, "name the function to draw"),
         (["gelo"], 1, "did you mean 'gelu'"),
-        (["rrelu"], 2, "rrelu is not elementwise"),
-        (["relu", "softmax"], 2, "softmax is not elementwise"),
+        (["math:pi"], 2, "3.141592653589793 is neither a function nor"),
+        (["numpy:sum"], 1, "expected an array of the same shape"),
+        (["softmax", "--param", "heat=2"], 2, "softmax has no parameter 'heat'"),
+        (["relu", "--xlim", "3", "-3"], 1, "the lower one first"),
+        (["relu", "--size", "0", "3"], 2, "--size"),
         (["relu", "--param", "alpha=1"], 2, "relu has no parameter 'alpha'"),
         (["elu", "--param", "alpha=x"], 2, "'x' is not a number"),
         (["elu", "relu", "--image", "photo.png"], 2, "--image is for one function"),
@@ -397,3 +410,44 @@ def test_without_the_extra(missing: str, tmp_path: Path) -> None:
         assert 'pip install "fastact[plot]"' in done.stderr
         assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_functions_of_several_numbers() -> None:
+    """The curve, and its slope by differences, against the gradients that the functions have."""
+    x = np.linspace(-3.0, 3.0, 301) + 0.005  # beside kinks
+    row, first = np.stack([x, 0 * x], -1), np.stack([1 + 0 * x, 0 * x], -1)
+    target = np.ones_like(x)
+    for name in fa.names():
+        one = of_one_number(fa.get(name))
+        given = required_of_any(one)
+        y, slope = one(x, **given), one.derivative(x, **given)
+        assert y.shape == slope.shape == x.shape, name
+    softmax = of_one_number(fa.softmax)
+    np.testing.assert_array_equal(softmax(x), fa.softmax(row)[:, 0])
+    expected = fa.softmax.vjp(first, fa.softmax(row))[:, 0]
+    np.testing.assert_allclose(softmax.derivative(x), expected, atol=1e-6)
+    swiglu, huber = of_one_number(fa.swiglu), of_one_number(fa.huber)
+    expected, _ = fa.swiglu.vjp(target, x, 2 * target)
+    np.testing.assert_allclose(swiglu.derivative(x, value=2.0), expected, atol=1e-5)
+    expected = fa.huber.vjp(target, x, target, reduction="none")
+    np.testing.assert_allclose(huber.derivative(x), expected, atol=1e-5)
+    # No spike at a jump.
+    at_jump = of_one_number(fa.hardmax).derivative(np.array([0.0, -1e-300, 5e-324]))
+    np.testing.assert_array_equal(at_jump, 0.0)
+    noisy = of_one_number(fa.gumbel_softmax)
+    np.testing.assert_array_equal(noisy(x[:2]), noisy(x)[:2])
+
+
+def test_pictures_of_all_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_curves.py").write_text("def squared(x, by=1.0):\n    return by * x * x\n")
+    names = ["softmax", "logsumexp", "swiglu", "huber", "maxout", "xlogy", "own_curves:squared"]
+    result = run(
+        *names, "--xlim", "-2", "2", "--title", "all kinds", "--size", "8", "5", "-o", "k.png"
+    )
+    assert result.exit_code == 0, result.output
+    with Image.open(tmp_path / "k.png") as picture:
+        assert picture.size == (800, 500)
+    assert run("cross_entropy").stdout == "cross_entropy.png\n"
+    figure = plotting.panels(fa.swiglu, xlim=(-2, 1), value=2.0)
+    assert figure.axes[0].get_xlim() == (-2, 1)
+    assert "value=2.0" in figure.get_suptitle() or "value=2" in figure.get_suptitle()

@@ -142,7 +142,7 @@ def test_errors() -> None:
     out = np.full(2, 7.0)
     for wrong, kind, match in (
         ({"cap": 0.0}, ValueError, "cap=0.0 is outside"),
-        ({"cap": "a"}, TypeError, "for cap"),
+        ({"cap": "a"}, TypeError, "cap='a'"),
         ({"bias": np.ones(3)}, ValueError, "bias of shape"),
         ({"sink": np.ones(2)}, ValueError, "sink of shape"),
         ({"temperature": [0.0]}, ValueError, "positive finite"),

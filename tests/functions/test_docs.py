@@ -121,7 +121,7 @@ def test_words_are_explained(formulas: Any, pages: Any) -> None:
 
 
 def elsewhere() -> list[tuple[str, str, str]]:
-    with (DOCS / "elsewhere.csv").open(encoding="utf-8", newline="") as file:
+    with (ROOT / "fastact" / "elsewhere.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return [(row["function"], key, row[key]) for row in rows for key in row if key != "function"]
 

@@ -15,7 +15,7 @@ import pytest
 
 import fastact as fa
 
-TABLE = Path(__file__).parents[2] / "docs" / "elsewhere.csv"
+TABLE = Path(fa.__file__).parent / "elsewhere.csv"
 # Column -> the package of its names, and what makes its arrays.
 LIBRARIES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "PyTorch": ("torch", lambda x: import_module("torch").from_numpy(x)),
