@@ -198,6 +198,18 @@ typedef struct {
 #define FASTACT_ROWS_LARGE (1 << 15) /* elements from which threads are used */
 int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *call, int (*stop)(void));
 
+/* One row, of which the arrays of the call hold FASTACT_ROW_PART_BYTES of values, as they are computed, at a time.
+   Elements [begin, end) of the row are at `at` of the arrays: `load` reads them, `store` writes the results. Both are
+   called on the calling thread, while no other one works; the call ends early if one returns nonzero. */
+#define FASTACT_ROW_PART_BYTES (1 << 18)
+typedef struct {
+    void *context;
+    int (*load)(void *context, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t at);
+    int (*store)(void *context, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t at);
+} fastact_row_parts;
+int fastact_run_row_in_parts(const fastact_row_kernel *kernel, const fastact_row_call *call,
+                             const fastact_row_parts *parts);
+
 /* --- rows of logcumsumexp (rows/cumulative.c) --------------------------------------------------------------- */
 
 void fastact_running_maximum(const double *x, const double *carried, double *maximum, double *exponents, ptrdiff_t rows,

@@ -80,7 +80,8 @@ static void place_along(tile *t, fastact_block *b, ptrdiff_t begin)
     const plan *p = t->plan;
     const fastact_row_call *call = p->call;
     const fastact_row_type *type = p->kernel->type;
-    const ptrdiff_t axis = call->axis, at = t->first * axis + begin * type->width;
+    const ptrdiff_t axis = call->axis;
+    const ptrdiff_t at = t->first * axis + (p->parts == NULL ? begin : begin / p->slab * p->chunk) * type->width;
     for (int k = 0; k < p->kernel->n_in; k++)
         b->in[k] = (const char *)call->in[k] + at * type->element;
     b->in_step = b->out_step = b->terms_step = axis;
