@@ -57,12 +57,14 @@ def compute(
     axes: tuple[int, ...],
     operands: RowOperands,
     in_order: bool = False,
+    row_loop: DType | None = None,
 ) -> list[Array]:
     """Run `kernel` over the rows along `axes` and return the outputs, then the values for each row.
 
     The elements of a row are taken in memory order, or in index order if `in_order`. The kernel takes
     arrays of `dtype`: `loop`, or the dtype that it is computed in. A 16-bit result is the float32 result
-    rounded once. An input that partially overlaps an output is copied first.
+    rounded once; values for each row are of `row_loop`, or else of `loop`, too. An input that partially
+    overlaps an output is copied first.
     """
     if _has_no_results(axes, operands):
         # A loop over 10**15 empty rows would not end.
@@ -73,7 +75,7 @@ def compute(
         operands = _without_overlap(operands)
         layout = _Layout(operands, axes, in_order)
         operands = layout.allocate(operands, loop)
-        _Walk(kernel, Scratch(loop, dtype), layout, operands).run()
+        _Walk(kernel, Scratch(loop, dtype), Scratch(row_loop or loop), layout, operands).run()
     return [out for out in (*operands.outputs, *operands.row_outputs) if out is not None]
 
 
@@ -191,11 +193,16 @@ class _Walk:
     """One call: its operands in the layout's axis order, and scratch memory for pieces of them."""
 
     def __init__(
-        self, kernel: Kernel, scratch: Scratch, layout: _Layout, operands: RowOperands
+        self,
+        kernel: Kernel,
+        scratch: Scratch,
+        row_scratch: Scratch,
+        layout: _Layout,
+        operands: RowOperands,
     ) -> None:
         self.kernel = kernel
         self.scratch = scratch
-        self.row_scratch = Scratch(scratch.loop)
+        self.row_scratch = row_scratch
         self.params = operands.params
         self.inputs = [layout.full(array) for array in operands.inputs]
         self.outputs = [layout.full(out) for out in operands.outputs if out is not None]
@@ -269,7 +276,12 @@ class _Walk:
             for k, array in enumerate(self.row_inputs)
         ]
         if depth * width == 1:
-            one = (*[0] * len(outer), *[slice(None)] * len(self.reduced), *[0] * len(inner), ...)
+            one: Index = (
+                *[0] * len(outer),
+                *[slice(None)] * len(self.reduced),
+                *[0] * len(inner),
+                ...,
+            )
             mask = None if self.where is None else self.where[block][one]
             row = LongRow(self.scratch, [s[one] for s in sources], [t[one] for t in targets], mask)
             if row.needs_parts(self.kernel):
