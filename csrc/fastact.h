@@ -190,6 +190,7 @@ typedef struct {
     const unsigned char *mask; /* NULL, or a byte for each element */
     int mask_is_shared;        /* the mask is (axis, inner), the same for all outer indices */
     ptrdiff_t outer, axis, inner;
+    ptrdiff_t step; /* from one element of a row to the next: inner, or if outer is 1 and there is no mask, more */
     double param[FASTACT_MAX_PARAMS];
 } fastact_row_call;
 

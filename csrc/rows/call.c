@@ -9,13 +9,13 @@ static void cut_rows(plan *p)
     const fastact_row_call *call = p->call;
     const fastact_row_type *type = p->kernel->type;
     const ptrdiff_t width = type->width, vector = width * type->itemsize;
-    p->along = call->inner == 1 && call->axis >= 2 * width;
+    p->along = call->step == 1 && call->axis >= 2 * width;
     p->loops = &(p->along ? p->kernel->along : p->kernel->across)[call->param[0] == p->kernel->defaults[0]];
     p->converts = type->element != type->itemsize;
     p->rows = call->outer * call->inner;
     p->steps = p->along ? ratio_up(call->axis, width) : call->axis;
     p->last_lanes = p->along ? call->axis - (p->steps - 1) * width : width;
-    if (call->inner > 1 && 2 * call->inner <= width && call->axis >= FOLD_FROM * width) {
+    if (call->inner > 1 && call->step == call->inner && 2 * call->inner <= width && call->axis >= FOLD_FROM * width) {
         const ptrdiff_t elements = width / call->inner, left = call->axis % elements;
         p->fold = call->inner;
         p->steps = ratio_up(call->axis, elements);

@@ -124,12 +124,32 @@ class Block:
             into = (one.reshape(self.shape) for one in outs)
             kernel(self.x.reshape(self.shape), *given, *into, *found, None, 1.0)
             return
+        columns = getattr(kernel, "columns", None)
+        views = [self._columns(one) for one in (self.x, *outs)]
+        strides = {None if one is None else one.strides for one in views}
+        if columns is not None and None not in strides and len(strides) == 1:
+            columns(views[0], *given, *views[1:], *found, None, 1.0)
+            return
         rows = [self.along(one) for one in (*given, *found)]
         some, axes = len(given), (self.call.axis,)
         operands = RowOperands([self.x], rows[:some], outs, rows[some:], None, (1.0,))
         unrounded = any(one.dtype == self.dtype for one in outs)
         loop = self.dtype if unrounded else self.call.loop
         compute(kernel, self.dtype, loop, axes, operands, row_loop=self.dtype)
+
+    def _columns(self, array: Array) -> Array | None:
+        """Return a view (1, classes, inner) of some columns of a wider array, or None if it is none."""
+        outer, classes, inner = self.shape
+        index: Index = (*[0] * self.call.axis, 0, ...)
+        if outer != 1 or self.scratch.ready != array.dtype or not array.flags.aligned:
+            return None
+        if not array[index].flags.c_contiguous:
+            return None
+        step, item = array.strides[self.call.axis], array.itemsize
+        if step % item or step < inner * item:
+            return None
+        strides = step * classes, step, item
+        return np.lib.stride_tricks.as_strided(array, (1, classes, inner), strides)
 
     def scaled(self, weight: Array) -> Array:
         """Return weight · scale, and 0 for a weight of 0: the scale of an empty mean is infinite."""

@@ -51,6 +51,9 @@ class RowKernel:
     """
 
     def __call__(self, *args: npt.NDArray[Any] | float | None) -> None: ...
+    def columns(self, *args: npt.NDArray[Any] | float | None) -> None:
+        """Do the same with arrays (1, axis, inner) that are some columns of wider ones."""
+
     def in_parts(
         self, length: int, load: Any, store: Any, *args: npt.NDArray[Any] | float | None
     ) -> None:
