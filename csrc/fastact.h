@@ -190,6 +190,7 @@ typedef struct {
     const unsigned char *mask; /* NULL, or a byte for each element */
     int mask_is_shared;        /* the mask is (axis, inner), the same for all outer indices */
     ptrdiff_t outer, axis, inner;
+    ptrdiff_t step; /* from one element of a row to the next: inner, or if outer is 1 and there is no mask, more */
     double param[FASTACT_MAX_PARAMS];
 } fastact_row_call;
 
@@ -197,6 +198,18 @@ typedef struct {
    nonzero. */
 #define FASTACT_ROWS_LARGE (1 << 15) /* elements from which threads are used */
 int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *call, int (*stop)(void));
+
+/* One row, of which the arrays of the call hold FASTACT_ROW_PART_BYTES of values, as they are computed, at a time.
+   Elements [begin, end) of the row are at `at` of the arrays: `load` reads them, `store` writes the results. Both are
+   called on the calling thread, while no other one works; the call ends early if one returns nonzero. */
+#define FASTACT_ROW_PART_BYTES (1 << 18)
+typedef struct {
+    void *context;
+    int (*load)(void *context, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t at);
+    int (*store)(void *context, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t at);
+} fastact_row_parts;
+int fastact_run_row_in_parts(const fastact_row_kernel *kernel, const fastact_row_call *call,
+                             const fastact_row_parts *parts);
 
 /* --- rows of logcumsumexp (rows/cumulative.c) --------------------------------------------------------------- */
 

@@ -42,7 +42,7 @@ static void find_runs(const tile *t, fastact_runs *runs, ptrdiff_t outer_step)
     const ptrdiff_t width = t->plan->kernel->type->width;
     ptrdiff_t outer = t->first / call->inner, inner = t->first % call->inner, lane = 0, length;
     runs->count = 0;
-    runs->stride = call->inner;
+    runs->stride = call->step;
     runs->axis = call->axis;
     runs->full = 1;
     runs->short_step = -1;
@@ -80,7 +80,8 @@ static void place_along(tile *t, fastact_block *b, ptrdiff_t begin)
     const plan *p = t->plan;
     const fastact_row_call *call = p->call;
     const fastact_row_type *type = p->kernel->type;
-    const ptrdiff_t axis = call->axis, at = t->first * axis + begin * type->width;
+    const ptrdiff_t axis = call->axis;
+    const ptrdiff_t at = t->first * axis + (p->parts == NULL ? begin : begin / p->slab * p->chunk) * type->width;
     for (int k = 0; k < p->kernel->n_in; k++)
         b->in[k] = (const char *)call->in[k] + at * type->element;
     b->in_step = b->out_step = b->terms_step = axis;
@@ -147,14 +148,14 @@ static void place_packed(tile *t, fastact_block *b, char *packed, ptrdiff_t begi
 static void place_across(tile *t, fastact_block *b, ptrdiff_t begin)
 {
     const fastact_row_call *call = t->plan->call;
-    const ptrdiff_t at = (t->runs->run[0].offset + begin * call->inner) * t->plan->kernel->type->itemsize;
+    const ptrdiff_t at = (t->runs->run[0].offset + begin * call->step) * t->plan->kernel->type->itemsize;
     for (int k = 0; k < t->plan->kernel->n_in; k++)
         b->in[k] = (const char *)call->in[k] + at;
     if (call->out != NULL)
         b->out = (char *)call->out + at;
     b->terms = b->out;
     b->across = 1;
-    b->stride = call->inner;
+    b->stride = call->step;
 }
 
 /* The block of steps [begin, end), packed if necessary. */

@@ -9,13 +9,13 @@ static void cut_rows(plan *p)
     const fastact_row_call *call = p->call;
     const fastact_row_type *type = p->kernel->type;
     const ptrdiff_t width = type->width, vector = width * type->itemsize;
-    p->along = call->inner == 1 && call->axis >= 2 * width;
+    p->along = call->step == 1 && call->axis >= 2 * width;
     p->loops = &(p->along ? p->kernel->along : p->kernel->across)[call->param[0] == p->kernel->defaults[0]];
     p->converts = type->element != type->itemsize;
     p->rows = call->outer * call->inner;
     p->steps = p->along ? ratio_up(call->axis, width) : call->axis;
     p->last_lanes = p->along ? call->axis - (p->steps - 1) * width : width;
-    if (call->inner > 1 && 2 * call->inner <= width && call->axis >= FOLD_FROM * width) {
+    if (call->inner > 1 && call->step == call->inner && 2 * call->inner <= width && call->axis >= FOLD_FROM * width) {
         const ptrdiff_t elements = width / call->inner, left = call->axis % elements;
         p->fold = call->inner;
         p->steps = ratio_up(call->axis, elements);
@@ -103,6 +103,10 @@ static int shares_slabs(const plan *p, ptrdiff_t tile_elements)
 
 static int run_all(plan *p)
 {
+    if (p->parts != NULL) {
+        fastact_run_tile(p, 0, ALL_THREADS);
+        return p->stopped ? FASTACT_STOPPED : FASTACT_DONE;
+    }
     const ptrdiff_t size = p->rows * p->call->axis, tile_elements = larger(1, size / p->tiles);
     const int shared = shares_slabs(p, tile_elements);
     if (size < FASTACT_ROWS_LARGE) {
@@ -122,9 +126,9 @@ static int run_all(plan *p)
     return FASTACT_DONE;
 }
 
-int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *call, int (*stop)(void))
+static int run(plan p)
 {
-    plan p = {.kernel = kernel, .call = call, .stop = stop};
+    const fastact_row_call *call = p.call;
     const ptrdiff_t size = call->outer * call->axis * call->inner;
     int done;
     if (call->outer * call->inner == 0)
@@ -132,6 +136,11 @@ int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *c
     p.threads = size < FASTACT_ROWS_LARGE ? 1 : fastact_threads();
     cut_rows(&p);
     cut_tiles(&p);
+    if (p.parts != NULL) {
+        p.fused = 0;
+        p.packed = 0;
+    }
+    p.part = p.parts == NULL ? p.slab : p.chunk;
     lay_out_scratch(&p);
     /* Not aligned_alloc: softmax of 8 x 100 takes 2.69 us with malloc, 2.76 with that. */
     void *memory = malloc((size_t)(p.scratch.bytes * p.threads + FASTACT_ALIGNMENT));
@@ -143,4 +152,15 @@ int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *c
     fastact_leave(p.given);
     free(memory);
     return done;
+}
+
+int fastact_run_rows(const fastact_row_kernel *kernel, const fastact_row_call *call, int (*stop)(void))
+{
+    return run((plan){.kernel = kernel, .call = call, .stop = stop});
+}
+
+int fastact_run_row_in_parts(const fastact_row_kernel *kernel, const fastact_row_call *call,
+                             const fastact_row_parts *parts)
+{
+    return run((plan){.kernel = kernel, .call = call, .parts = parts});
 }

@@ -41,6 +41,8 @@ typedef struct {
         ptrdiff_t values, online_values, merged, accumulators, runs, mask_runs, packed, bytes;
     } scratch; /* offsets within the scratch memory of one thread, and its size */
     char *memory;
+    const fastact_row_parts *parts; /* or NULL */
+    ptrdiff_t part_begin, part;     /* in steps: what of each slab is computed now */
     int (*stop)(void);
     int stopped; /* what `stop` has returned; it is called while no other thread works */
     fastact_environment given;
@@ -52,6 +54,8 @@ static inline ptrdiff_t ratio_up(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) 
 
 /* The thread that computes a tile when all threads share its slabs. */
 enum { ALL_THREADS = -1 };
+
+_Static_assert(CHUNK_BYTES * MAX_SLABS == FASTACT_ROW_PART_BYTES, "a part has room for a chunk of each slab");
 
 /* call.c: whether the call is to end early; for the calling thread. */
 int fastact_told_to_stop(plan *p);

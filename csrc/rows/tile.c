@@ -22,8 +22,8 @@ static char *accumulators_of(tile *t, ptrdiff_t slab)
 }
 
 #define EACH_CHUNK(p, slab_number, begin, end)                                                     \
-    for (ptrdiff_t begin = (slab_number) * (p)->slab,                                              \
-                   stop_at = smaller(begin + (p)->slab, (p)->steps),                               \
+    for (ptrdiff_t begin = (slab_number) * (p)->slab + (p)->part_begin,                            \
+                   stop_at = smaller(begin + (p)->part, (p)->steps),                               \
                    end = smaller(begin + (p)->chunk, stop_at);                                     \
          begin < stop_at; begin = end, end = smaller(begin + (p)->chunk, stop_at))
 
@@ -51,7 +51,7 @@ static int stores_terms(const tile *t)
 {
     const plan *p = t->plan;
     const int has_room = t->across || t->packed != NULL || (p->along && !p->converts);
-    return p->loops->map_stored != NULL && !p->online && has_room;
+    return p->loops->map_stored != NULL && !p->online && has_room && p->parts == NULL;
 }
 
 static void sum_of_slab(tile *t, int thread, ptrdiff_t slab)
@@ -142,12 +142,43 @@ int fastact_told_to_stop(plan *p)
     return p->stopped;
 }
 
+/* Moves a chunk of each slab between the row and the arrays of the call. */
+static void move(plan *p, int (*moved)(void *context, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t at))
+{
+    const ptrdiff_t width = p->kernel->type->width;
+    fastact_leave(p->given);
+    for (ptrdiff_t slab = 0; slab < p->slabs && !p->stopped; slab++) {
+        const ptrdiff_t begin = slab * p->slab + p->part_begin;
+        if (begin < p->steps)
+            p->stopped = moved(p->parts->context, begin * width,
+                               smaller((begin + p->chunk) * width, p->call->axis), slab * p->chunk * width);
+    }
+    p->given = fastact_enter();
+}
+
+/* A chunk of each slab after the other. */
+static void each_part(shared_tile *shared)
+{
+    plan *p = shared->tile->plan;
+    for (p->part_begin = 0; p->part_begin < p->slab && !p->stopped; p->part_begin += p->chunk) {
+        move(p, p->parts->load);
+        if (!p->stopped)
+            fastact_parallel(run_slabs, shared, 0, p->slabs, 1, p->threads);
+        if (!p->stopped && shared->task == map_of_slab)
+            move(p, p->parts->store);
+    }
+}
+
 /* All slabs, on the given thread or on all of them. Once it is told to stop, the call skips all slabs that remain; the
    values computed from such partial sums go nowhere but into the output. */
 static void each_slab(tile *t, int thread, slab_task task)
 {
     plan *p = t->plan;
     shared_tile shared = {t, task, 0};
+    if (p->parts != NULL) {
+        each_part(&shared);
+        return;
+    }
     if (thread != ALL_THREADS) {
         run_slabs(&shared, thread, 0, p->slabs);
         return;

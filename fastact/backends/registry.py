@@ -69,6 +69,14 @@ class Backend(Protocol):
       which takes them without the first output and returns the sum of its elements, as they are computed, in
       float64.
 
+    * of a row kernel: `columns`, which takes the same operands, without a mask, where arrays
+      (1, axis, inner) are some columns of wider ones, all of one width; and `in_parts`, which takes the
+      length of one row, two functions, and what the kernel takes, where arrays of shape
+      (1, 2**18 // the size of a value as it is computed, 1) hold parts of the row: ``load(begin, end, at)``
+      puts elements of the row at a place of the inputs and the mask, and ``store`` fetches those of the
+      output, which may be the first input. Without it long rows that a kernel cannot take where they are
+      are copied.
+
     Besides the public functions, the names are those of the declarations: losses that are computed
     element by element, and the row functions ``_exp_sum``, ``_softmax_from``, ``_log_softmax_from``
     and ``_cross_entropy``, of which cross entropy and softmax in chunks are made.

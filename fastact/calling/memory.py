@@ -56,11 +56,15 @@ class Scratch:
         """
         if is_ready(source, self.ready):
             return source.reshape(shape)
-        if self.dtype != self.loop and source.dtype != self.loop:
-            source = source.astype(self.loop)  # rounded to 16 bits first, as NumPy does
         copy = self.take(key, shape) if destination is None else destination
-        _assign(copy.reshape(source.shape), source)
+        self.fill(copy.reshape(source.shape), source)
         return copy
+
+    def fill(self, target: Array, source: Array) -> None:
+        """Copy an operand to memory of this scratch's dtype, rounded to 16 bits first if NumPy would."""
+        if self.dtype != self.loop and source.dtype != self.loop:
+            source = source.astype(self.loop)
+        _assign(target, source)
 
     def copy(self, target: Array, source: Array) -> None:
         """Copy and cast to memory of this scratch's dtype."""

@@ -19,6 +19,7 @@ from .axes import kept
 from .broadcast import as_slices, regions
 from .dtypes import Array, DType, computing, is_ready
 from .fast import MAX_SIZE
+from .long_rows import LongRow
 from .memory import Scratch, scatter, without_overlap
 
 __all__ = ["RowOperands", "compute"]
@@ -56,12 +57,14 @@ def compute(
     axes: tuple[int, ...],
     operands: RowOperands,
     in_order: bool = False,
+    row_loop: DType | None = None,
 ) -> list[Array]:
     """Run `kernel` over the rows along `axes` and return the outputs, then the values for each row.
 
     The elements of a row are taken in memory order, or in index order if `in_order`. The kernel takes
     arrays of `dtype`: `loop`, or the dtype that it is computed in. A 16-bit result is the float32 result
-    rounded once. An input that partially overlaps an output is copied first.
+    rounded once; values for each row are of `row_loop`, or else of `loop`, too. An input that partially
+    overlaps an output is copied first.
     """
     if _has_no_results(axes, operands):
         # A loop over 10**15 empty rows would not end.
@@ -72,7 +75,7 @@ def compute(
         operands = _without_overlap(operands)
         layout = _Layout(operands, axes, in_order)
         operands = layout.allocate(operands, loop)
-        _Walk(kernel, Scratch(loop, dtype), layout, operands).run()
+        _Walk(kernel, Scratch(loop, dtype), Scratch(row_loop or loop), layout, operands).run()
     return [out for out in (*operands.outputs, *operands.row_outputs) if out is not None]
 
 
@@ -190,11 +193,16 @@ class _Walk:
     """One call: its operands in the layout's axis order, and scratch memory for pieces of them."""
 
     def __init__(
-        self, kernel: Kernel, scratch: Scratch, layout: _Layout, operands: RowOperands
+        self,
+        kernel: Kernel,
+        scratch: Scratch,
+        row_scratch: Scratch,
+        layout: _Layout,
+        operands: RowOperands,
     ) -> None:
         self.kernel = kernel
         self.scratch = scratch
-        self.row_scratch = Scratch(scratch.loop)
+        self.row_scratch = row_scratch
         self.params = operands.params
         self.inputs = [layout.full(array) for array in operands.inputs]
         self.outputs = [layout.full(out) for out in operands.outputs if out is not None]
@@ -226,7 +234,7 @@ class _Walk:
         one = max(1, self.axis * width)
         arrays, rows = (*self.inputs, *self.outputs), (*self.row_inputs, *self.row_outputs)
         if all(is_ready(array, self.scratch.ready) for array in arrays):
-            fitting = MAX_SIZE // one if self.where is None else self._mask_span(one)
+            fitting = max(1, MAX_SIZE // one) if self.where is None else self._mask_span(one)
             if not all(is_ready(array, self.row_scratch.ready) for array in rows):
                 fitting = min(fitting, ROW_BYTES // (8 * len(rows) * max(1, width)))
             if fitting:
@@ -260,7 +268,26 @@ class _Walk:
         depth = math.prod(sources[0].shape[: len(outer)])
         width = math.prod(sources[0].shape[len(outer) + len(self.reduced) :])
         shape, rows = (depth, self.axis, width), (depth, width)
-        take, gather, row_scratch = self.scratch.destination, self.scratch.gather, self.row_scratch
+        row_results = [
+            self.row_scratch.destination(out, ("out", k), rows) for k, out in enumerate(row_targets)
+        ]
+        row_given = [
+            self.row_scratch.gather(array[rows_block], ("in", k), rows)
+            for k, array in enumerate(self.row_inputs)
+        ]
+        if depth * width == 1:
+            one: Index = (
+                *[0] * len(outer),
+                *[slice(None)] * len(self.reduced),
+                *[0] * len(inner),
+                ...,
+            )
+            mask = None if self.where is None else self.where[block][one]
+            row = LongRow(self.scratch, [s[one] for s in sources], [t[one] for t in targets], mask)
+            if row.needs_parts(self.kernel):
+                row.run(self.kernel, row_given, row_results, self.params)
+                return self._store(self.row_scratch, row_targets, row_results)
+        take, gather = self.scratch.destination, self.scratch.gather
         results = [take(out, ("out", k), shape) for k, out in enumerate(targets)]
         # A single input is copied directly to the memory of the result.
         destinations = results if len(sources) == 1 and results else [None] * len(sources)
@@ -268,22 +295,16 @@ class _Walk:
             gather(source, ("in", k), shape, destination)
             for k, (source, destination) in enumerate(zip(sources, destinations, strict=True))
         ]
-        given += [
-            row_scratch.gather(array[rows_block], ("in", k), rows)
-            for k, array in enumerate(self.row_inputs)
-        ]
-        row_results = [
-            row_scratch.destination(out, ("out", k), rows) for k, out in enumerate(row_targets)
-        ]
         mask = None if self.where is None else self._mask(self.where[block], len(outer), shape)
-        self.kernel(*given, *results, *row_results, mask, *self.params)
-        for scratch, outs, found in (
-            (self.scratch, targets, results),
-            (row_scratch, row_targets, row_results),
-        ):
-            for target, result in zip(outs, found, strict=True):
-                if not is_ready(target, scratch.ready):
-                    scatter(target, result, scratch.loop)
+        self.kernel(*given, *row_given, *results, *row_results, mask, *self.params)
+        self._store(self.scratch, targets, results)
+        self._store(self.row_scratch, row_targets, row_results)
+
+    def _store(self, scratch: Scratch, targets: list[Array], results: list[Array]) -> None:
+        """Round results, and copy them to where they belong unless they are there."""
+        for target, result in zip(targets, results, strict=True):
+            if not is_ready(target, scratch.ready):
+                scatter(target, result, scratch.loop)
 
     def _mask(self, piece: Array, depth: int, shape: tuple[int, ...]) -> Array:
         if _same_for_all(piece, depth) and shape[0]:

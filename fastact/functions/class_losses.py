@@ -14,22 +14,15 @@ from ..backends.environment import silent
 from ..calling import arguments, labelled
 from ..calling.axes import checked_axis
 from ..calling.broadcast import as_slices, regions
-from ..calling.dtypes import Array, computing, is_floating, is_ready
-from ..calling.fast import KernelTable
-from ..calling.memory import Scratch, scatter, without_overlap
+from ..calling.dtypes import Array, is_floating
+from ..calling.memory import Scratch, without_overlap
+from .class_blocks import ELEMENTS, Block, Index, taken
 from .losses import Task, check_reduction, loss_dtype
 
-__all__ = ["ARGUMENTS", "NOTE", "RAISES", "Block", "ClassTask"]
+__all__ = ["ARGUMENTS", "NOTE", "RAISES", "ClassTask"]
 
-# Rows of a block: six float64 numbers for each are 768 KiB.
-ROWS = 1 << 14
-# Elements of a block that NumPy processes or copies: three float64 temporaries are 768 KiB.
-ELEMENTS = 1 << 15
-
-_EXP_SUM = KernelTable.of_rows("_exp_sum", "forward")
-_WITH_GRADIENT = KernelTable.of_rows("_cross_entropy", "forward")
-
-Index = tuple[Any, ...]
+# Rows of a block: six float64 numbers for each are 384 KiB, and logits that are copied as much.
+ROWS = 1 << 13
 
 
 class ClassTask(Task):
@@ -138,16 +131,14 @@ class ClassTask(Task):
         self.x, self.target, self.weight = read
 
     def of_classes(self, name: str, given: Any) -> Array:
-        """Return an argument that has one number for each class, in float64."""
+        """Return an argument that has one number for each class."""
         (value,), labels = labelled.plain(self.label, (given,))
         array = arguments.real_array(self.label, value, name)
         if array.shape != (self.classes,):
             raise ValueError(
                 f"{self.label}(): {name} has shape {array.shape}, expected ({self.classes},): one value per class"
             )
-        with silent():  # a longdouble may overflow float64
-            array = array.astype(np.float64)
-            return array if labels is None else labelled.masked_out(array, labels.missing[0])
+        return array if labels is None else labelled.masked_out(array, labels.missing[0])
 
     def _leave_out(self, logits: Array | None, targets: Array | None) -> None:
         """Leave out masked logits, and rows without any logit, target, or logit of the target."""
@@ -165,7 +156,7 @@ class ClassTask(Task):
         else:
             if logits is not None:
                 known = (self.target >= 0) & (self.target < self.classes)
-                gone |= known & _taken(logits, np.where(known, self.target, 0), self.axis)
+                gone |= known & taken(logits, np.where(known, self.target, 0), self.axis)
             self.target = np.where(gone, 0, self.target)
         self.rows_missing = gone
         along = np.broadcast_to(np.expand_dims(gone, self.axis), self.shape)
@@ -206,23 +197,23 @@ class ClassTask(Task):
         return self._walk(loss, None, None)
 
     def value_and_grad(self, loss: Array | None, outs: tuple[Array, ...], scale: float) -> float:
-        return self._walk(loss, outs[0], np.asarray(scale))
+        return self._walk(loss, outs[0], np.ones(()), scale)
 
     def vjp(self, g: Array, outs: tuple[Array, ...], scale: float) -> None:
-        with silent():
-            by = g.astype(np.float64) * scale
-        self._walk(None, outs[0], by)
+        self._walk(None, outs[0], g, scale)
 
-    def _walk(self, loss: Array | None, out: Array | None, scale: Array | None) -> float:
-        """Fill `loss` and `out`, the gradient times `scale`, block by block; return the sum of the losses."""
+    def _walk(
+        self, loss: Array | None, out: Array | None, g: Array | None, scale: float = 1.0
+    ) -> float:
+        """Fill `loss` and `out`, the gradient times g and `scale`, block by block; return the sum of the losses."""
         total, scratch = 0.0, Scratch(self.loop)
         if not self.classes:  # every row is ignored, or its loss is an empty sum
             if loss is not None:
                 loss.fill(0.0)
             return total
         with silent():
-            for rows, elements in self._blocks(out):
-                block = self.block(self, scratch, rows, elements, out, scale)
+            for rows, elements in self._blocks():
+                block = self.block(self, scratch, rows, elements, out, g, scale)
                 losses = block.losses()
                 total += float(losses.sum())
                 if loss is not None:
@@ -230,108 +221,17 @@ class ClassTask(Task):
                     np.copyto(place, losses.reshape(place.shape), casting="unsafe")
         return total
 
-    def _blocks(self, out: Array | None) -> Iterator[tuple[Index, Index]]:
-        """Yield blocks of whole rows: the index into arrays with one value for each row, and into x."""
-        size, arrays = ROWS, [self.x] if out is None else [self.x, out]
-        if self.soft or not all(is_ready(one, computing(self.loop)) for one in arrays):
-            size = min(ROWS, max(1, ELEMENTS // self.classes))
+    def _blocks(self) -> Iterator[tuple[Index, Index]]:
+        """Yield blocks of whole rows, the same for any layout, so that sums are: their index, and that into x."""
+        size = min(ROWS, max(1, ELEMENTS // self.classes)) if self.soft else ROWS
         for region in regions(self.loss_shape, size):
             rows = as_slices(region, len(self.loss_shape))
             yield rows, (*rows[: self.axis], slice(None), *rows[self.axis :])
 
 
 def _sum(weights: Array) -> float:
-    with silent():
-        return float(weights.sum())
-
-
-class Block:
-    """A block of rows: logits have shape (outer, classes, inner), values for each row (outer, inner)."""
-
-    def __init__(
-        self,
-        call: ClassTask,
-        scratch: Scratch,
-        rows: Index,
-        elements: Index,
-        out: Array | None,
-        scale: Array | None,
-    ) -> None:
-        self.call, self.scratch, self.dtype = call, scratch, scratch.dtype
-        x = call.x[elements]
-        inner = math.prod(x.shape[call.axis + 1 :])
-        outer = math.prod(x.shape[: call.axis])
-        self.shape, self.row_shape = (outer, call.classes, inner), (outer, inner)
-        self.x = x
-        self.out = None if out is None else out[elements]
-        self.target = call.target[(*rows, ...) if call.by_index else elements]
-        self.missing = None if call.missing is None else call.missing[elements].reshape(self.shape)
-        self.rows_missing = (
-            None
-            if call.rows_missing is None
-            else call.rows_missing[(*rows, ...)].reshape(self.row_shape)
-        )
-        self.scale = np.zeros(())
-        if scale is not None:
-            self.scale = scale[(*rows, ...)].reshape(self.row_shape) if scale.ndim else scale
-
-    def losses(self) -> Array:
-        """Return the losses in float64; write the gradient if requested."""
-        raise NotImplementedError
-
-    def picked(self, target: Array) -> Array:
-        """Return the elements of x that class indices name, in float64."""
-        picked = _taken(self.x, target.reshape(self.target.shape), self.call.axis)
-        return picked.reshape(self.row_shape).astype(np.float64)
-
-    def given(self) -> Array:
-        """Return the elements of x in the dtype that is computed in."""
-        return self.scratch.gather(self.x, "x", self.shape)
-
-    def maximum_and_others(self, x: Array) -> tuple[Array, Array]:
-        """Return the maximum and the sum of the other exponentials."""
-        maximum, others = self.scratch.take("statistic", (2, *self.row_shape))
-        _EXP_SUM.kernel(self.call.loop)(x, maximum, others, None, 1.0)
-        return maximum.astype(np.float64), others.astype(np.float64)
-
-    def statistic(self, x: Array, weight: Array) -> tuple[Array, Array, Array | None]:
-        """Return the same, and weight · scale · softmax if the gradient is requested."""
-        if self.out is None:
-            return *self.maximum_and_others(x), None
-        maximum, others = self.scratch.take("statistic", (2, *self.row_shape))
-        gradient = self.scratch.destination(self.out, "gradient", self.shape)
-        factor = self.scaled(weight).astype(self.dtype)
-        kernel = _WITH_GRADIENT.kernel(self.call.loop)
-        kernel(x, np.ascontiguousarray(factor), gradient, maximum, others, None, 1.0)
-        return maximum.astype(np.float64), others.astype(np.float64), gradient
-
-    def scaled(self, weight: Array) -> Array:
-        """Return weight · scale, and 0 for a weight of 0: the scale of an empty mean is infinite."""
-        scaled: Array = np.where(weight == 0.0, 0.0, weight * self.scale)
-        return scaled
-
-    def finish(self, gradient: Array, statistic: Array, ignored: Array | None) -> None:
-        """Set the gradient of ignored rows with NaN or infinite logits to 0, and store the gradient."""
-        if ignored is not None and (nonfinite := ignored & ~np.isfinite(statistic)).any():
-            np.copyto(gradient, 0.0, where=nonfinite[:, None, :])
-        self.store(gradient)
-
-    def store(self, gradient: Array) -> None:
-        """Write the gradient where it belongs, unless it is there."""
-        assert self.out is not None
-        if not is_ready(self.out, self.scratch.ready):
-            scatter(self.out, gradient, self.call.loop)
-
-    def indices(self) -> tuple[Array, Array, Array]:
-        """Return the classes (0 for ignored rows), which rows are ignored, and the weights (0 for those)."""
-        target = self.target.reshape(self.row_shape)
-        ignored = self.call.is_ignored(target)
-        if self.rows_missing is not None:
-            ignored |= self.rows_missing
-        target = np.where(ignored, 0, target).astype(np.intp)
-        if self.call.weight is None:
-            return target, ignored, np.where(ignored, 0.0, 1.0)
-        return target, ignored, np.where(ignored, 0.0, self.call.weight[target])
+    with silent():  # a longdouble may overflow float64
+        return float(weights.astype(np.float64).sum())
 
 
 #: Documentation that the losses of class indices share.
@@ -351,12 +251,3 @@ RAISES = {
     "IndexError": "If a class index is out of range. Nothing is written.",
 }
 NOTE = "The gradient of an ignored row is 0. Sums do not depend on the number of threads."
-
-
-def _taken(array: Array, indices: Array, axis: int) -> Array:
-    """Return the elements at the indices along an axis; NumPy takes along one of at most 63 axes."""
-    long = [k for k, length in enumerate(array.shape) if length != 1 or k == axis]
-    places = [1 if k == axis else array.shape[k] for k in long]
-    whole = array.reshape([array.shape[k] for k in long])
-    found: Array = np.take_along_axis(whole, indices.reshape(places), long.index(axis))
-    return found.reshape(indices.shape)

@@ -22,8 +22,10 @@ from .losses import Loss, Task, check_reduction, loss_dtype
 
 __all__ = ["LOSSES"]
 
-# Elements of a block whose losses are stored and summed: four float64 operands, all copied, are 1 MiB.
-BLOCK = 1 << 15
+# Elements of a block whose losses are stored and summed: six float64 operands, all copied, are 768 KiB.
+BLOCK = 1 << 14
+# Likewise of one that NumPy computes, with up to ten float64 temporaries.
+NUMPY_BLOCK = 1 << 13
 _FLAG = {True: True, False: False}
 # PyTorch's lower bounds in binary cross entropy: of a logarithm, and of p·(1 - p) in the gradient.
 LEAST_LOG = -100.0
@@ -87,15 +89,13 @@ class _Elementwise(Task):
         return labelled.masked_out(weight, self.missing, 0.5) if np.ndim(weight) else weight
 
     def _matching(self, label: str, name: str, value: Any) -> Any:
-        """Return a weight as a float or broadcast to the shape; infinite if it is out of range for `loop`."""
+        """Return a weight as a float, infinite if it is out of range for `loop`, or broadcast to the shape."""
         if value is None:  # of a parameter that is optional
             return 1.0
         value = arguments.parameter_value(label, name, value)
         if type(value) is float:
             return within(computing(self.loop), value)
-        with silent():
-            array = np.asarray(value).astype(self.loop, copy=False)
-            return axes.broadcast(label, name, array, self.shape)
+        return axes.broadcast(label, name, np.asarray(value), self.shape)
 
     def count(self) -> float:
         if self.reduction == "batchmean" and self.shape:
@@ -178,28 +178,26 @@ class _OfProbabilities(_Elementwise):
     """Binary cross entropy of probabilities, in NumPy float64 with every backend."""
 
     def value(self, loss: Array | None) -> float:
-        return self._walk(loss, None, 1.0)
+        return self._walk(loss, None, np.ones(()), 1.0)
 
     def value_and_grad(self, loss: Array | None, outs: tuple[Array, ...], scale: float) -> float:
-        return self._walk(loss, outs[0], scale)
+        return self._walk(loss, outs[0], np.ones(()), scale)
 
     def vjp(self, g: Array, outs: tuple[Array, ...], scale: float) -> None:
-        with silent():
-            by = g.astype(np.float64) * scale
-        self._walk(None, outs[0], by)
+        self._walk(None, outs[0], g, scale)
 
-    def _walk(self, loss: Array | None, out: Array | None, scale: Any) -> float:
-        """Write losses, gradients times `scale`, or both, block by block; return the sum of the losses."""
+    def _walk(self, loss: Array | None, out: Array | None, g: Array, scale: float) -> float:
+        """Write losses, gradients times g and `scale`, or both, block by block; return the sum of the losses."""
         total, (weight,) = 0.0, self.weights
         with silent():
-            for region in regions(self.shape, BLOCK):
+            for region in regions(self.shape, NUMPY_BLOCK):
                 p, t = self.x[region].astype(np.float64), self.target[region].astype(np.float64)
-                w = weight[region] if isinstance(weight, np.ndarray) else weight
+                w = weight[region].astype(self.loop) if isinstance(weight, np.ndarray) else weight
                 losses = _bernoulli(p, t)
                 losses *= w
                 total += float(losses.sum())
                 if out is not None:
-                    by = scale[region] if np.ndim(scale) else scale
+                    by = (g[region] if g.ndim else g).astype(np.float64) * scale
                     slope = (p - t) / np.maximum((1.0 - p) * p, LEAST_VARIANCE)
                     np.copyto(out[region], (slope * w * by).astype(self.loop), casting="unsafe")
                 if loss is not None:

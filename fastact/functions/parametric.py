@@ -14,8 +14,9 @@ import numpy as np
 from ..backends.environment import silent
 from ..calling import arguments, docs, labelled
 from ..calling.axes import checked_axis
-from ..calling.dtypes import is_floating, is_real, loop_dtype
-from ..calling.memory import check_distinct
+from ..calling.broadcast import regions
+from ..calling.dtypes import Array, is_floating, is_real, loop_dtype
+from ..calling.memory import check_distinct, without_overlap
 from ..messages import listed
 from .base import Function, Pass, named, renamed
 from .elementwise import FUNCTIONS, ElementwisePass
@@ -27,6 +28,8 @@ __all__ = ["PARAMETRIC"]
 Rng: TypeAlias = "np.random.Generator | int | None"
 
 _leaky_relu = FUNCTIONS["leaky_relu"]
+# Elements whose slopes are drawn at a time: 128 KiB.
+BLOCK = 1 << 14
 
 _ARGUMENTS = {
     "weight": "float or array_like\n"
@@ -43,6 +46,19 @@ _SUMMARIES = {
     "vjp": "The vector-Jacobian product: g times the derivative of {name}.",
 }
 _PAIR = "tuple of two ndarrays or scalars\n    "
+
+
+class _Drawn:
+    """Slopes that are drawn when they are taken, in the order of the elements of an array of the shape."""
+
+    def __init__(self, lower: float, upper: float, rng: Rng, shape: tuple[int, ...]) -> None:
+        self._between, self.shape = (lower, upper), shape
+        self._generator = np.random.default_rng(rng)
+        self.is_large = math.prod(shape) > BLOCK
+
+    def take(self, shape: tuple[int, ...]) -> Array:
+        """Return the next slopes: the same numbers, whatever pieces they are drawn in."""
+        return self._generator.uniform(*self._between, shape)
 
 
 class _SlopePass(Pass):
@@ -69,6 +85,10 @@ class _SlopePass(Pass):
         """Compute; ``inspect.signature`` shows the arguments."""
         self._check(args, parameters)
         slope = self._slope(*args[self.nin - 1 :], **parameters)
+        if type(slope) is _Drawn:
+            if slope.is_large and self._are_plain(args[: self.nin], out, where, slope.shape):
+                return self._in_blocks(args[: self.nin], slope, out, where, dtype)
+            slope = slope.take(slope.shape)
         return self._target(*args[: self.nin], slope, out=out, where=where, dtype=dtype)
 
     @cached_property
@@ -84,6 +104,44 @@ class _SlopePass(Pass):
             raise TypeError(f"{self.__qualname__}() takes {listed(self.arrays)} by position")
         if wrong or more:
             self._refuse(wrong, more)
+
+    def _are_plain(
+        self, arrays: Sequence[Any], out: Any, where: Any, shape: tuple[int, ...]
+    ) -> bool:
+        """Tell whether all are NumPy arrays that results of the shape can be computed from in blocks."""
+        outs = arguments.normalize_out(self.__qualname__, out, self.nout)
+        read = arrays if where is True else (*arrays, where)
+        return (
+            all(type(one) is np.ndarray for one in read)
+            and all(one is None or type(one) is np.ndarray for one in outs)
+            and all(one is None or one.shape == shape for one in outs)
+            and np.broadcast_shapes(*(one.shape for one in read)) == shape
+        )
+
+    def _in_blocks(
+        self, arrays: Sequence[Any], slopes: _Drawn, out: Any, where: Any, dtype: Any
+    ) -> Any:
+        """Draw slopes, and compute, block by block."""
+        label, shape = self.__qualname__, slopes.shape
+        loop = loop_dtype(label, arrays, arrays, dtype)
+        outs = arguments.normalize_out(label, out, self.nout)
+        arguments.check_out(label, outs, loop)
+        check_distinct(label, outs)
+        mask = arguments.check_where(label, where)
+        targets = [np.empty_like(arrays[-1], loop) if one is None else one for one in outs]
+        *read, mask = without_overlap(targets, (*arrays, mask))
+        read = [np.broadcast_to(one, shape) for one in read]
+        mask = None if mask is None else np.broadcast_to(mask, shape)
+        for region in regions(shape, BLOCK):
+            into = tuple(one[region] for one in targets)
+            self._target(
+                *(one[region] for one in read),
+                slopes.take(into[0].shape),
+                out=into if self.nout > 1 else into[0],
+                where=True if mask is None else mask[region],
+                dtype=dtype,
+            )
+        return targets[0] if self.nout == 1 else tuple(targets)
 
     def _signature(self) -> inspect.Signature:
         kind = inspect.Parameter
@@ -262,7 +320,7 @@ def _drawn(
         )
     if not training:
         return (lower + upper) / 2
-    return np.random.default_rng(rng).uniform(lower, upper, arguments.shape_of(label, "x", x))
+    return _Drawn(lower, upper, rng, arguments.shape_of(label, "x", x))
 
 
 def _drawn_again(

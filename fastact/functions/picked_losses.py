@@ -9,7 +9,8 @@ import numpy as np
 
 from ..calling import arguments
 from ..calling.dtypes import Array
-from .class_losses import ARGUMENTS, NOTE, RAISES, Block, ClassTask
+from .class_blocks import Block
+from .class_losses import ARGUMENTS, NOTE, RAISES, ClassTask
 from .cross_entropy import without_cancellation
 from .losses import Loss, Task
 
@@ -21,11 +22,8 @@ class _Picked(Block):
         target, ignored, weight = self.indices()
         picked = self.picked(target)
         if self.out is not None:
-            gradient = self.scratch.destination(self.out, "gradient", self.shape)
-            gradient.fill(0.0)
-            slope = 0.0 - self.scaled(weight)[:, None, :]
-            np.put_along_axis(gradient, target[:, None, :], slope.astype(self.dtype), 1)
-            self.store(gradient)
+            self.out.fill(0.0)
+            self.put(target, 0.0 - self.scaled(weight))
         return np.where(ignored, 0.0, -(weight * picked))
 
 
@@ -35,15 +33,17 @@ class _Nll(ClassTask):
 
 class _FocalBlock(Block):
     def losses(self) -> Array:
-        call, x = self.call, self.given()
+        call = self.call
         assert isinstance(call, _Focal)
         target, ignored, weight = self.indices()
         logit = self.picked(target)
-        maximum, others = self.maximum_and_others(x)
+        maximum, others = self.maximum_and_others()
         behind = maximum - logit
         log_p = -(np.log1p(others) + behind + (maximum - maximum))
         missing = without_cancellation(behind, others)
-        alpha = call.alpha if isinstance(call.alpha, float) else call.alpha[target]
+        alpha = (
+            call.alpha if isinstance(call.alpha, float) else call.alpha[target].astype(np.float64)
+        )
         factor = weight * alpha * missing**call.gamma
         losses = -factor * log_p
         if self.out is not None:
@@ -53,11 +53,9 @@ class _FocalBlock(Block):
             ratio = np.where(p == 0.0, 0.0, ratio)
             factor *= 1.0 - call.gamma * ratio
             factor[ignored] = 0.0
-            *_, gradient = self.statistic(x, factor)
-            assert gradient is not None
-            slope = 0.0 - self.scaled(factor) * (missing + (maximum - maximum))
-            np.put_along_axis(gradient, target[:, None, :], slope[:, None, :].astype(self.dtype), 1)
-            self.finish(gradient, maximum + others, ignored)
+            self.statistic(factor, self.out)
+            self.put(target, 0.0 - self.scaled(factor) * (missing + (maximum - maximum)))
+            self.finish(maximum + others, ignored)
         return np.where(ignored, 0.0, losses)
 
 

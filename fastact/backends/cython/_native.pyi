@@ -51,6 +51,14 @@ class RowKernel:
     """
 
     def __call__(self, *args: npt.NDArray[Any] | float | None) -> None: ...
+    def columns(self, *args: npt.NDArray[Any] | float | None) -> None:
+        """Do the same with arrays (1, axis, inner) that are some columns of wider ones."""
+
+    def in_parts(
+        self, length: int, load: Any, store: Any, *args: npt.NDArray[Any] | float | None
+    ) -> None:
+        """Compute one row, of which the arrays hold parts that `load` puts there and `store` fetches."""
+
     def contiguous(self, g: Any, x: Any, axis: int, temperature: float, out: Any) -> Any:
         """Compute over plain contiguous arrays of any shape, or return None if they are not."""
 

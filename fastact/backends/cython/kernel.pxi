@@ -135,10 +135,6 @@ cdef void *memory(Kernel self, object argument, bint written, Layout layout, Py_
                 or written and not cnp.PyArray_ISWRITEABLE(array)):
             raise ValueError(f"{self._name()}: the array is not of one dimension, aligned"
                              f"{' and writeable' if written else ''}")
-        if shape[0] < 0:
-            shape[0] = cnp.PyArray_SIZE(array)
-        elif shape[0] != cnp.PyArray_SIZE(array):
-            raise ValueError(f"{self._name()}: sizes {shape[0]} and {cnp.PyArray_SIZE(array)} differ")
         stride[0] = cnp.PyArray_STRIDE(array, 0)
     elif layout == LINES:
         if (cnp.PyArray_NDIM(array) != 2 or not cnp.PyArray_ISALIGNED(array)
@@ -151,12 +147,13 @@ cdef void *memory(Kernel self, object argument, bint written, Layout layout, Py_
         elif shape[0] != cnp.PyArray_DIM(array, 0) or shape[1] != cnp.PyArray_DIM(array, 1):
             raise ValueError(f"{self._name()}: the shapes differ")
         stride[0] = cnp.PyArray_STRIDE(array, 0)
+        return cnp.PyArray_DATA(array)
     else:
         check_contiguous(self, array, written)
-        if shape[0] < 0:
-            shape[0] = cnp.PyArray_SIZE(array)
-        elif shape[0] != cnp.PyArray_SIZE(array):
-            raise ValueError(f"{self._name()}: sizes {shape[0]} and {cnp.PyArray_SIZE(array)} differ")
+    if shape[0] < 0:
+        shape[0] = cnp.PyArray_SIZE(array)
+    elif shape[0] != cnp.PyArray_SIZE(array):
+        raise ValueError(f"{self._name()}: sizes {shape[0]} and {cnp.PyArray_SIZE(array)} differ")
     return cnp.PyArray_DATA(array)
 
 
