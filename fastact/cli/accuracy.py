@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from importlib.util import find_spec
 
 import click
 
 from ..backends.registry import get_backend, use_backend
 from ..functions.elementwise import FUNCTIONS
-from .options import PASSES, align
+from .options import PASSES, align, dtype_named
 from .subject import Subject, dtype_option, names_argument, param_option, shown
 
 _WIDTHS = (-24, -20, 9, 9, -23, -23, -23)
@@ -49,6 +50,9 @@ def accuracy(
     pattern, so that every magnitude, subnormal numbers included, has the same weight. float64
     needs the package mpmath, bfloat16 the package ml_dtypes.
     """
+    dtype_named(dtype)  # or say that it needs ml_dtypes
+    if dtype == "float64" and find_spec("mpmath") is None:
+        raise click.UsageError("--dtype float64 needs the package mpmath (pip install mpmath)")
     subjects = [Subject(name, params) for name in names or FUNCTIONS]
     with use_backend(backend) if backend else contextlib.nullcontext():
         click.echo(f"{get_backend()} backend, {dtype}")
