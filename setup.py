@@ -64,7 +64,7 @@ def instruction_sets():
     """Return the entries of the instruction sets to compile, best first."""
     entries = ENTRY.finditer((CSRC / "instruction_sets.def").read_text(encoding="utf-8"))
     known = {entry[1]: entry for entry in entries if entry[2] in ("any", machine())}
-    chosen = os.environ.get("FASTACT_BUILD_ISAS", ",".join(known)).split(",")
+    chosen = (os.environ.get("FASTACT_BUILD_ISAS") or ",".join(known)).split(",")
     if not set(chosen) <= set(known):
         sys.exit(f"FASTACT_BUILD_ISAS={','.join(chosen)!r}: choose from {', '.join(known)}")
     return [entry for isa, entry in known.items() if isa in chosen]

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -185,7 +186,8 @@ def error_near_zeros(
     below 1/16, the unit is the ulp of the numbers just below 1/16: 2⁻²⁸ for float32.
     """
     info = _finfo(np.dtype(dtype))
-    size = np.abs(truth.astype(np.float64))
+    with np.errstate(invalid="ignore"):  # an mpmath NaN, in NumPy 2.0
+        size = np.abs(truth.astype(np.float64))
     near = np.zeros(np.shape(x), dtype=bool)
     for zero in zeros:
         near |= (x >= zero - 1) & (x <= zero + 1)
@@ -203,12 +205,16 @@ def truth(function: Any, pass_: str, x: Array, *params: Any) -> Array:
     """Return the true values of an activation, or of the one of that name, at x.
 
     They are float64 for arguments of lower precision, mpmath numbers for float64 arguments and for activations made
-    by `fastact.activation`, whose expressions may lose digits in float64.
+    by `fastact.activation`, whose expressions may lose digits in float64. Without mpmath, those raise ImportError.
     """
     reference = _reference(function)
     if x.dtype != np.float64 and not reference.needs_digits:
         values = reference.evaluate(pass_, x, *params)
         return np.broadcast_to(values, np.broadcast_shapes(values.shape, x.shape))
+    if find_spec("mpmath") is None:
+        raise ImportError(
+            f"the true values of {x.dtype} results need the package mpmath (pip install mpmath)"
+        )
     columns = np.broadcast_arrays(x, *params)
     values = np.empty(columns[0].shape, dtype=object)
     for index in np.ndindex(values.shape):

@@ -11,9 +11,10 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 
+from .variables import variable
+
 __all__ = ["get_num_threads", "on_change", "set_num_threads"]
 
-VARIABLE = "FASTACT_NUM_THREADS"
 MAX_THREADS = 1024
 
 
@@ -108,7 +109,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _initial_count() -> int:
-    text = os.environ.get(VARIABLE)
+    text = variable("NUM_THREADS")
     if text is not None:
         return _parse(text)
     limits = [_affinity(), cgroup_limit(), _openmp_limit()]
@@ -121,7 +122,7 @@ def _parse(text: str) -> int:
     except ValueError:
         count = 0
     if not 1 <= count <= MAX_THREADS:
-        raise ValueError(f"{VARIABLE}={text!r}: choose an integer from 1 to {MAX_THREADS}")
+        raise ValueError(f"FASTACT_NUM_THREADS={text!r}: choose an integer from 1 to {MAX_THREADS}")
     return count
 
 

@@ -95,8 +95,9 @@ def compile_c(
     sources: Sequence[Path],
     target: Path,
     declared: dict[str, Declaration] | None = None,
+    flags: Sequence[str] = ("-static",),  # for an emulator
 ) -> None:
-    """Compile and link a program statically (for an emulator), with the kernels of some functions, and one of rows."""
+    """Compile and link a program, with the kernels of some functions, and one of rows."""
     every, folder = list(kernels(declared or {})), target.parent
     (folder / "kernels.h").write_text(emit_c.header(every, CSRC.parent), encoding="utf-8")
     (folder / "kernels.def").write_text(emit_c.rows(every), encoding="utf-8")
@@ -104,7 +105,7 @@ def compile_c(
     (folder / "kernels_rows.h").write_text(emit_c_rows.header(rows, CSRC.parent), encoding="utf-8")
     (folder / "kernels_rows.def").write_text(emit_c_rows.rows(rows), encoding="utf-8")
     command = [compiler] if isinstance(compiler, str) else [*compiler]
-    command += [*FLAGS.split(), *instruction_sets()[isa][1], "-static"]
+    command += [*FLAGS.split(), *instruction_sets()[isa][1], *flags]
     command += [f"-I{CSRC}", f"-I{folder}", f'-DLANES="lanes/{isa}.h"']
     command += [f"-DTABLE=fastact_table_{isa}", *map(str, sources), "-o", str(target), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=170)

@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import threads
 from ..messages import shown, suggestion
+from ..variables import PREFIX, variable
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -87,7 +88,10 @@ class Backend(Protocol):
         """The name it is registered under."""
 
     def why_unavailable(self) -> str | None:
-        """Return in one line why it cannot work here, or None if it can. Never raises."""
+        """Return in one line why it cannot work here, or None if it can. Never raises.
+
+        A line that begins with a variable's name, ``FASTACT_...``, is about its value: it is raised as a ValueError.
+        """
 
     def kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> Kernel:
         """Return the kernel of one pass of one function, for float32, float64 or another of `dtypes`."""
@@ -323,12 +327,12 @@ if hasattr(os, "register_at_fork"):
 def _from_environment() -> Backend:
     with state.lock:
         if state.chosen is None:
-            state.chosen = _resolve(os.environ.get(VARIABLE, "auto"), VARIABLE)
+            state.chosen = _resolve(variable("BACKEND") or "auto", VARIABLE)
         return state.chosen
 
 
 def _resolve(name: str, asked_by: str) -> Backend:
-    """Return a working backend, or raise ValueError (unknown) or ImportError (does not work)."""
+    """Return a working backend, or raise ValueError (unknown, or a wrong variable) or ImportError (does not work)."""
     # Report a bad FASTACT_NUM_THREADS itself, not a backend that failed to load because of it.
     threads.get_num_threads()
     if name == "auto":
@@ -340,6 +344,8 @@ def _resolve(name: str, asked_by: str) -> Backend:
         raise ValueError(f"{asked_by}{given}: choose one of {', '.join(choices)}{hint}")
     backend, reason = _attempt(name)
     if backend is None:
+        if reason and reason.startswith(PREFIX):  # a wrong value, such as that of FASTACT_ISA
+            raise ValueError(reason)
         raise ImportError(f"the {name} backend is not available: {reason}")
     return backend
 

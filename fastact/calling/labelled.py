@@ -247,7 +247,7 @@ def _relabelled(
 ) -> Any:
     first = {origin.dims[axis]: 0 for axis in dropped}
     kept = origin.isel(first if resized is None else {origin.dims[resized]: 0}, drop=True)
-    values = result if missing is None else np.where(missing, np.nan, result)
+    values = result if missing is None else np.where(missing, result.dtype.type(np.nan), result)
     if resized is None:
         return kept.copy(data=values)
     return type(origin)(values, kept.coords, origin.dims, origin.name, origin.attrs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ import click
 from ..backends.registry import get_backend, use_backend
 from ..functions.elementwise import FUNCTIONS
 from .complete import complete_backends
-from .options import PASSES, align, echo_json, json_option
+from .options import PASSES, align, dtype_named, echo_json, json_option
 from .several import Several
 from .subject import Subject, dtype_option, names_argument, param_option, shown, subject_of
 
@@ -68,6 +69,9 @@ def accuracy(
     default parameters; the gate or the first array is shown. A dash stands for what is not measured: sparse
     rows and what is random have no error in ulp.
     """
+    dtype_named(dtype)  # or say that it needs ml_dtypes
+    if dtype == "float64" and find_spec("mpmath") is None:
+        raise click.UsageError("--dtype float64 needs the package mpmath (pip install mpmath)")
     subjects = [subject_of(name, params) for name in names or FUNCTIONS]
     with use_backend(backend) if backend else contextlib.nullcontext():
         found = _measured(subjects, passes, dtype, count or _COUNTS[dtype])

@@ -14,9 +14,10 @@ from ..backends.own import describe
 from ..backends.registry import active, backends, get_backend, not_built, use_backend
 from ..threads import cgroup_limit, get_num_threads
 from .options import echo_json, json_option
+from ..variables import PREFIX, variable
 
 # Prefixes of fastact's variables and of others that change its choices.
-_VARIABLES = ("FASTACT_", "NUMBA_", "OMP_NUM_THREADS")
+_VARIABLES = (PREFIX, "NUMBA_", "OMP_NUM_THREADS")
 
 
 @click.command(
@@ -25,14 +26,20 @@ _VARIABLES = ("FASTACT_", "NUMBA_", "OMP_NUM_THREADS")
 )
 @json_option
 def info(as_json: bool) -> None:
-    """Show versions, backends and why, instruction set, threads, cache, environment."""
+    """Show versions, backends and why, instruction set, threads, cache, environment.
+
+    The exit status is 1 if a variable of fastact's has a wrong value.
+    """
     rows = list(_rows())
     if as_json:
         echo_json(dict(_paths(rows)))
-        return
-    width = max(len(label) for label, _ in rows)
-    for label, value in rows:
-        click.echo(f"{label:<{width}}  {value}".rstrip())
+    else:
+        width = max(len(label) for label, _ in rows)
+        for label, value in rows:
+            click.echo(f"{label:<{width}}  {value}".rstrip())
+    for state in backends().values():
+        if state.startswith(PREFIX):
+            raise click.ClickException(state)
 
 
 def _paths(rows: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -49,7 +56,7 @@ def _rows() -> Iterator[tuple[str, str]]:
     yield "python", f"{platform.python_version()} ({platform.platform()})"
     yield "numpy", np.__version__
     yield "threads", f"{get_num_threads()} ({_thread_limits()})"
-    chosen = os.environ.get("FASTACT_BACKEND")
+    chosen = variable("BACKEND")
     asked = f"FASTACT_BACKEND={chosen}" if chosen else "the first of these that is available"
     yield "backend", f"{get_backend()} ({asked})"
     if message := not_built():
@@ -69,7 +76,7 @@ def _rows() -> Iterator[tuple[str, str]]:
 
 def _thread_limits() -> str:
     """Return where the number of threads comes from."""
-    if "FASTACT_NUM_THREADS" in os.environ:
+    if variable("NUM_THREADS"):
         return "from FASTACT_NUM_THREADS"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     quota, openmp = cgroup_limit(), os.environ.get("OMP_NUM_THREADS", "not set")

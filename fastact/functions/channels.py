@@ -285,6 +285,7 @@ def _maximum(pieces: list[Array], out: Array) -> None:
 
 def _give_to_first(g: Array, pieces: list[Array], targets: list[Array], loop: DType) -> None:
     """Write g at the first maximum among the pieces and 0 elsewhere, cast to `loop`, block by block."""
+    zero = np.zeros((), loop)
     for region in regions(g.shape, BLOCK):
         largest = np.empty(g[region].shape, loop)
         _maximum([piece[region] for piece in pieces], largest)
@@ -295,7 +296,8 @@ def _give_to_first(g: Array, pieces: list[Array], targets: list[Array], loop: DT
             here = (part == largest) | np.isnan(part)
             here &= ~given
             given |= here
-            np.copyto(gradient[region], np.where(here, passed, 0), casting="unsafe")
+            # NumPy 2.0 crashes on a Python 0 beside bfloat16
+            np.copyto(gradient[region], np.where(here, passed, zero), casting="unsafe")
 
 
 #: Canonical name -> function.

@@ -192,7 +192,7 @@ def test_variable_is_read_at_first_use() -> None:
     assert check_python(program) == "numpy\n"
 
 
-@pytest.mark.parametrize("value", ["cuda", "", "NumPy", "numpy "])
+@pytest.mark.parametrize("value", ["cuda", " ", "NumPy", "numpy "])
 def test_variable_refuses_what_is_no_backend(value: str) -> None:
     for program in (PRINT, "import fastact as fa; fa.get(fa.names()[0])([1.0])"):
         done = run_python(program, FASTACT_BACKEND=value)

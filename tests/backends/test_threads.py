@@ -54,7 +54,7 @@ def test_subscribers_hear_of_every_change(set_threads: Callable[[int], None]) ->
     assert heard == [before, 5, 2]
 
 
-@pytest.mark.parametrize("value", ["abc", "0", "-1", "1000000000", "", "1.5", "2,2"])
+@pytest.mark.parametrize("value", ["abc", "0", "-1", "1000000000", " ", "1.5", "2,2"])
 def test_variable_refuses_what_is_not_a_number_of_threads(value: str) -> None:
     for program in (PRINT, "import fastact as fa; fa.get(fa.names()[0])([1.0])"):
         done = run_python(program, FASTACT_NUM_THREADS=value)

@@ -124,6 +124,40 @@ def test_wrong_environment(
     assert not os.path.exists(files[1])
 
 
+def test_wrong_instruction_set(tmp_path: Path) -> None:
+    """It does not keep `auto` from working; `info` shows it and fails."""
+    if "cython" not in AVAILABLE:
+        pytest.skip("the extension was not built")
+    message = "FASTACT_ISA='mmx': choose one of "
+    result = process("info", FASTACT_ISA="mmx", FASTACT_BACKEND="")
+    assert result.returncode == 1
+    assert re.search(f"^  cython +{message}", result.stdout, re.MULTILINE)
+    assert re.search(r"^backend +n", result.stdout, re.MULTILINE)  # numba or numpy
+    assert result.stderr.startswith(f"fastact: {message}")
+    np.save(tmp_path / "x.npy", np.zeros(3))
+    files = (str(tmp_path / "x.npy"), str(tmp_path / "y.npy"))
+    named = process("apply", "relu", *files, FASTACT_ISA="mmx", FASTACT_BACKEND="cython")
+    assert (named.returncode, named.stderr) == (1, result.stderr)
+
+
+def test_empty_variables_are_unset() -> None:
+    names = [f"FASTACT_{name}" for name in ("BACKEND", "NUM_THREADS", "ISA")]
+    program = "import fastact as fa; print(fa.get_backend(), fa.get_num_threads(), fa.relu(1.0))"
+    plain = {name: value for name, value in os.environ.items() if name not in names}
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=plain | dict.fromkeys(given, "") | {"PYTHONPATH": environment_with()["PYTHONPATH"]},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for given in ([], names)
+    ]
+    assert printed[0] == printed[1]
+    assert "the smallest of" in process("info", **dict.fromkeys(names, "")).stdout
+
+
 def test_unexpected_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fastact.cli.info.platform", None)
     assert isinstance(run("info").exception, AttributeError)
@@ -314,6 +348,17 @@ def test_accuracy_of_a_wrong_backend() -> None:
     assert row[:2] == ["relu", "forward"]
     assert row[4:] == ["1.0", "3.0", "1.0"]
     assert float(row[2]) == 2 / np.finfo(np.float32).eps
+
+
+def test_accuracy_needs_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    for package, dtype in (("mpmath", "float64"), ("ml_dtypes", "bfloat16")):
+        monkeypatch.setitem(sys.modules, package, None)
+        result = run("accuracy", "tanh", f"--dtype={dtype}")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"--dtype {dtype} needs the package {package}" in result.stderr
+        assert result.stderr.count("\n") == 1
+    with pytest.raises(ImportError, match="float64 results need the package mpmath"):
+        fa.accuracy.worst_error(fa.tanh, dtype="float64")
 
 
 def test_accuracy_of_float64() -> None:

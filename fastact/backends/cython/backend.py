@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -10,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import threads
+from ...variables import variable
 from ..elements import ELEMENTS
 
 if TYPE_CHECKING:
     from ._native import Kernel, RowKernel
 
 name = "cython"
-
-VARIABLE = "FASTACT_ISA"
 
 dtypes = frozenset(ELEMENTS)
 
@@ -26,10 +24,13 @@ def why_unavailable() -> str | None:
     """Say why the extension module cannot be used, or return None if it can."""
     try:
         import_module("._native", __package__)
+        _isa()
     except ImportError as error:
         if reason := _build_failure():
             return f"the extension module was not built: {reason}"
         return f"the extension module was not built or does not load ({error})"
+    except ValueError as error:
+        return str(error)
     return None
 
 
@@ -85,11 +86,7 @@ def describe() -> dict[str, str]:
     """Describe the instruction set in use and the others that this processor could run."""
     from ._native import available_isas
 
-    isas = available_isas()
-    try:
-        isa = _isa()
-    except ValueError as error:
-        return {"instruction set": str(error)}
+    isas, isa = available_isas(), _isa()
     others = ", ".join(other for other in isas if other != isa)
     failure = _build_failure()
     return {
@@ -104,12 +101,12 @@ def _isa() -> str:
     from ._native import available_isas
 
     isas = available_isas()
-    isa = os.environ.get(VARIABLE)
+    isa = variable("ISA")
     if isa is None:
         return next(iter(isas))
     if isa not in isas:
         raise ValueError(
-            f"{VARIABLE}={isa!r}: choose one of {', '.join(isas)} (all that this processor can run)"
+            f"FASTACT_ISA={isa!r}: choose one of {', '.join(isas)} (all that this processor can run)"
         )
     return isa
 

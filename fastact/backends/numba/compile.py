@@ -16,6 +16,7 @@ def compiled(
     function: Callable[..., Any],
     arguments: Sequence[Any],
     returns: Any = types.none,
+    nogil: bool = True,
 ) -> Any:
     """Return Numba's compile result for `function`, from the disk cache if it is there.
 
@@ -27,8 +28,10 @@ def compiled(
         The types of its arguments.
     returns : numba type
         What it returns.
+    nogil : bool
+        Whether a call from Python releases its lock.
     """
-    made = dispatcher(function)
+    made = dispatcher(function, nogil)
     with suppress(OSError):  # no cache folder: compiled anew in each process
         made._cache = cache.DiskCache(function, made.targetoptions)
     made.compile(returns(*arguments))
@@ -41,7 +44,10 @@ def address(result: Any) -> int:
 
 
 def machine_code(
-    function: Callable[..., Any], arguments: Sequence[Any], returns: Any = None
+    function: Callable[..., Any],
+    arguments: Sequence[Any],
+    returns: Any = None,
+    nogil: bool = True,
 ) -> tuple[Callable[..., Any], int]:
     """Compile a function, which returns None or a Numba type.
 
@@ -49,7 +55,7 @@ def machine_code(
     where it is as long as the process lives.
     """
     with compiling():
-        result = compiled(function, arguments, returns=returns or types.none)
+        result = compiled(function, arguments, returns=returns or types.none, nogil=nogil)
         return cast(Callable[..., Any], result.entry_point), address(result)
 
 
@@ -61,6 +67,6 @@ def cache_folder() -> str:
         return f"none: {error}"
 
 
-def dispatcher(function: Callable[..., Any]) -> Any:
+def dispatcher(function: Callable[..., Any], nogil: bool = True) -> Any:
     """Return what compiles a function, with the options of all that is compiled here."""
-    return njit(error_model="numpy", nogil=True, boundscheck=False)(function)
+    return njit(error_model="numpy", nogil=nogil, boundscheck=False)(function)

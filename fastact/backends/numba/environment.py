@@ -70,8 +70,9 @@ def leave_environment(control):  # type: ignore[no-untyped-def]
     write_control(control)
 
 
-enter, _ = machine_code(enter_environment, (), types.intp)
-_leave, _ = machine_code(leave_environment, (types.intp,))
+# With Python's lock: whoever releases it may wait 5 ms for it.
+enter, _ = machine_code(enter_environment, (), types.intp, nogil=False)
+_leave, _ = machine_code(leave_environment, (types.intp,), nogil=False)
 
 
 class Environment:

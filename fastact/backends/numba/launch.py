@@ -1,4 +1,4 @@
-"""What calls a compiled kernel on a large array: in pieces on several threads, with non-temporal stores, or both.
+"""What calls a compiled kernel on a large array: in pieces on several threads, and with non-temporal stores.
 
 `inputs`, `outputs` and `params` are tuples; together they are the arguments of the kernel. `storing` and `streaming`
 are the addresses of its code with ordinary and with non-temporal stores, the second 0 if it is not to be used.
@@ -25,7 +25,7 @@ _ELEMENTS: Final = {
 def launch(  # type: ignore[no-untyped-def]
     share_out, pool, piece, storing, streaming, inputs, outputs, params, size, step, pieces, threads
 ):
-    """Call a kernel on slices of the arrays, `step` elements each, on several threads."""
+    """Call a kernel on slices of the arrays, `step` elements each, on one thread or several."""
     job = (storing, streaming, inputs, outputs, params, size, step)
     call_with_job(share_out, pool, piece, job, pieces, threads)
 
@@ -39,11 +39,6 @@ def piece(job, k):  # type: ignore[no-untyped-def]
         stream_slice(storing, streaming, inputs, outputs, params, start, stop)
     else:
         call_on_slice(storing, inputs, outputs, params, start, stop)
-
-
-def stream(storing, streaming, inputs, outputs, params, size):  # type: ignore[no-untyped-def]
-    """Call a kernel on the whole arrays with non-temporal stores."""
-    stream_slice(storing, streaming, inputs, outputs, params, 0, size)
 
 
 def enter(address, inputs, outputs, params, param_arrays, size):  # type: ignore[no-untyped-def]

@@ -74,10 +74,13 @@ def sharer() -> Callable[[int, int, int, int], None]:
 
 
 def machine_code(
-    function: Callable[..., Any], arguments: Sequence[Any], returns: Any = None
+    function: Callable[..., Any],
+    arguments: Sequence[Any],
+    returns: Any = None,
+    nogil: bool = True,
 ) -> tuple[Callable[..., Any], int]:
     """Compile a function with `compile.machine_code`, which imports Numba."""
     with compiling():
         from .compile import machine_code
 
-        return machine_code(function, arguments, returns)
+        return machine_code(function, arguments, returns, nogil)

@@ -43,7 +43,8 @@ class Variant:
         signature = tuple(types_of[kind] for kind in kinds)
         types_of["o"] = Memory(element, streamed=True)
         streaming = tuple(types_of[kind] for kind in kinds)
-        self._serial, self._address = runtime.machine_code(function, signature)
+        # A short call keeps Python's lock: if another thread takes it, that may run for 5 ms.
+        self._serial, self._address = runtime.machine_code(function, signature, nogil=False)
         self._streaming = cache(lambda: runtime.machine_code(function, streaming)[1])
         self._n_inputs = kinds.count("i")
         self._n_arrays = self._n_inputs + kinds.count("o") + kinds.count("w")
@@ -53,8 +54,10 @@ class Variant:
     def __call__(self, *values: Any) -> None:
         """Compute; the values are the arguments of the function."""
         with runtime.environment()():
-            if values[0].size < self._large_from or not self._call_large(values):
+            if values[0].size < self._large_from:
                 self._serial(*values)
+            else:
+                self._call_large(values)
 
     def for_c(self, streaming: bool) -> tuple[int, int]:
         """Return the addresses that the extension asks for: of a fastact_entry and of the code."""
@@ -64,20 +67,18 @@ class Variant:
         i, a = self._n_inputs, self._n_arrays
         return values[:i], values[i:a], values[a:]
 
-    def _call_large(self, values: tuple[Any, ...]) -> bool:
-        """Run on several threads, with non-temporal stores, or both; False if neither pays."""
+    def _call_large(self, values: tuple[Any, ...]) -> None:
+        """Run on one thread or several, with non-temporal stores where they pay."""
         groups, size = self._split(values), values[0].size
         streaming = self._streaming() if _worth_streaming(*groups[:2]) else 0
-        count = threads.get_num_threads()
-        if count > 1 and (count := runtime.pool().gather(count)) > 1:
+        pool = runtime.pool()
+        count = pool.gather(threads.get_num_threads())
+        step = size
+        if count > 1:
             step = max(self._large_from // 4, -(-size // (_MOST_PIECES * count * _GRAIN)) * _GRAIN)
-            pieces = -(-size // step)
-            launch, piece = _launcher(self._groups)
-            addresses = runtime.pool().SHARE_OUT, runtime.pool().AT, piece, self._address, streaming
-            launch(*addresses, *groups, size, step, pieces, count)
-        elif streaming:
-            _streamer(self._groups)(self._address, streaming, *groups, size)
-        return count > 1 or streaming != 0
+        launch, piece = _launcher(self._groups)
+        addresses = pool.SHARE_OUT, pool.AT, piece, self._address, streaming
+        launch(*addresses, *groups, size, step, -(-size // step), count)
 
 
 def _worth_streaming(inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> bool:
@@ -90,7 +91,7 @@ def _worth_streaming(inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> bool:
 
 @cache
 def _launcher(groups: tuple[Any, ...]) -> tuple[Callable[..., None], int]:
-    """Return what calls kernels of one signature on several threads, and the address of what each does."""
+    """Return what calls kernels of one signature on large arrays, and the address of what does a piece."""
     with runtime.compiling():
         from numba import types
 
@@ -102,17 +103,6 @@ def _launcher(groups: tuple[Any, ...]) -> tuple[Callable[..., None], int]:
     )
     job = types.CPointer(types.Tuple(whole))
     return code[0], runtime.machine_code(piece, (job, types.intp))[1]
-
-
-@cache
-def _streamer(groups: tuple[Any, ...]) -> Callable[..., None]:
-    """Return what streams the results of kernels of one signature, on one thread."""
-    with runtime.compiling():
-        from numba import types
-
-        from .launch import stream
-
-    return runtime.machine_code(stream, (types.intp, types.intp, *groups, types.intp))[0]
 
 
 @cache
