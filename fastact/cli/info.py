@@ -13,8 +13,8 @@ from .._version import __version__
 from ..backends.own import describe
 from ..backends.registry import active, backends, get_backend, not_built, use_backend
 from ..threads import cgroup_limit, get_num_threads
-from .options import echo_json, json_option
 from ..variables import PREFIX, variable
+from .options import echo_json, json_option
 
 # Prefixes of fastact's variables and of others that change its choices.
 _VARIABLES = (PREFIX, "NUMBA_", "OMP_NUM_THREADS")
