@@ -1,5 +1,5 @@
-/* What an x86-64 processor and its operating system can run. Not __builtin_cpu_supports: clang knows "f16c" from version
-   19 on only, and with Microsoft's linker the function that it calls is missing. */
+/* What an x86-64 processor and its operating system can run. Not __builtin_cpu_supports: older clangs do not know
+   "f16c", and with Microsoft's linker the function that it calls is missing. */
 #ifndef FASTACT_PROCESSOR_H
 #define FASTACT_PROCESSOR_H
 

@@ -69,7 +69,8 @@ class Program(click.Group):
     epilog="\b\nHelp with a command: fastact COMMAND --help.\nCompletion in the shell, in its start file:\n"
     '  bash  eval "$(_FASTACT_COMPLETE=bash_source fastact)"\n'
     '  zsh   eval "$(_FASTACT_COMPLETE=zsh_source fastact)"\n'
-    "  fish  _FASTACT_COMPLETE=fish_source fastact | source",
+    "  fish  _FASTACT_COMPLETE=fish_source fastact | source\n"
+    "Documentation: https://github.com/fastact/fastact/tree/main/docs",
 )
 @click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
 @click.pass_context

@@ -24,8 +24,63 @@ def hardmax(x: Any, out: Array, mask: Array | None, temperature: float) -> None:
         return
     selected = None if mask is None else np.broadcast_to(mask, x.shape)
     with silent():
+        one = _hardmax if x.shape[1] <= BLOCK else _long_hardmax
         for block in row_blocks(x.shape, BLOCK):
-            _hardmax(x[block], out[block], None if selected is None else selected[block])
+            one(x[block], out[block], None if selected is None else selected[block])
+
+
+def _long_hardmax(x: Array, out: Array, mask: Array | None) -> None:
+    """Do so for one row, in which NumPy would need memory for each element."""
+
+    def move(*place: int) -> None:
+        """Leave the elements where they are."""
+
+    def part(begin: int, end: int) -> tuple[Array, Array, Array | None]:
+        index = 0, slice(begin, end), 0
+        return x[index], out[index], None if mask is None else mask[index]
+
+    _row_of_parts(x.shape[1], BLOCK, move, move, part)
+
+
+def _in_parts(length: int, load: Any, store: Any, x: Any, out: Any, mask: Any, heat: float) -> None:
+    """Do so for a row that comes in parts, as the protocol of backends has it."""
+
+    def part(begin: int, end: int) -> tuple[Array, Array, Array | None]:
+        index = 0, slice(0, end - begin), 0
+        return x[index], out[index], None if mask is None else mask[index]
+
+    with silent():
+        _row_of_parts(length, x.size, load, store, part)
+
+
+hardmax.in_parts = _in_parts  # type: ignore[attr-defined]
+
+
+def _row_of_parts(length: int, size: int, load: Any, store: Any, part: Any) -> None:
+    """Find the first maximum, or NaN, of a row; then write the row."""
+    spans = [(begin, min(begin + size, length)) for begin in range(0, length, size)]
+    best, top, first = None, -np.inf, None
+    for begin, end in spans:
+        load(begin, end, 0)
+        x, _, mask = part(begin, end)
+        if mask is not None:
+            if not mask.any():
+                continue
+            first = begin + int(mask.argmax()) if first is None else first
+            x = np.where(mask, x, x.dtype.type(-np.inf))
+        place = int(x.argmax())
+        if best is None or x[place] > top or (np.isnan(x[place]) and not np.isnan(top)):
+            best, top = begin + place, x[place]
+    best = first if top == -np.inf and first is not None else best
+    for begin, end in spans:
+        load(begin, end, 0)
+        _, out, mask = part(begin, end)
+        out[...] = 0.0
+        if np.isnan(top):
+            np.copyto(out, np.nan, where=True if mask is None else mask)
+        elif best is not None and begin <= best < end:
+            out[best - begin] = 1.0
+        store(begin, end, 0)
 
 
 def _hardmax(x: Array, out: Array, mask: Array | None) -> None:

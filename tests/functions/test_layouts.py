@@ -135,7 +135,7 @@ def test_same_layout_is_one_flat_call(kind: Elementwise) -> None:
         calls.clear()
         x = base.transpose(order)
         operands = broadcast.Operands([x], [np.empty_like(x)], (), None)
-        broadcast.compute(kernel, x.dtype, x.dtype, operands)
+        broadcast.compute(kernel, x.dtype, x.dtype, operands, "relu")
         assert calls == [720]
 
 
