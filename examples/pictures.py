@@ -28,7 +28,14 @@ BLACK, ORANGE, SKY, GREEN, BLUE, RED, PINK = COLOURS = (
 )
 GREY = "#8a8a8a"
 # With colours they tell lines apart in grey print, too.
-DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)), "--", ":")
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1.5, 1)),
+    (0, (6, 1.5, 1.5, 1.5)),
+    (0, (10, 3)),
+    (0, (1, 3)),
+)
 SHADES = LinearSegmentedColormap.from_list("blue to orange", [BLUE, "#e6e6e6", ORANGE])
 
 matplotlib.rcParams.update(
