@@ -84,20 +84,20 @@ def calls(
 
 def ratio(ours: Call, theirs: Call, rounds: int, pause: float) -> tuple[float, float]:
     """Return the best time of fastact in seconds, and PyTorch's divided by it."""
-    best = [np.inf, np.inf]
-    for call in (ours, theirs):
+    best, repeats = [np.inf, np.inf], [1, 1]
+    for place, call in enumerate((ours, theirs)):
         call()
-    start = time.perf_counter()
-    theirs()
-    repeats = max(1, int(TURN / max(time.perf_counter() - start, 1e-6)))
+        start = time.perf_counter()
+        call()
+        repeats[place] = max(1, int(TURN / max(time.perf_counter() - start, 1e-6)))
     for _ in range(rounds):
         for place, call in enumerate((ours, theirs)):
             time.sleep(pause)
             call()  # wakes the threads
             start = time.perf_counter()
-            for _ in range(repeats):
+            for _ in range(repeats[place]):
                 call()
-            best[place] = min(best[place], (time.perf_counter() - start) / repeats)
+            best[place] = min(best[place], (time.perf_counter() - start) / repeats[place])
     return best[0], best[1] / best[0]
 
 

@@ -54,7 +54,7 @@ class Operation:
             return self._opaquely(tensors, options, inplace)
         first = tensors[0]
         if first is None or first.dtype not in FLOATS or len(tensors) > 1:
-            check(self.name, self.tensors, tensors)
+            check(self.name, self.tensors, self._optional, tensors)
         if torch.is_grad_enabled() and any(
             one is not None and one.requires_grad for one in tensors
         ):
@@ -82,7 +82,7 @@ class Operation:
                 )
 
     def _opaquely(self, tensors: tuple[Any, ...], options: Options, inplace: bool) -> Any:
-        check(self.name, self.tensors, tensors)
+        check(self.name, self.tensors, self._optional, tensors)
         self._check_constants(tensors)
         operator = getattr(torch.ops.fastact, _registered(self.name))
         result = operator(*tensors, *options)

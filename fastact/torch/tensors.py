@@ -35,11 +35,13 @@ def is_plain(tensors: Sequence[Any]) -> bool:
     return True
 
 
-def check(label: str, names: Sequence[str], tensors: Sequence[Any]) -> None:
+def check(
+    label: str, names: Sequence[str], optional: Sequence[str], tensors: Sequence[Any]
+) -> None:
     """Raise TypeError unless all are dense floating-point tensors of one dtype; a target may hold indices."""
     first = None
     for name, one in zip(names, tensors, strict=True):
-        if one is None:
+        if one is None and name in optional:
             continue
         if not isinstance(one, torch.Tensor):
             raise TypeError(f"{label}(): {name} must be a torch.Tensor, not {type(one).__name__}")

@@ -227,6 +227,8 @@ def test_graphs() -> None:
 def test_errors() -> None:
     cases = [
         (lambda: ft.gelu(np.ones(3)), TypeError, "input must be a torch.Tensor, not ndarray"),
+        (lambda: ft.gelu(None), TypeError, "input must be a torch.Tensor, not NoneType"),
+        (lambda: ft.mse_loss(torch.ones(3), None), TypeError, "target must be a torch.Tensor"),
         (lambda: ft.gelu(torch.ones(3, dtype=torch.int64)), TypeError, "dtype torch.int64"),
         (lambda: ft.gelu(torch.ones(3, dtype=torch.complex64)), TypeError, "dtype torch.complex64"),
         (lambda: ft.gelu(torch.ones(3).to_sparse()), TypeError, "sparse_coo tensor on cpu"),
