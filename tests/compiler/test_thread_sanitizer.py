@@ -1,4 +1,4 @@
-"""The thread pool in C under the thread sanitizer, without Python: callers at once, changed numbers of threads, forks."""
+"""The thread pool in C under the thread sanitizer, without Python: callers at once, changes of the number, forks."""
 
 from __future__ import annotations
 
