@@ -74,8 +74,8 @@ def __getattr__(name: str) -> object:
         return globals().setdefault(name, getattr(import_module(_HERE[name], __name__), name))
     if "__all__" not in globals() and (name == "__all__" or _may_be_function(name)):
         _load()
-        if name in globals():
-            return globals()[name]
+    if name in globals():  # also where another thread has loaded them in between
+        return globals()[name]
     raise _missing(name)
 
 

@@ -177,6 +177,40 @@ assert len(os.listdir("/proc/self/task")) == before
 
 @each_backend
 def test_first_calls_from_many_threads_and_backends(backend: str) -> None:
+    """Every table that is filled on first use, with threads that switch at nearly every instruction."""
+    program = """
+import numpy as np
+import os, sys, threading
+import fastact as fa
+sys.setswitchinterval(1e-6)
+names = ["numpy", os.environ["FASTACT_BACKEND"]]
+x = np.linspace(-3, 3, 400, dtype=np.float32).reshape(20, 20)
+errors, results, barrier = [], {}, threading.Barrier(8)
+def work(k):
+    barrier.wait()
+    try:
+        for turn in range(3):
+            fa.set_backend(names[(k + turn) % 2])
+            fa.set_num_threads(1 + (k + turn) % 3)
+            fa.backends(), fa.get("hard_swish"), dir(fa)
+            with fa.use_backend(names[1]):
+                made = (fa.relu(x), fa.elu.derivative(x[::2]), fa.softmax(x), fa.swiglu(x, x),
+                        fa.binary_cross_entropy_with_logits(x, x > 0), fa.elu(x, alpha=abs(x)))
+            assert all(map(np.array_equal, made, results.setdefault(0, made)))
+            assert fa.__getattr__("relu") is fa.relu
+            fa.register_backend(f"other {k % 2}", lambda: sys.modules["fastact.backends.numpy"])
+    except BaseException as error:
+        errors.append(error)
+threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+for t in threads: t.start()
+for t in threads: t.join()
+assert not errors, errors
+"""
+    check_python(program, FASTACT_BACKEND=backend, timeout=120)
+
+
+@each_backend
+def test_first_calls_of_one_function(backend: str) -> None:
     program = """
 functions = [f for f in FUNCTIONS.values() if not f.parameters][:2]
 errors, barrier = [], threading.Barrier(8)
