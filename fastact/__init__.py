@@ -40,7 +40,9 @@ _HERE = {
     "set_num_threads": ".threads",
     "use_backend": ".backends.registry",
 }
-_MODULES = ("accuracy", "onnx", "plotting", "sklearn", "threads", "torch")
+_MODULES = ("accuracy", "plotting", "threads", "onnx", "sklearn", "torch")
+# What `help` imports: not what is for another framework.
+_LISTED = _MODULES[:3]
 
 
 class _Page(str):
@@ -100,4 +102,8 @@ def _may_be_function(name: str) -> bool:
 def __dir__() -> list[str]:
     if "__all__" not in globals():
         _load()
-    return [*globals()["__all__"], *_MODULES]
+    from importlib.util import find_spec
+
+    drawable = find_spec("matplotlib") is not None
+    modules = [name for name in _LISTED if name != "plotting" or drawable]
+    return [*globals()["__all__"], *modules]
