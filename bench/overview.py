@@ -45,19 +45,26 @@ def path_of(folder: Path, theme: str) -> Path:
 
 def draw(speed: Speed, errors: dict[str, Any], folder: Path) -> None:
     """Draw the functions that were measured, into overview.svg and overview-dark.svg."""
-    import matplotlib
+    from matplotlib import rc_context
 
-    matplotlib.use("Agg")
-    matplotlib.rcParams |= {"svg.hashsalt": "fastact", "font.size": 12}
-    from matplotlib import pyplot
+    folder.mkdir(parents=True, exist_ok=True)
+    for theme in THEMES:
+        with rc_context({"svg.hashsalt": "fastact"}):
+            figure = picture(speed, errors, theme)
+            figure.savefig(path_of(folder, theme), transparent=True, metadata={"Date": None})
 
-    size = usual_size(speed)
+
+def picture(speed: Speed, errors: dict[str, Any], theme: str) -> Any:
+    """Return the picture for a theme, as a Matplotlib figure."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    size, colours = usual_size(speed), THEMES[theme]
     times = [_times(speed, name, size) for name in FUNCTIONS]
     worst = [errors["results"].get(f"{name}-forward-{DTYPE}", {}) for name in FUNCTIONS]
-    for theme, colours in THEMES.items():
-        figure, (left, right) = pyplot.subplots(
-            1, 2, figsize=(9, 4.3), sharey=True, width_ratios=(1.15, 1), layout="constrained"
-        )
+    with rc_context({"font.size": 12}):
+        figure = Figure(figsize=(9, 4.3), layout="constrained")
+        left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.15, 1))
         for name, (title, own, marker) in STYLES.items():
             style = {"marker": marker, "color": own[theme], "linestyle": "", "label": title}
             # PyTorch's and JAX' may lie on each other.
@@ -76,9 +83,7 @@ def draw(speed: Speed, errors: dict[str, Any], folder: Path) -> None:
             frameon=False,
             labelcolor=colours["text"],
         )
-        folder.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path_of(folder, theme), transparent=True, metadata={"Date": None})
-        pyplot.close(figure)
+    return figure
 
 
 def _times(speed: Speed, name: str, size: int) -> dict[str, list[float]]:

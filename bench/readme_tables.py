@@ -11,7 +11,6 @@ from readme import table
 
 import fastact as fa
 
-
 #: Family -> its heading, in the order of the documentation.
 FAMILIES = {
     "elementwise": "Elementwise",
@@ -26,7 +25,10 @@ FAMILIES = {
 
 def functions() -> str:
     """Return the names of all functions by family, and their passes."""
-    lines = [f"- **{title}**: {', '.join(_named(f) for f in of(key))}." for key, title in FAMILIES.items()]
+    lines = [
+        f"- **{title}**: {', '.join(_named(f) for f in of(key))}."
+        for key, title in FAMILIES.items()
+    ]
     from_output = ", ".join(f"`{f.name}`" for f in of() if "vjp_from_output" in f.passes)
     return (
         "\n".join(lines)
