@@ -193,7 +193,6 @@ def _losses(function: Any) -> tuple[Any, ...]:
         more = [np.ones_like(x)] if len(function.arrays) > 2 else []
         given = _pair(x) if classes else x
         found = function.value_and_grad(given, labels, *more, reduction="none")[part]
-        found = found[0] if isinstance(found, tuple) else found
         return found[..., 0] if classes and part else found
 
     return (

@@ -62,8 +62,8 @@ def _values(function: Any) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         more = [1.0] * (len(function.arrays) - 2)
         found = []
         for x, target in ends:
-            loss, slope = function.value_and_grad(float(x), float(target), *more)
-            found.append((x, target, loss, slope[0] if isinstance(slope, tuple) else slope))
+            loss, slope, *_ = function.value_and_grad(float(x), float(target), *more)
+            found.append((x, target, loss, slope))
         head = (*function.arrays[:2], "loss", f"gradient by {function.arrays[0]}")
         return head, [tuple(number(float(value)) for value in row) for row in found]
     if name in ("cross_entropy", "softmax_focal"):

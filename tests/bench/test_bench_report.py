@@ -114,8 +114,7 @@ def test_report_writes_tables_chart_and_readme(tmp_path: Path) -> None:
     result, readme = tmp_path / "speed.json", tmp_path / "README.md"
     result.write_text(json.dumps(speed_document()), encoding="utf-8")
     blocks = "\n".join(
-        f"<!-- {name}:begin -->\nold\n<!-- {name}:end -->"
-        for name in ("overview", "functions")
+        f"<!-- {name}:begin -->\nold\n<!-- {name}:end -->" for name in ("overview", "functions")
     )
     readme.write_text(f"# Title\n{blocks}\nlast\n", encoding="utf-8")
     arguments = [str(result), "--readme", "--readme-path", str(readme)]
