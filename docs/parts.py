@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -153,20 +154,27 @@ def examples(gallery: Path) -> str:
     readme = (folder / "README.md").read_text(encoding="utf-8")
     programs.sort(key=lambda path: (found := readme.find(path.name)) + (found < 0) * len(readme))
     old = [path for path in programs if time_of(_picture(gallery, path)) < newest]
-    for path in status_iterator(old, "running examples... ", length=len(old)):
-        paths = os.pathsep.join(
-            [str(Path(fa.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-        )
-        done = subprocess.run(
-            [sys.executable, str(path), "--pictures", str(gallery)],
-            env={**os.environ, "PYTHONPATH": paths, "MPLBACKEND": "agg"},
-            capture_output=True,
-            text=True,
-        )
-        # Only what the program needs may be missing, such as scikit-learn's pictures of digits.
-        if done.returncode and "ModuleNotFoundError" not in done.stderr:
-            log.warning("%s failed: %s", path.name, done.stderr.strip().splitlines()[-1])
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = pool.map(partial(_run, gallery), old)
+        for path, said in status_iterator(
+            zip(old, runs, strict=True), "running examples... ", length=len(old)
+        ):
+            # Only what the program needs may be missing, such as scikit-learn's pictures of digits.
+            if said and "ModuleNotFoundError" not in said:
+                log.warning("%s failed: %s", path.name, said.strip().splitlines()[-1])
     return "\n\n".join(_example(path, _picture(gallery, path)) for path in programs) + "\n"
+
+
+def _run(gallery: Path, path: Path) -> str:
+    """Run an example, and return what it says if it fails."""
+    paths = os.pathsep.join([str(Path(fa.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, str(path), "--pictures", str(gallery)],
+        env={**os.environ, "PYTHONPATH": paths, "MPLBACKEND": "agg"},
+        capture_output=True,
+        text=True,
+    )
+    return done.stderr or "it failed" if done.returncode else ""
 
 
 def _is_program(path: Path) -> bool:
