@@ -61,7 +61,8 @@ def inline(figure: Any, title: str, css: str = "picture") -> str:
         rest = rest.replace(colour, f"var({variable})")
     # Matplotlib leaves out black, which is the default.
     rest = re.sub(r'(<text )style="', r'\1style="fill: var(--color-foreground-primary); ', rest)
-    return re.sub(r"\n\s*", "\n", f"{head}>{rest}")
+    svg = re.sub(r"\n\s*", "\n", f"{head}>{rest}").strip()
+    return f'<div class="scrolls">{svg}</div>' if css == "picture" else svg
 
 
 def _axes(figure: Figure, titles: Iterable[str]) -> list[Any]:
