@@ -1,7 +1,6 @@
-"""Measure the worst error of every function, fastact's and its peers', and write it as JSON.
+"""Measure the worst error of every function, fastact's and its peers', and write it as JSON and as a table.
 
     python bench/accuracy.py             every function, about a minute
-    python bench/accuracy.py --readme    and write the README's table
 
 It uses the calls of compare.py. A peer's derivative is its vector-Jacobian product with a gradient
 of 1.
@@ -18,12 +17,10 @@ from typing import Any
 import click
 import machine
 import numpy as np
-import readme_tables
 import report
 from cases import DTYPES, contender, why_missing
 from operands import required
 from peers import Arrays
-from readme import README, write_block
 
 from fastact import get_backend, use_backend
 from fastact.accuracy import Worst, measure, samples
@@ -74,7 +71,6 @@ def worst(name: str, function: str, pass_: str, dtype: str, x: np.ndarray) -> Wo
 @click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES), default=DTYPES)
 @click.option("--count", type=click.IntRange(1), help="Inputs. [default: 1048576; float64 2000]")
 @click.option("--backend", help="The backend of fastact to measure.")
-@click.option("--readme", is_flag=True, help="Write the marked block of README.md.")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -86,7 +82,6 @@ def accuracy(
     dtypes: tuple[str, ...],
     count: int | None,
     backend: str | None,
-    readme: bool,
     output: Path,
 ) -> None:
     """Measure the worst error of NAMES (all functions by default) and of the peers' versions."""
@@ -122,10 +117,7 @@ def accuracy(
     }
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(machine.dumps(document), encoding="utf-8")
-    table = readme_tables.accuracy(document)
-    click.echo(table)
-    if readme:
-        write_block(README, "accuracy", table, "python bench/accuracy.py --readme")
+    click.echo(report.write_accuracy(document, output))
 
 
 if __name__ == "__main__":

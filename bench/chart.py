@@ -14,20 +14,27 @@ from fastact.functions.elementwise import FUNCTIONS
 STYLES = {"forward": ("#0072B2", "o"), "backward": ("#D55E00", "D")}
 
 
-def draw(speed: Speed, path: Path, peer: str = "torch") -> None:
-    """Draw the ratios to PyTorch, one line a function, the largest on top."""
-    import matplotlib
+def draw(speed: Speed, path: Path) -> None:
+    """Write the picture of the ratios to PyTorch."""
+    from matplotlib import rc_context
 
-    matplotlib.use("Agg")
-    matplotlib.rcParams |= {"svg.hashsalt": "fastact", "font.size": 9}
-    from matplotlib import pyplot
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with rc_context({"svg.hashsalt": "fastact", "font.size": 9}):
+        metadata = {"Date": None} if path.suffix == ".svg" else None
+        picture(speed).savefig(path, dpi=150, metadata=metadata)
+
+
+def picture(speed: Speed, peer: str = "torch") -> Any:
+    """Return a figure of the ratios to a peer, one line a function, the largest on top."""
+    from matplotlib.figure import Figure
 
     dtype, size = dtypes_in(speed)[0], usual_size(speed)
     points = {name: _points(speed, name, dtype, size, peer) for name in FUNCTIONS}
     order = [name for name in sorted(FUNCTIONS, key=lambda n: _mean(points[n])) if points[name]]
     if not order:
         raise ValueError("PyTorch was not measured, so there is nothing to draw")
-    figure, axes = pyplot.subplots(figsize=(7, 1.2 + 0.2 * len(order)), layout="constrained")
+    figure = Figure(figsize=(7, 1.2 + 0.2 * len(order)), layout="constrained")
+    axes = figure.add_subplot()
     for row, name in enumerate(order):
         ratios = [1, *(ratio for ratio, _ in points[name].values())]
         axes.hlines(row, min(ratios), max(ratios), color="0.85", zorder=1)
@@ -43,9 +50,7 @@ def draw(speed: Speed, path: Path, peer: str = "torch") -> None:
     if any(composed for name in order for _, composed in points[name].values()):
         axes.plot([], [], "o", color="0.4", markerfacecolor="white", label="hollow: composed there")
     _dress(axes, order, dtype, size)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
-    pyplot.close(figure)
+    return figure
 
 
 Points = dict[str, tuple[float, bool]]

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 README = Path(__file__).parents[1] / "README.md"
+#: The repository: links in the README are absolute, so that they work on an index page too.
+HOME = "https://github.com/fastact/fastact/blob/main"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int = 1) -> str:

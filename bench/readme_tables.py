@@ -1,4 +1,4 @@
-"""The table of functions, and the table of measured errors."""
+"""The list of functions, and the table of measured errors."""
 
 from __future__ import annotations
 
@@ -7,38 +7,46 @@ import math
 from typing import Any
 
 from peers import TITLES
-from readme import escaped, table
+from readme import table
 
 import fastact as fa
 
+#: Family -> its heading, in the order of the documentation.
+FAMILIES = {
+    "elementwise": "Elementwise",
+    "parametric": "With a learned or random slope",
+    "binary": "Of two arrays",
+    "rows": "Along an axis",
+    "gates": "Gated units",
+    "channels": "Of groups of channels",
+    "losses": "Losses",
+}
+
 
 def functions() -> str:
-    """Return the table of functions: names, parameters, definitions and sources."""
-    head = ("function", "also known as", "parameters", "what it is", "source")
+    """Return the names of all functions by family, and their passes."""
+    lines = [
+        f"- **{title}**: {', '.join(_named(f) for f in of(key))}."
+        for key, title in FAMILIES.items()
+    ]
+    from_output = ", ".join(f"`{f.name}`" for f in of() if "vjp_from_output" in f.passes)
     return (
-        table(head, map(_row, map(fa.get, fa.names())), numbers_from=len(head))
-        + "\n\nEach activation has `derivative`, `vjp` and `value_and_derivative`; `vjp_from_output` exists for "
-        + ", ".join(f"`{name}`" for name in fa.names() if "vjp_from_output" in fa.get(name).passes)
-        + ". Those with parameters have `parameter_vjp`, the gradients by these. Losses have `value_and_grad` and "
-        "`vjp`; all other functions except `hardmax` have `vjp`."
+        "\n".join(lines)
+        + f"\n\nElementwise functions have `derivative`, `vjp` and `value_and_derivative`; {from_output} have "
+        "`vjp_from_output`; those with parameters have `parameter_vjp`. Losses have `value_and_grad` and `vjp`, all "
+        "other functions except `hardmax` `vjp`."
     )
 
 
-def _row(function: Any) -> tuple[str, ...]:
-    return (
-        f"`{function.name}`",
-        ", ".join(f"`{alias}`" for alias in function.aliases),
-        ", ".join(parameter(*item) for item in function.parameters.items()),
-        escaped(inspect.cleandoc(_definition(function)).partition("\n")[0].rstrip(".")),
-        escaped(function.source),
-    )
+def of(family: str | None = None) -> list[Any]:
+    """Return the functions of a family, or all."""
+    every = map(fa.get, fa.names())
+    return [function for function in every if family in (None, function.family)]
 
 
-def _definition(function: Any) -> str:
-    """Return the first sentence of the documentation."""
-    _, summary, *_ = function.__doc__.split("\n\n")
-    first: str = summary.split(". ")[0]
-    return first
+def _named(function: Any) -> str:
+    also = f" ({', '.join(f'`{alias}`' for alias in function.aliases)})" if function.aliases else ""
+    return f"`{function.name}`{also}"
 
 
 def parameter(name: str, default: object) -> str:

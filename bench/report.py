@@ -1,9 +1,8 @@
-"""Turn measurements into tables, a chart and the blocks of README.md.
+"""Turn measurements into tables, charts and the blocks of README.md.
 
-    python bench/report.py                     print the tables of all results, draw the chart
-    python bench/report.py RESULT.json         those of one result, with the chart next to the JSON
-    python bench/report.py --readme            the same, and write the README's tables
-    python bench/report.py --functions         print only the table of functions
+    python bench/report.py                     the tables of all results, RESULT.md, and the charts
+    python bench/report.py RESULT.json         those of one result, next to the JSON
+    python bench/report.py --readme            those of all, and the README's blocks
 
 RESULT.json was written by compare.py, or by pytest's --benchmark-json.
 """
@@ -11,8 +10,8 @@ RESULT.json was written by compare.py, or by pytest's --benchmark-json.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
+from typing import Any
 
 import chart
 import click
@@ -22,6 +21,7 @@ import half_precision
 import instruction_set
 import loop_tables
 import loops
+import overview
 import readme_tables
 import speed_tables
 from readme import README, write_block
@@ -37,7 +37,7 @@ LEGEND = (
 
 
 def summary(speed: Speed) -> str:
-    """Return the README's section on speed."""
+    """Return the tables of elementwise functions."""
     size = speed_tables.usual_size(speed)
     return "\n\n".join(
         [
@@ -51,24 +51,26 @@ def summary(speed: Speed) -> str:
     )
 
 
-def full(speed: Speed) -> str:
-    """Return the full report: the summary, all misses, and the shares of a copy's speed."""
-    found = [*speed.misses(), *half_precision.misses(speed)]
-    misses = sorted(found, key=lambda miss: miss.ratio / miss.must)
-    listed = "\n".join(f"- {miss}" for miss in misses) or "None."
+def described(speed: Speed) -> str:
+    """Return the tables of one result, for readers."""
     if half_precision.is_of(speed):
-        title, said = "# Speed of float16 and bfloat16", half_precision.full(speed)
-    elif family_tables.has_families(speed):
-        title, said = "# Speed of rows, gates and losses", family_tables.summary(speed)
-    else:
-        title, said = "# Speed", summary(speed)
-    parts = [title, said, f"## What it misses: {len(misses)}", listed]
+        return f"# Speed of float16 and bfloat16\n\n{half_precision.full(speed)}\n"
+    if family_tables.has_families(speed):
+        return f"# Speed of rows, gates and losses\n\n{family_tables.summary(speed)}\n"
+    parts = ["# Speed", summary(speed)]
     if speed.copy_time("float32"):
         parts += [
             f"## Share of a parallel copy's speed, {speed.largest:,} float32",
             speed_tables.shares(speed),
         ]
     return "\n\n".join(parts) + "\n"
+
+
+def missed(speed: Speed) -> str:
+    """Return the comparisons below their targets, for those who work on the kernels."""
+    found = [*speed.misses(), *half_precision.misses(speed)]
+    misses = sorted(found, key=lambda miss: miss.ratio / miss.must)
+    return "\n".join([f"What it misses: {len(misses)}", *(f"- {miss}" for miss in misses)])
 
 
 @click.command()
@@ -78,7 +80,6 @@ def full(speed: Speed) -> str:
     required=False,
 )
 @click.option("--readme", is_flag=True, help="Write the marked blocks of README.md.")
-@click.option("--functions", is_flag=True, help="Print the table of functions and stop.")
 @click.option("--chart/--no-chart", "drawn", default=True, help="Draw RESULT.svg.")
 @click.option(
     "--readme-path",
@@ -86,15 +87,10 @@ def full(speed: Speed) -> str:
     default=README,
     hidden=True,
 )
-def report(
-    result: Path | None, readme: bool, functions: bool, drawn: bool, readme_path: Path
-) -> None:
-    """Print the tables of RESULT (those in bench/results/), and draw the chart."""
-    if functions:
-        click.echo(readme_tables.functions())
-        return
-    if result is None and loops.DEFAULT.exists():
-        write_loops(readme_path if readme else None)
+def report(result: Path | None, readme: bool, drawn: bool, readme_path: Path) -> None:
+    """Write and print the tables of RESULT (those in bench/results/), and draw the charts."""
+    if result is None:
+        write_others()
     results = [result] if result else [path for path in every_result() if path.exists()]
     if not results:
         raise click.UsageError(
@@ -102,26 +98,18 @@ def report(
         )
     for path in results:
         speed = Speed.load(path)
-        text = full(speed)
+        text = described(speed)
         path.with_suffix(".md").write_text(text, encoding="utf-8")
-        click.echo(text, nl=False)
-        sixteen = half_precision.is_of(speed)
-        shaped = not sixteen and family_tables.has_families(speed)
-        picture = path.with_suffix(".svg")
-        if drawn and not shaped and not sixteen:
-            chart.draw(speed, picture)
-        if speed.document.get("isa"):
-            continue
-        if readme and sixteen:
-            write_block(readme_path, "halves", half_precision.summary(speed), COMMAND)
-        elif readme and shaped:
-            write_block(readme_path, "families", family_tables.summary(speed), COMMAND)
-        elif readme:
-            write_readme(speed, picture if picture.exists() else None, readme_path)
+        click.echo(f"{text}\n{missed(speed)}")
+        if not half_precision.is_of(speed) and not family_tables.has_families(speed):
+            if drawn:
+                chart.draw(speed, path.with_suffix(".svg"))
+            if readme and not speed.document.get("isa"):
+                write_readme(speed, path.parent, readme_path)
 
 
 def every_result() -> list[Path]:
-    """Return the files that compare.py writes: the README shows those of no particular instruction set."""
+    """Return the files that compare.py writes."""
     files = (compare.DEFAULT, compare.FAMILIES, compare.HALVES)
     held = [
         compare.result_file(path, isa) for isa in instruction_set.VARIABLES for path in files[:2]
@@ -129,27 +117,30 @@ def every_result() -> list[Path]:
     return [*files, *held]
 
 
-def write_loops(readme_path: Path | None) -> None:
-    """Print the table of loops and write it, also into the README if one is given."""
-    text = loop_tables.summary(json.loads(loops.DEFAULT.read_text(encoding="utf-8")))
-    said = f"# Speed in users' own loops\n\n{text}\n"
-    loops.DEFAULT.with_suffix(".md").write_text(said, encoding="utf-8")
-    click.echo(said)
-    if readme_path is not None:
-        write_block(readme_path, "loops", text, COMMAND)
-
-
-def write_readme(speed: Speed, picture: Path | None, path: Path) -> None:
-    """Write the blocks speed and functions, and accuracy if it was measured."""
-    content = summary(speed)
-    if picture is not None:
-        link = Path(os.path.relpath(picture, path.parent)).as_posix()
-        content = f"![Speed beside PyTorch's]({link})\n\n{content}"
-    write_block(path, "speed", content, COMMAND)
-    write_block(path, "functions", readme_tables.functions(), COMMAND)
+def write_others() -> None:
+    """Write the tables of loops and of errors that were measured."""
+    if loops.DEFAULT.exists():
+        text = loop_tables.summary(json.loads(loops.DEFAULT.read_text(encoding="utf-8")))
+        said = f"# Speed in users' own loops\n\n{text}\n"
+        loops.DEFAULT.with_suffix(".md").write_text(said, encoding="utf-8")
+        click.echo(said)
     if ACCURACY.exists():
-        document = json.loads(ACCURACY.read_text(encoding="utf-8"))
-        write_block(path, "accuracy", readme_tables.accuracy(document), COMMAND)
+        click.echo(write_accuracy(json.loads(ACCURACY.read_text(encoding="utf-8")), ACCURACY))
+
+
+def write_accuracy(document: dict[str, Any], path: Path) -> str:
+    """Write the table of errors next to their JSON, and return it."""
+    text = f"# Errors\n\n{readme_tables.accuracy(document)}\n"
+    path.with_suffix(".md").write_text(text, encoding="utf-8")
+    return text
+
+
+def write_readme(speed: Speed, folder: Path, path: Path) -> None:
+    """Draw the README's picture into a folder, and write the README's blocks."""
+    write_block(path, "functions", readme_tables.functions(), COMMAND)
+    errors = json.loads(ACCURACY.read_text(encoding="utf-8"))
+    overview.draw(speed, errors, folder)
+    write_block(path, "overview", overview.summary(speed, errors), COMMAND)
 
 
 if __name__ == "__main__":

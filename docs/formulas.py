@@ -5,10 +5,12 @@ A formula is a Python expression of x, the parameters and these names:
     where(condition, a, b)  clip(v, low, high)  abs  sqrt  exp  log  sin  tanh  cosh  pi
     sigma  softplus  Phi    the logistic function, log(1 + eˣ), the normal cdf
     erf  erfc  erfinv       the error function, 1 less that, and its inverse
+    Ne(a, b)                a ≠ b
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sympy
@@ -57,39 +59,47 @@ def clip(v: Any, low: Any, high: Any) -> Any:
 
 WORDS = {word.__name__: word for word in (where, clip, sigma, softplus, Phi)} | {
     name: getattr(sympy, name)
-    for name in ("sqrt", "exp", "log", "sin", "tanh", "cosh", "pi", "erf", "erfc", "erfinv")
+    for name in ("sqrt", "exp", "log", "sin", "tanh", "cosh", "pi", "erf", "erfc", "erfinv", "Ne")
 }
 
 
-def definition(function: Any) -> Any:
-    """Return the formula as a SymPy expression, its terms in the written order."""
-    symbols = {name: sympy.Symbol(name, real=True) for name in function.parameters}
+def parsed(text: str, parameters: Iterable[str]) -> Any:
+    """Return a formula as a SymPy expression, its terms in the written order."""
+    symbols = {name: sympy.Symbol(name, real=True) for name in parameters}
     with sympy.evaluate(False):
-        return sympy.sympify(
-            eval(function.formula, {}, {**WORDS, "abs": sympy.Abs, "x": X, **symbols})
-        )
+        return sympy.sympify(eval(text, {}, {**WORDS, "abs": sympy.Abs, "x": X, **symbols}))
+
+
+def definition(function: Any) -> Any:
+    """Return the formula of an elementwise function."""
+    return parsed(function.formula, function.parameters)
 
 
 def derivative(function: Any) -> Any:
-    """Return the derivative of the formula, piece by piece under the same conditions."""
-    formula = definition(function)
+    """Return the derivative of the formula."""
+    return slope(definition(function), X)
+
+
+def slope(formula: Any, by: Any) -> Any:
+    """Return the derivative, piece by piece under the same conditions."""
     if not isinstance(formula, Piecewise):
-        return _slope(formula)
+        return _slope(formula, by)
     pieces: list[tuple[Any, Any]] = []
     for piece, condition in formula.args:
-        slope = _slope(piece)
-        if pieces and pieces[-1][0] == slope:
-            pieces[-1] = slope, sympy.Or(pieces[-1][1], condition)
+        found = _slope(piece, by)
+        if pieces and pieces[-1][0] == found:
+            pieces[-1] = found, sympy.Or(pieces[-1][1], condition)
         else:
-            pieces.append((slope, condition))
+            pieces.append((found, condition))
     return Piecewise(*pieces, evaluate=False) if len(pieces) > 1 else pieces[0][0]
 
 
-def _slope(formula: Any) -> Any:
-    slope = sympy.diff(formula.doit(), X)
-    slope = slope.subs(sympy.sign(X), sympy.Abs(X) / X)
+def _slope(formula: Any, by: Any) -> Any:
+    found = sympy.diff(formula.doit(), by)
+    # SymPy leaves |v|/v of an absolute value as sign(v).
+    found = found.subs(sympy.sign(by), sympy.Abs(by) / by)
     # Factoring shortens some, but not those that it divides by a decimal constant.
-    return slope if slope.has(sympy.Float) else min(slope, sympy.factor(slope), key=sympy.count_ops)
+    return found if found.has(sympy.Float) else min(found, sympy.factor(found), key=sympy.count_ops)
 
 
 def meanings(*expressions: Any) -> list[str]:
@@ -98,12 +108,12 @@ def meanings(*expressions: Any) -> list[str]:
     return [meaning for word, meaning in MEANINGS.items() if word in used]
 
 
-def latex(expression: Any, function: Any) -> str:
-    """Return LaTeX in which parameters keep their names, except Greek letters."""
+def latex(expression: Any, parameters: Iterable[str]) -> str:
+    """Return LaTeX in which parameters keep their names, except Greek letters and single ones."""
     names = {
         sympy.Symbol(name, real=True): r"\mathrm{" + name.replace("_", r"\_") + "}"
-        for name in function.parameters
-        if name not in ("alpha", "beta")
+        for name in parameters
+        if name not in ("alpha", "beta", "gamma", "delta") and len(name) > 1
     }
     text: str = sympy.latex(expression, symbol_names=names, order="none", mul_symbol=r" \, ")
     return text.replace(r"\text{for}\:", r"\text{if }").replace(r"\vee", r"\text{ or }")

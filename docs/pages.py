@@ -1,98 +1,110 @@
-"""A page for each function, from its declaration, measurements and computed values; and pictures.
-
-An elementwise function gets all sections; any other public function its docstring, and a picture if it has a
-derivative.
-"""
+"""The generated input of Sphinx: a page for each function, their index, and parts of other pages (parts.py)."""
 
 from __future__ import annotations
 
 import csv
-import inspect
 import json
 import re
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import docstrings
+import drawings
 import formulas
 import numpy as np
-from matplotlib.figure import Figure
+import samples
+import several
 from peers import TITLES
 from readme import escaped, table
-from readme_tables import error, parameter
-from sphinx.ext.napoleon import Config
-from sphinx.ext.napoleon.docstring import NumpyDocstring
+from readme_tables import FAMILIES, error
 from sphinx.util.display import status_iterator
 
 import fastact as fa
 from fastact import plotting
 
 ROOT = Path(__file__).parents[1]
-ACCURACY = json.loads((ROOT / "bench" / "results" / "accuracy.json").read_text(encoding="utf-8"))
+RESULTS = ROOT / "bench" / "results"
+ACCURACY = json.loads((RESULTS / "accuracy.json").read_text(encoding="utf-8"))
 FARTHEST = (np.nan, -np.inf, -np.finfo(float).max, np.finfo(float).max, np.inf)
-# The range in which kinks are searched, and the range of the small pictures.
-NEAR, REACH = 8.0, 4.0
+# The range in which kinks are searched.
+NEAR = 8.0
 GALLERY = "../gallery"
+#: File of `definitions/activations` -> the heading of its functions in the index.
+KINDS = {
+    "piecewise": "Piecewise linear",
+    "weighted": "x times a smooth step",
+    "exponential": "Exponentials",
+    "algebraic": "Roots and quotients",
+    "composed": "Compositions",
+    "capped": "Compositions",
+    "periodic": "Periodic",
+    "normal": "The normal distribution",
+    "logarithmic": "Logarithms",
+}
 
 
 def write(folder: Path) -> None:
-    """Write the generated input of Sphinx: functions/, gallery/, measured/."""
+    """Write functions/, gallery/ and measured/."""
     for name in ("functions", "gallery", "measured"):
         (folder / name).mkdir(exist_ok=True)
     drawn = plotting.gallery()
     newest = max(path.stat().st_mtime for path in Path(fa.__file__).parent.rglob("*.py"))
-    old = [name for name in drawn if _time(folder / "gallery" / f"{name}.png") < newest]
+    old = [name for name in drawn if time_of(folder / "gallery" / f"{name}.png") < newest]
     for name in status_iterator(old, "drawing... ", length=len(old)):
         plotting.panels(name, **drawn[name]).savefig(folder / "gallery" / f"{name}.png", dpi=130)
-        thumbnail = _thumbnail(fa.get(name), drawn[name])
-        thumbnail.savefig(folder / "gallery" / f"{name}.svg", transparent=True)
-    for name in fa.names():
-        _keep(folder / "functions" / f"{name}.md", page(name))
-    _keep(folder / "functions" / "index.md", index(drawn))
-    _keep(folder / "functions" / "elsewhere.md", elsewhere())
-    for name in ("speed.md", "speed.svg", "families.md", "halves.md", "loops.md", "others.md"):
-        _keep(
-            folder / "measured" / name,
-            (ROOT / "bench" / "results" / name).read_text(encoding="utf-8"),
-        )
+    names = fa.names()
+    for name in status_iterator(names, "writing functions... ", length=len(names)):
+        keep(folder / "functions" / f"{name}.md", page(name))
+    keep(folder / "functions" / "index.md", index())
+    keep(folder / "functions" / "elsewhere.md", elsewhere())
+    for path in RESULTS.glob("*.md"):
+        keep(folder / "measured" / path.name, path.read_text(encoding="utf-8"))
 
 
-def _time(path: Path) -> float:
+def time_of(path: Path) -> float:
     return path.stat().st_mtime if path.exists() else 0.0
 
 
-def _keep(path: Path, text: str) -> None:
+def keep(path: Path, text: str) -> None:
     """Write a file unless it has this content, so that Sphinx reads only changed files."""
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
 
 
-def index(drawn: dict[str, Any]) -> str:
-    """Return the gallery: a small picture of each function, and links to functions without one."""
-    pictures = [f"[![]({GALLERY}/{name}.svg) {name}]({name}.md)" for name in drawn]
-    others = ", ".join(f"[{name}]({name}.md)" for name in fa.names() if name not in drawn)
-    return "\n\n".join(
-        [
-            "# Functions",
-            f"In blue the function, in vermilion its derivative, from {-REACH:g} to {REACH:g}.",
-            f"````{{container}} thumbnails\n{chr(10).join(text + chr(10) for text in pictures)}````",
-            *([f"Not elementwise: {others}."] if others else []),
-            "```{toctree}\n:hidden:\n\n" + "\n".join(fa.names()) + "\n```\n",
-        ]
-    )
+def groups() -> dict[str, list[str]]:
+    """Return the names of the functions by heading."""
+    found: dict[str, list[str]] = {title: [] for title in KINDS.values()}
+    for name in fa.names():
+        function = fa.get(name)
+        if function.family == "elementwise":
+            kind = function.declaration.forward.__module__.rpartition(".")[2]
+            title = KINDS.get(kind, kind)
+        else:
+            title = FAMILIES[function.family]
+        found.setdefault(title, []).append(name)
+    return {title: members for title, members in found.items() if members}
 
 
-def _thumbnail(function: Any, options: dict[str, Any]) -> Figure:
-    figure = Figure(figsize=(1.8, 1.3), layout="constrained")
-    axes = figure.add_subplot()
-    axes.axhline(0, color="0.8", linewidth=0.8)
-    axes.axvline(0, color="0.8", linewidth=0.8)
-    for compute, colour in ((function.derivative, plotting.VERMILION), (function, plotting.BLUE)):
-        axes.plot(*plotting.graph(partial(compute, **options), -REACH, REACH), color=colour)
-    low, high = axes.get_ylim()
-    axes.set_ylim(max(low, -REACH), min(high, REACH))
-    axes.set_axis_off()
-    return figure
+def index() -> str:
+    """Return the index: a small picture of each function, in groups."""
+    parts = [
+        "# Functions",
+        f"In blue the function, in orange its derivative, all from -{drawings.REACH:g} to {drawings.REACH:g}. "
+        "Gates are drawn for the value 1, losses for one target, row functions as what they make of the row "
+        f"{', '.join(f'{x:g}' for x in drawings.LOGITS)}.",
+    ]
+    for title, members in groups().items():
+        links = "\n".join(
+            f'<a href="{name}.html">{drawings.thumbnail(fa.get(name))}{name}</a>'
+            for name in members
+        )
+        parts.append(
+            f'## {title}\n\n```{{raw}} html\n<div class="thumbnails">\n{links}\n</div>\n```'
+        )
+        parts.append("```{toctree}\n:hidden:\n\n" + "\n".join(members) + "\n```")
+    return "\n\n".join(parts) + "\n"
 
 
 def page(name: str) -> str:
@@ -101,93 +113,57 @@ def page(name: str) -> str:
     has_slope = name in plotting.gallery()
     sections = [
         f"# {name}",
-        _head(function),
-        _formulas(function) if function.formula else "",
-        _text(function.declaration.doc) if _is_elementwise(function) else "",
-        _picture(name) if has_slope else "",
-        _parameters(function) if _is_elementwise(function) else "",
-        _special(function) if has_slope else "",
-        _accuracy(name) if _is_elementwise(function) else "",
+        _use(name),
+        _equations(function),
+        _picture(function),
+        docstrings.directive(function),
+        _special(function) if has_slope else samples.special(function),
+        _accuracy(name) if function.family == "elementwise" else samples.accuracy(function),
         _elsewhere(name),
         f"## Source\n\n{_linked(function.source)}",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _is_elementwise(function: Any) -> bool:
-    """Tell whether the function is an elementwise activation, which gets all sections."""
-    return bool(function.family == "elementwise")
+def _rows_of(name: str) -> dict[str, dict[str, str]]:
+    with (ROOT / name).open(encoding="utf-8", newline="") as file:
+        return {row.pop("function"): row for row in csv.DictReader(file)}
 
 
-def _head(function: Any) -> str:
-    """Return the names, the signature and, for functions that are not elementwise, the docstring."""
-    aliases = ", ".join(f"``{alias}``" for alias in function.aliases)
-    lines = [f".. py:function:: fastact.{function.name}{inspect.signature(function)}", ""]
-    if not _is_elementwise(function):
-        lines += [f"   {line}" for line in _docstring(function).splitlines()]
-    if aliases:
-        lines += ["", f"Also known as {aliases}."]
-    passes = ", ".join(
-        f"``{name}({_required(one)})``"
-        for name, one in function.passes.items()
-        if name != "forward"
-    )
-    if passes:
-        lines += ["", f"Its passes: {passes}."]
-    if "parameter_vjp" in vars(function):
-        lines += ["", "``parameter_vjp(g, x)`` returns the gradients by its parameters, by name."]
-    return "````{eval-rst}\n" + "\n".join(lines) + "\n````"
+def uses() -> dict[str, str]:
+    """Return what functions are typically used for."""
+    return {name: row["use"] for name, row in _rows_of("docs/uses.csv").items()}
 
 
-def _required(function: Any) -> str:
-    """Return the required arguments of a call."""
-    parameters = inspect.signature(function).parameters.values()
-    return ", ".join(p.name for p in parameters if p.default is inspect.Parameter.empty)
+def _use(name: str) -> str:
+    use = uses().get(name)
+    return f"*Typical use*: {use}." if use else ""
 
 
-def _formulas(function: Any) -> str:
-    shown = {"f(x)": formulas.definition(function), "f′(x)": formulas.derivative(function)}
-    lines = [
-        f"```{{math}}\n{label} = {formulas.latex(expression, function)}\n```"
-        for label, expression in shown.items()
-    ]
-    meanings = ", ".join(f"{{math}}`{text}`" for text in formulas.meanings(*shown.values()))
-    return "\n\n".join([*lines, f"with {meanings}."] if meanings else lines)
+def _equations(function: Any) -> str:
+    if function.formula:
+        found = (formulas.definition(function), formulas.derivative(function))
+        sides = [("f(x)", found[0]), ("f′(x)", found[1])]
+        shown = [(left, formulas.latex(right, function.parameters)) for left, right in sides]
+        meanings = formulas.meanings(*found)
+    else:
+        shown, meanings = list(several.equations(function)), several.meanings(function)
+    lines = [f"```{{math}}\n{left} = {right}\n```" for left, right in shown]
+    said = ", ".join(f"{{math}}`{text}`" for text in meanings)
+    if function.family == "losses" and lines:
+        lines.append("The loss L of one element, before weights and `reduction`; t is the target.")
+    return "\n\n".join([*lines, f"with {said}."] if said else lines)
 
 
-def _text(doc: str) -> str:
-    return inspect.cleandoc(doc).replace("*", "\\*")
-
-
-def _docstring(function: Any) -> str:
-    """Return a docstring in NumPy's style, without the signature and the source, which are shown elsewhere."""
-    text = inspect.cleandoc(function.__doc__ or "").replace("|", "\\|")
-    first, _, rest = text.partition("\n\n")
-    text = rest if first.startswith(f"{function.__name__}(") else text
-    text = text.removesuffix(f"Source: {function.source}.")
-    return str(NumpyDocstring(text, Config(napoleon_use_rtype=False), what="function"))
-
-
-def _picture(name: str) -> str:
+def _picture(function: Any) -> str:
+    name = function.name
+    if name not in plotting.gallery():
+        drawn = drawings.picture(function)
+        return f"```{{raw}} html\n{drawn}\n```" if drawn else ""
     options = "".join(f" --param {key}={value}" for key, value in plotting.gallery()[name].items())
     alt = f"{name}: function, derivative, histograms of samples and activations, an image and its activation"
-    drawn = f"`fastact plot {name}{options}` draws it." if _is_elementwise(fa.get(name)) else ""
+    drawn = f"`fastact plot {name}{options}` draws it." if function.family == "elementwise" else ""
     return f"```{{figure}} {GALLERY}/{name}.png\n:alt: {alt}\n:target: ../_images/{name}.png\n\n{drawn}\n```"
-
-
-def _parameters(function: Any) -> str:
-    rows = [(parameter(*item), _choices(function, item[0])) for item in function.parameters.items()]
-    if not rows:
-        return ""
-    return "## Parameters\n\n" + table(("parameter", "takes"), rows, 2)
-
-
-def _choices(function: Any, name: str) -> str:
-    choices = function.declaration.choices.get(name)
-    if choices:
-        return ", ".join(f"`{choice!r}`" for choice in choices)
-    declared = function.declaration.params[name]
-    return "a number, an array, or None" if declared.optional else "a number or an array"
 
 
 def _special(function: Any) -> str:
@@ -197,7 +173,7 @@ def _special(function: Any) -> str:
     x = np.array([*FARTHEST[:3], *below, -0.0, 0.0, *above, *FARTHEST[3:]])
     rows = zip(x, function(x, **options), function.derivative(x, **options), strict=True)
     given = ", ".join(f"`{key}={value:g}`" for key, value in options.items())
-    text = table(("x", "f(x)", "f′(x)"), [tuple(map(_number, row)) for row in rows], 0)
+    text = table(("x", "f(x)", "f′(x)"), [tuple(map(samples.number, row)) for row in rows], 0)
     return f"## Special values\n\n{text}" + (f"\n\nWith {given}." if given else "")
 
 
@@ -209,17 +185,7 @@ def _kinks(function: Any, options: dict[str, Any]) -> list[float]:
         for gap in np.flatnonzero(np.isnan(y)):
             # The jump may be found a few units in the last place away from the kink.
             found.add(float(f"{x[gap]:.12g}"))
-    return sorted(found - {0.0})
-
-
-def _number(value: float) -> str:
-    largest = np.finfo(float).max
-    names = {np.inf: "∞", -np.inf: "−∞", largest: "largest finite", -largest: "−largest finite"}
-    if np.isnan(value):
-        return "NaN"
-    if value == 0:
-        return "−0" if np.signbit(value) else "0"
-    return names.get(float(value)) or f"{value:.6g}".replace("-", "−")
+    return sorted(kink for kink in found if abs(kink) > 1e-12)
 
 
 def _accuracy(name: str) -> str:
@@ -237,14 +203,14 @@ def _accuracy(name: str) -> str:
         *(f"{TITLES.get(library, library)} {version}" for library, version in libraries.items()),
     )
     return (
-        "## Worst error\n\nIn units in the last place (ulp), and in brackets the share of inputs with more than 2 ulp; "
-        f"`fastact accuracy {name}` measures it here.\n\n{table(head, rows)}"
+        "## Worst error\n\nIn [units in the last place](../accuracy.md) (ulp), and in brackets the share of inputs "
+        f"with more than 2 ulp; `fastact accuracy {name}` measures it here.\n\n{table(head, rows)}"
     )
 
 
 def elsewhere() -> str:
     """Return the table of names in other libraries, in Markdown."""
-    known = _names_elsewhere()
+    known = _rows_of("fastact/elsewhere.csv")
     libraries = list(next(iter(known.values())))
     rows = [
         (f"[{name}]({name}.md)", *(f"`{names[one]}`" if names[one] else "" for one in libraries))
@@ -252,23 +218,30 @@ def elsewhere() -> str:
         if any(names.values())
     ]
     said = (
-        "What computes the same in other libraries. Arguments are given where their defaults are others: Keras' "
-        "`leaky_relu` has the slope 0.2, ONNX' `HardSigmoid` 0.2, PyTorch's `softplus` gives x itself from 20 on, and "
-        "`jax.nn.gelu` is the tanh form unless told otherwise. Transformers' names are those of `hidden_act` in a "
-        "model's configuration; `fastact.get` takes all of them."
+        "What computes the same in other libraries. Arguments are given where their defaults are others. Transformers' "
+        "names are those of `hidden_act` in a model's configuration; `fastact.get` takes all of them."
     )
-    return f"# Names in other libraries\n\n{said}\n\n{table(('function', *libraries), rows, len(libraries) + 1)}\n"
+    differing = table(("call", "its default", "here"), _differing(), 3)
+    return (
+        f"# Names in other libraries\n\n## Defaults that differ\n\n{differing}\n\n## All names\n\n{said}\n\n"
+        f"{table(('function', *libraries), rows, len(libraries) + 1)}\n"
+    )
 
 
-def _names_elsewhere() -> dict[str, dict[str, str]]:
-    with (ROOT / "fastact" / "elsewhere.csv").open(encoding="utf-8", newline="") as file:
-        return {row.pop("function"): row for row in csv.DictReader(file)}
+def _differing(name: str | None = None) -> list[tuple[str, ...]]:
+    """Return the rows of defaults.csv, of one function or of all."""
+    with (ROOT / "docs" / "defaults.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if name in (None, row["function"])]
+    return [(f"`{row['call']}`", row["default"], f"`{row['here']}`") for row in rows]
 
 
 def _elsewhere(name: str) -> str:
-    known = _names_elsewhere()
-    rows = [(library, f"`{text}`") for library, text in known.get(name, {}).items() if text]
-    return "## In other libraries\n\n" + table(("library", "name"), rows, 2) if rows else ""
+    known: Mapping[str, str] = _rows_of("fastact/elsewhere.csv").get(name, {})
+    rows = [(library, f"`{text}`") for library, text in known.items() if text]
+    parts = [table(("library", "name"), rows, 2)] if rows else []
+    if differing := _differing(name):
+        parts += ["Defaults differ:", table(("call", "its default", "here"), differing, 3)]
+    return "\n\n".join(["## In other libraries", *parts]) if parts else ""
 
 
 def _linked(source: str) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import doctest
+import re
 import sys
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -143,32 +147,60 @@ def test_other_libraries_have_these_names(library: str) -> None:
 
 @pytest.mark.parametrize("name", fa.names())
 def test_a_page_for_each_function(pages: Any, name: str) -> None:
-    text = pages.page(name)
+    function, text = fa.get(name), pages.page(name)
     assert text.startswith(f"# {name}\n")
-    assert f".. py:function:: fastact.{name}(" in text
+    assert f".. py:function:: {name}(" in text
     assert text.count("```") % 2 == 0
-    assert text.count("```{math}") == 2 * (name in FORMULAS)
     assert "\n## Source\n" in text
     assert "Source:" not in text
-    if name not in FUNCTIONS:
-        first = fa.get(name).__doc__.strip().splitlines()[0]
-        assert first.replace("|", "\\|") in text
-        return
-    function = FUNCTIONS[name]
-    for section in ("Special values", "Worst error"):
-        assert f"\n## {section}\n" in text
-    assert ("\n## Parameters\n" in text) == bool(function.parameters)
-    assert all(f"`{parameter}" in text for parameter in function.parameters)
-    assert all(f"``{alias}``" in text for alias in function.aliases)
-    assert f"{{figure}} ../gallery/{name}.png" in text
-
-
-def test_passes_with_what_they_take(pages: Any) -> None:
-    assert "``vjp(g, x)``, ``value_and_derivative(x)``, ``vjp_from_output(g, y)``" in pages.page(
-        "tanh"
+    for pass_, one in function.passes.items():
+        assert pass_ == "forward" or f".. py:method:: {one.__qualname__}(" in text
+    for alias in function.aliases:
+        assert re.search(rf"^(\.\. py:data::| {{12}}) {alias}$", text, re.MULTILINE)
+    assert all(f":param {parameter}:" in text for parameter in function.parameters)
+    assert "{math}" in text
+    assert "<svg" in text or f"{{figure}} ../gallery/{name}.png" in text or name == "hardmax"
+    # A sample is drawn at random, and maxout and crelu choose among their inputs.
+    plain = name == "gumbel_softmax" or function.family == "channels"
+    assert ("\n## Special values\n" in text) == (not plain and name != "nll")
+    assert ("\n## Worst error\n" in text) == (
+        not plain and name not in ("prelu", "rrelu", "hardmax")
     )
-    assert "Its passes: ``vjp(g, y)``." in pages.page("softmax")
-    assert "``vjp(g, x, weight)``" in pages.page("prelu")
+
+
+def test_passes_repeat_nothing_of_the_function(pages: Any) -> None:
+    text = pages.page("softmax")
+    assert text.count(":param where:") == 1
+    assert text.count(":param axis:") == 1
+    assert ":param y: The output of the function." in text
+
+
+def test_formulas_of_several_arrays(modules: Any) -> None:
+    several = modules("several")
+    for name in several.EXPRESSIONS:
+        check_formula(several, fa.get(name))
+
+
+def check_formula(several: Any, function: Any) -> None:
+    name, rng = function.name, np.random.default_rng(0)
+    options = {
+        key: default
+        for key, default in function.parameters.items()
+        if isinstance(default, float) and key != "weight"
+    }
+    between = rng.uniform(0.01, 0.99, (4, 1000))
+    arrays = list(between if {"p", "var"} & set(function.arrays) else 3 * between - 1)
+    if (function.family == "binary" and name != "logaddexp") or name == "kl_div":
+        arrays = list(between)
+    arrays = arrays[: len(function.arrays)]
+    symbols = [*several.arrays(function), *(sympy.Symbol(key, real=True) for key in options)]
+    compute = sympy.lambdify(symbols, several.definition(function), [WORDS, "numpy"])
+    last = {"reduction": "none"} if function.family == "losses" else {}
+    if "eps" in options:
+        options["eps"] = 0.0
+    expected = compute(*arrays, *options.values())
+    found = function(*arrays, **options, **last)
+    np.testing.assert_allclose(found, expected, 1e-12, 1e-13, err_msg=name)
 
 
 def test_special_values_are_the_functions_own(pages: Any) -> None:
@@ -193,6 +225,72 @@ def test_papers_are_linked(pages: Any) -> None:
     assert "(https://doi.org/10.1037/h0042519)" in pages.page("step")
 
 
-def test_the_gallery_names_every_function(pages: Any) -> None:
-    text = pages.index(pages.plotting.gallery())
-    assert all(f"]({name}.md)" in text for name in fa.names())
+def test_the_index_has_a_picture_of_every_function(pages: Any) -> None:
+    text = pages.index()
+    assert text.count('class="thumbnail"') == len(fa.names())
+    assert all(f'<a href="{name}.html">' in text for name in fa.names())
+
+
+def test_uses_and_defaults_are_of_functions_that_are_here(pages: Any) -> None:
+    assert set(pages.uses()) <= set(fa.names())
+    for _, _, here in pages._differing():
+        eval(here.strip("`"), {"fastact": fa, "x": np.ones(2)})
+
+
+def test_properties(pages: Any, modules: Any) -> None:
+    computed = modules("parts").computed
+    assert computed("relu", {}) == ("0 to ∞", "no", "yes", "no", "left")
+    assert computed("tanh", {}) == ("−1 to 1", "yes", "yes", "yes", "both sides")
+    assert computed("gelu", {}) == ("−0.17 to ∞", "no", "no", "yes", "left")
+    assert computed("step", {}) == ("0 to 1", "no", "yes", "no: it jumps", "both sides")
+
+
+def test_the_command_line_page_has_every_command(pages: Any, modules: Any) -> None:
+    parts = modules("parts")
+    text = parts.command_line()
+    assert all(f"\n## fastact {name}\n" in text for name in parts.program.commands)
+
+
+#: What a page may need that the tests do not require.
+OPTIONAL = ("torch", "sklearn", "onnx", "pandas", "xarray", "dask", "numba", "mpmath")
+BOOK = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("howto/*.md"))]
+
+
+# Python 3.12 warns of every fork of a process with threads.
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("path", BOOK, ids=lambda path: path.stem)
+def test_the_examples_of_a_page_run(path: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """A page is one session: ```python blocks are executed, ```pycon blocks are checked, in order."""
+    blocks = re.findall(r"^```(python|pycon)\n(.*?)^```$", path.read_text("utf-8"), re.M | re.S)
+    if not blocks:
+        pytest.skip("no examples")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    session = ModuleType("session")
+    monkeypatch.setitem(sys.modules, "session", session)  # for pickle
+    names = vars(session)
+    count = fa.get_num_threads()
+    try:
+        for number, (kind, code) in enumerate(blocks):
+            if kind == "python":
+                # A file, because fastact.activation and Numba read the source.
+                file = tmp_path / f"block{number}.py"
+                file.write_text(code, encoding="utf-8")
+                exec(compile(code, str(file), "exec"), names)
+            else:
+                check_session(code, names, f"{path.name}, block {number}")
+    except ModuleNotFoundError as error:
+        if error.name not in OPTIONAL:
+            raise
+        pytest.skip(f"needs {error.name}")
+    finally:
+        fa.set_num_threads(count)
+
+
+def check_session(code: str, names: dict[str, Any], title: str) -> None:
+    test = doctest.DocTestParser().get_doctest(code, names, title, title, 0)
+    said: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    runner.run(test, out=said.append, clear_globs=False)
+    names.update(test.globs)
+    assert runner.failures == 0, "".join(said)
