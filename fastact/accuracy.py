@@ -65,6 +65,14 @@ def ulp_error(
     return np.where(special, np.where(same, 0.0, np.inf), distance)
 
 
+def as_float64(truth: ArrayLike) -> NDArray[np.float64]:
+    """Return true values, mpmath numbers or floats, as float64."""
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # NumPy 2.0 warns of what overflows and of NaN
+        return np.asarray(truth).astype(np.float64)
+
+
 def _finfo(dtype: np.dtype[Any]) -> Any:
     if dtype.name == "bfloat16":
         import ml_dtypes  # which defines it
@@ -186,8 +194,7 @@ def error_near_zeros(
     below 1/16, the unit is the ulp of the numbers just below 1/16: 2⁻²⁸ for float32.
     """
     info = _finfo(np.dtype(dtype))
-    with np.errstate(invalid="ignore"):  # an mpmath NaN, in NumPy 2.0
-        size = np.abs(truth.astype(np.float64))
+    size = np.abs(as_float64(truth))
     near = np.zeros(np.shape(x), dtype=bool)
     for zero in zeros:
         near |= (x >= zero - 1) & (x <= zero + 1)

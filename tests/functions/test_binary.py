@@ -46,7 +46,7 @@ def test_error(name: str, dtype: str, backend: str) -> None:
     (value,) = exact(name, "forward", x, y)
     error = accuracy.ulp_error(found["forward"][0], value)
     if name == "logaddexp":
-        size = np.abs(np.asarray(value, np.float64))
+        size = np.abs(accuracy.as_float64(value))
         half = np.spacing(np.array(0.5, dtype))
         near = (size < 0.5) & (np.maximum(x, y) < 0)
         error = np.where(near, error * np.spacing(size.astype(dtype)) / half, error)
@@ -55,7 +55,7 @@ def test_error(name: str, dtype: str, backend: str) -> None:
 
     info = np.finfo(dtype)
     for got, true in zip(found["vjp"], exact(name, "vjp", g, x, y), strict=True):
-        size = np.abs(np.asarray(true, np.float64))
+        size = np.abs(accuracy.as_float64(true))
         sound = (size > 2 * info.smallest_normal) & (size < info.max / 4) & (size / g > 2.0**-4)
         error = accuracy.ulp_error(got, true)[sound]
         print(name, dtype, error.max())
