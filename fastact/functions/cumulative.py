@@ -19,7 +19,7 @@ _REVERSE = {
     "reverse": "bool, default False\n    Sum from the end of each row to the element instead."
 }
 _MEMORY = (
-    "Beyond input and output a call uses less than 1 MiB, but for the gradient of rows of more than 16,384 elements,\n"
+    "Beyond input and output a call uses less than 1 MiB, but for the gradient of rows of more than 4,096 elements,\n"
     "which takes about 64 bytes for each element of one row, and for rows that are copied one at a time: longer ones\n"
     "than 20,000 elements that are not contiguous or have another dtype than the output."
 )

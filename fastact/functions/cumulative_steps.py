@@ -26,6 +26,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # Elements of a block, of which five arrays of float64 are in memory: 640 KiB.
 BLOCK = 1 << 14
 
+# Likewise of the gradient, which needs some sixteen: 512 KiB.
+VJP_BLOCK = 1 << 12
+
 _DOUBLE = np.dtype(np.float64)
 _EXPONENTIAL = KernelTable.elementwise("exponential", "forward")
 
@@ -58,7 +61,7 @@ def vjp(
     g: Array, x: Array, out: Array, mask: Array | None, temperature: float, reverse: bool
 ) -> None:
     """Write the gradient by x: exp(x - b) times a sum from the end, by a recurrence of the same kind."""
-    for take, put in _blocks(x.shape, mask, reverse):
+    for take, put in _blocks(x.shape, mask, reverse, VJP_BLOCK):
         rows, selected = take(x)
         memory = np.empty((5, *rows.shape))
         values = memory[0]
@@ -82,14 +85,14 @@ def vjp(
 
 
 def _blocks(
-    shape: tuple[int, int, int], mask: Array | None, reverse: bool
+    shape: tuple[int, int, int], mask: Array | None, reverse: bool, size: int = BLOCK
 ) -> Iterator[tuple[Callable[..., Any], Callable[..., Any]]]:
     """Yield functions that take a block of rows (rows, elements) from an array, with its mask, and put one into it."""
     if 0 in shape:
         return
     chosen = None if mask is None else np.broadcast_to(mask, shape)
     order = slice(None, None, -1 if reverse else 1)
-    for block in row_blocks(shape, BLOCK):
+    for block in row_blocks(shape, size):
 
         def rows(array: Array, block: Any = block) -> Array:
             part = array[block].swapaxes(1, 2)
