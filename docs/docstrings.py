@@ -75,6 +75,8 @@ def _indented(parts: dict[str, str]) -> list[str]:
     whole = "\n\n".join(
         f"{name}\n{'-' * len(name)}\n{text}" if name else text for name, text in parts.items()
     ).replace("|", "\\|")
+    # reStructuredText sees no markup right after these signs.
+    whole = re.sub(r"(?<=[±·])(?=`[^`])", r"\\ ", whole)
     return [
         f"   {line}" if line else ""
         for line in str(NumpyDocstring(whole, CONFIG, what="function")).splitlines()

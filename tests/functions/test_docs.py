@@ -106,13 +106,19 @@ def test_formulas_name_every_parameter(formulas: Any, name: str) -> None:
     assert symbols == {"x", *arguments(name)[1]}
 
 
-@pytest.mark.parametrize("name", FORMULAS)
-def test_formulas_become_mathml(formulas: Any, name: str) -> None:
+def test_formulas_become_mathml(formulas: Any, modules: Any) -> None:
     converter = pytest.importorskip("latex2mathml.converter", reason="needs the extra `docs`")
-    for make in (formulas.definition, formulas.derivative):
-        mathml = converter.convert(formulas.latex(make(fa.get(name)), fa.get(name)))
-        assert mathml.startswith("<math")
-        assert "\\" not in mathml
+    several = modules("several")
+    for function in map(fa.get, fa.names()):
+        found = [one for pair in several.equations(function) for one in pair]
+        if function.formula:
+            made = (formulas.definition(function), formulas.derivative(function))
+            found += [formulas.latex(one, function.parameters) for one in made]
+        assert found, function.name
+        for text in found:
+            mathml = converter.convert(text)
+            assert mathml.startswith("<math")
+            assert "\\" not in mathml, text
 
 
 def test_words_are_explained(formulas: Any, pages: Any) -> None:
