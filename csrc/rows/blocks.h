@@ -74,6 +74,12 @@ static int is_across(const tile *t)
            && t->first / inner == (t->first + t->rows - 1) / inner;
 }
 
+/* Where a step is that is computed now, if the arrays of the call hold parts of a row. */
+static ptrdiff_t part_place(const plan *p, ptrdiff_t step)
+{
+    return (step / p->slab - p->part_first) * p->part + step % p->slab - p->part_begin;
+}
+
 /* The operands of a block whose rows are read where they are, from step `begin` on. */
 static void place_along(tile *t, fastact_block *b, ptrdiff_t begin)
 {
@@ -81,7 +87,7 @@ static void place_along(tile *t, fastact_block *b, ptrdiff_t begin)
     const fastact_row_call *call = p->call;
     const fastact_row_type *type = p->kernel->type;
     const ptrdiff_t axis = call->axis;
-    const ptrdiff_t at = t->first * axis + (p->parts == NULL ? begin : begin / p->slab * p->chunk) * type->width;
+    const ptrdiff_t at = t->first * axis + (p->parts == NULL ? begin : part_place(p, begin)) * type->width;
     for (int k = 0; k < p->kernel->n_in; k++)
         b->in[k] = (const char *)call->in[k] + at * type->element;
     b->in_step = b->out_step = b->terms_step = axis;

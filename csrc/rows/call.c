@@ -57,6 +57,20 @@ static void cut_tiles(plan *p)
     p->tiles = ratio_up(p->rows, p->tile_rows);
 }
 
+/* A part is of as many slabs as there are threads: the longer what is loaded at a time, the less its calls take.
+   softmax of 2**20 float32, every second to every second, two threads: 2.1 ns an element; with a chunk of each slab, 4.6. */
+static void cut_parts(plan *p)
+{
+    p->part = p->slab;
+    p->part_slabs = p->slabs;
+    if (p->parts == NULL)
+        return;
+    p->part_slabs = 1;
+    while (p->part_slabs < p->threads && p->part_slabs < MAX_SLABS)
+        p->part_slabs *= 2;
+    p->part = MAX_SLABS / p->part_slabs * p->chunk;
+}
+
 /* Reserves scratch memory, and returns its offset. */
 static ptrdiff_t reserve(plan *p, ptrdiff_t bytes)
 {
@@ -140,7 +154,7 @@ static int run(plan p)
         p.fused = 0;
         p.packed = 0;
     }
-    p.part = p.parts == NULL ? p.slab : p.chunk;
+    cut_parts(&p);
     lay_out_scratch(&p);
     /* Not aligned_alloc: softmax of 8 x 100 takes 2.69 us with malloc, 2.76 with that. */
     void *memory = malloc((size_t)(p.scratch.bytes * p.threads + FASTACT_ALIGNMENT));

@@ -43,6 +43,7 @@ typedef struct {
     char *memory;
     const fastact_row_parts *parts; /* or NULL */
     ptrdiff_t part_begin, part;     /* in steps: what of each slab is computed now */
+    ptrdiff_t part_first, part_slabs; /* the slabs that are computed now */
     int (*stop)(void);
     int stopped; /* what `stop` has returned; it is called while no other thread works */
     fastact_environment given;

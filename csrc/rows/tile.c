@@ -23,7 +23,7 @@ static char *accumulators_of(tile *t, ptrdiff_t slab)
 
 #define EACH_CHUNK(p, slab_number, begin, end)                                                     \
     for (ptrdiff_t begin = (slab_number) * (p)->slab + (p)->part_begin,                            \
-                   stop_at = smaller(begin + (p)->part, (p)->steps),                               \
+                   stop_at = smaller(smaller(begin + (p)->part, ((slab_number) + 1) * (p)->slab), (p)->steps), \
                    end = smaller(begin + (p)->chunk, stop_at);                                     \
          begin < stop_at; begin = end, end = smaller(begin + (p)->chunk, stop_at))
 
@@ -142,31 +142,35 @@ int fastact_told_to_stop(plan *p)
     return p->stopped;
 }
 
-/* Moves a chunk of each slab between the row and the arrays of the call. */
+/* Moves a part of some slabs between the row and the arrays of the call. */
 static void move(plan *p, int (*moved)(void *context, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t at))
 {
     const ptrdiff_t width = p->kernel->type->width;
     fastact_leave(p->given);
-    for (ptrdiff_t slab = 0; slab < p->slabs && !p->stopped; slab++) {
-        const ptrdiff_t begin = slab * p->slab + p->part_begin;
-        if (begin < p->steps)
-            p->stopped = moved(p->parts->context, begin * width,
-                               smaller((begin + p->chunk) * width, p->call->axis), slab * p->chunk * width);
+    for (ptrdiff_t k = 0; k < p->part_slabs && p->part_first + k < p->slabs && !p->stopped; k++) {
+        const ptrdiff_t slab = (p->part_first + k) * p->slab, begin = slab + p->part_begin;
+        const ptrdiff_t end = smaller(smaller(begin + p->part, slab + p->slab), p->steps);
+        if (begin < end)
+            p->stopped = moved(p->parts->context, begin * width, smaller(end * width, p->call->axis),
+                               k * p->part * width);
     }
     p->given = fastact_enter();
 }
 
-/* A chunk of each slab after the other. */
+/* Some slabs after the others, and of them a part after the other. */
 static void each_part(shared_tile *shared)
 {
     plan *p = shared->tile->plan;
-    for (p->part_begin = 0; p->part_begin < p->slab && !p->stopped; p->part_begin += p->chunk) {
-        move(p, p->parts->load);
-        if (!p->stopped)
-            fastact_parallel(run_slabs, shared, 0, p->slabs, 1, p->threads);
-        if (!p->stopped && shared->task == map_of_slab)
-            move(p, p->parts->store);
-    }
+    for (p->part_first = 0; p->part_first < p->slabs; p->part_first += p->part_slabs)
+        for (p->part_begin = 0; p->part_begin < p->slab && !p->stopped; p->part_begin += p->part) {
+            shared->first = p->part_first;
+            move(p, p->parts->load);
+            if (!p->stopped)
+                fastact_parallel(run_slabs, shared, 0, smaller(p->part_slabs, p->slabs - p->part_first), 1,
+                                 p->threads);
+            if (!p->stopped && shared->task == map_of_slab)
+                move(p, p->parts->store);
+        }
 }
 
 /* All slabs, on the given thread or on all of them. Once it is told to stop, the call skips all slabs that remain; the

@@ -1,163 +1,40 @@
 """Row kernels for logits that are made of x a block of rows at a time, as attention makes them.
 
-The logits of a block are x/temperature, capped, with a bias added, and with one more column for the sink. They are
-computed in scratch memory, where the row kernel finds them: nothing else has the size of an array.
+The logits are computed in scratch memory, where the row kernel finds them: nothing else has the size of an array. Of a
+row that is too long for that memory, parts are.
 """
 
 from __future__ import annotations
-
-import math
-from collections.abc import Iterator
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import threads
 from ..backends.environment import silent
 from ..backends.registry import Kernel
-from .broadcast import as_slices, regions
-from .dtypes import Array, DType, is_ready
-from .fast import KernelTable
-from .memory import Scratch, scatter
+from . import attention_parts
+from .attention_rows import Block, Logits, Rows
+from .dtypes import Array
+from .memory import scatter
 
-__all__ = ["Logits", "forward", "unbroadcast", "vjp"]
+__all__ = ["forward", "unbroadcast", "vjp"]
 
-Block = tuple[Any, ...]
-
-# Bytes of the logits of a block, for each thread. softmax with cap and bias of 16 x 1024 x 1024 float32, two threads,
-# ns an element with 64, 128 and 256 KiB: 1.5, 1.2 to 3.1, 2.4 (other programs were running); PyTorch 16 to 24.
+# Bytes of the logits of a block, for each of at most `MOST` threads. softmax with cap and bias of 16 x 1024 x 1024
+# float32, two threads, ns an element with 64, 128 and 256 KiB: 1.5, 1.2 to 3.1, 2.4 (other programs were running);
+# PyTorch 16 to 24.
 BLOCK_BYTES = 1 << 17
-# Bytes of a block of the vjp, over all its buffers.
-VJP_BYTES = 1 << 18
-
-_CAPPED = KernelTable.elementwise("softcap", "forward")
-_CAPPED_VJP = KernelTable.elementwise("softcap", "vjp")
-
-
-class Logits(NamedTuple):
-    """What the logits of a call are made of besides x.
-
-    Attributes
-    ----------
-    axes : tuple of int
-        The reduced axes.
-    dtype : numpy.dtype
-        What they are computed in.
-    temperature : float or ndarray
-        Like `sink`, if it is not one number.
-    cap : float, optional
-        The largest size of a logit, before the bias is added.
-    bias : ndarray, optional
-        In a shape that broadcasts to that of x.
-    sink : ndarray, optional
-        In the shape of x with length 1 along the reduced axes.
-    mask : ndarray of bool, optional
-        What takes part, in the shape of x.
-    """
-
-    axes: tuple[int, ...]
-    dtype: DType
-    temperature: float | Array = 1.0
-    cap: float | None = None
-    bias: Array | None = None
-    sink: Array | None = None
-    mask: Array | None = None
-
-
-class _Rows:
-    """The operands with the reduced axes last, and scratch memory for blocks of them."""
-
-    def __init__(self, logits: Logits, x: Array, n_bytes: int) -> None:
-        axes, shape = logits.axes, x.shape
-        self._order = [*(k for k in range(x.ndim) if k not in axes), *axes]
-        self.depth = x.ndim - len(axes)
-        self.dtype, self.cap = logits.dtype, logits.cap
-        self.length = math.prod(shape[axis] for axis in axes)
-        self.extra = int(logits.sink is not None)
-        self._lead = tuple(shape[k] for k in self._order[: self.depth])
-        self._size = max(1, n_bytes // (self.dtype.itemsize * (self.length + self.extra)))
-        self.scratch = Scratch(self.dtype)
-        self.x = self.last(x)
-        self._bias, self._mask = (
-            None if one is None else self.last(np.broadcast_to(one, shape))
-            for one in (logits.bias, logits.mask)
-        )
-        self._sink, heat = logits.sink, logits.temperature
-        self._heat = self.last(heat) if isinstance(heat, np.ndarray) else heat
-        self._sink = None if self._sink is None else self.last(self._sink)
-
-    def last(self, array: Array) -> Array:
-        """Return a view with the reduced axes last."""
-        return array.transpose(self._order)
-
-    def blocks(self) -> Iterator[Block]:
-        """Yield the places of the blocks among the axes that are not reduced."""
-        for region in regions(self._lead, self._size) if self.length else ():
-            yield (*as_slices(region, self.depth), ...)  # what is at it is an array, never a number
-
-    def rows(self, key: str, place: Block) -> tuple[Array, Array]:
-        """Return scratch memory for a block's rows, and without the last column in the shape of the block."""
-        shape = self.x[place].shape
-        rows = self.scratch.take(key, (math.prod(shape[: self.depth]), self.length + self.extra, 1))
-        view = rows.reshape(*shape[: self.depth], self.length + self.extra)
-        return rows, view[..., : self.length].reshape(shape)
-
-    def heat(self, place: Block) -> Any:
-        """Return the temperature, or that of each row."""
-        return self._heat[place] if isinstance(self._heat, np.ndarray) else self._heat
-
-    def divided(self, key: str, place: Block) -> tuple[Array, Array]:
-        """Return x/temperature like `rows`; the last column is 0."""
-        rows, view = self.rows(key, place)
-        rows[:, self.length :] = 0.0
-        self.scratch.copy(view, self.x[place])
-        if not self._is_cold_or_hot():
-            return rows, view
-        heat = self.heat(place)
-        np.divide(view, heat, out=view)
-        if np.min(heat) < 1.0 and not np.isfinite(view).all():  # of a finite x it is finite
-            largest = np.finfo(self.dtype).max
-            np.copyto(view, np.clip(view, -largest, largest), where=np.isfinite(self.x[place]))
-        return rows, view
-
-    def logits(self, key: str, place: Block) -> tuple[Array, Array]:
-        """Return the logits like `rows`; the last column is the sink."""
-        rows, view = self.rows(key, place)
-        x = self.x[place]
-        # The first step reads x where it is if it can.
-        if self._is_cold_or_hot() or not is_ready(x, self.dtype) or (self.extra and self.cap):
-            rows, x = self.divided(key, place)
-        if self.cap is not None:
-            source = rows if x is view or self.extra else x
-            _CAPPED.kernel(self.dtype)(source.reshape(-1), rows.reshape(-1), self.cap)
-            x = view
-        if self._bias is not None:
-            np.add(x, self._bias[place], out=view, casting="unsafe")
-        elif x is not view:
-            np.copyto(view, x)
-        if self._sink is not None:
-            rows[:, -1, 0] = self._sink[place].reshape(-1)
-        return rows, view
-
-    def _is_cold_or_hot(self) -> bool:
-        return isinstance(self._heat, np.ndarray) or self._heat != 1.0
-
-    def mask(self, place: Block) -> Array | None:
-        """Return the mask as a row kernel takes it; the sink takes part."""
-        if self._mask is None:
-            return None
-        part = self._mask[place]
-        rows = math.prod(part.shape[: self.depth])
-        mask = np.ones((rows, self.length + self.extra, 1), np.bool_)
-        mask[:, : self.length] = part.reshape(rows, self.length, 1)
-        return mask
+# Bytes of a block of the vjp, over its three buffers, likewise.
+VJP_BYTES = 3 << 16
+# With more threads, a call would use more than 1 MiB.
+MOST = 4
 
 
 def forward(kernel: Kernel, logits: Logits, x: Array, out: Array) -> None:
     """Compute softmax or log_softmax, whose kernel is given, of the logits."""
-    work = _Rows(logits, x, BLOCK_BYTES * threads.get_num_threads())
+    work = Rows(logits, x, BLOCK_BYTES * min(threads.get_num_threads(), MOST))
     target = work.last(out)
     with silent():
+        if attention_parts.needed(kernel, work):
+            return attention_parts.forward(kernel, work, target)
         for place in work.blocks():
             rows, view = work.logits("z", place)
             into = target[place]
@@ -190,11 +67,13 @@ def vjp(
         The gradients: of x's shape; of the shape of the bias, with as many axes as x and filled with 0; of the shape
         of the sink.
     """
-    work = _Rows(logits, operands[2], VJP_BYTES * threads.get_num_threads() // 3)
+    work = Rows(logits, operands[2], VJP_BYTES * min(threads.get_num_threads(), MOST) // 3)
     g, y, target = (work.last(array) for array in (*operands[:2], out))
     sums = None if dbias is None else work.last(dbias)
     last = None if dsink is None else work.last(dsink)
     with silent():
+        if all(attention_parts.needed(kernel, work) for kernel in kernels):
+            return attention_parts.vjp(kernels, work, (g, y, target), sums, last)
         for place in work.blocks():
             mask = work.mask(place)
             outputs, y_view = work.logits("y", place) if work.extra else work.rows("y", place)
@@ -213,15 +92,10 @@ def vjp(
             scatter(target[place], view, work.dtype)
 
 
-def _by_x(work: _Rows, rows: Array, view: Array, place: Block) -> None:
+def _by_x(work: Rows, rows: Array, view: Array, place: Block) -> None:
     """Turn the gradient by the logits into that by x."""
     if work.cap is not None:
-        z, _ = work.divided("y", place)
-        flat = rows.reshape(-1)
-        _CAPPED_VJP.kernel(work.dtype)(flat, z.reshape(-1), flat, work.cap)
-        mask = work.mask(place)
-        if mask is not None:
-            np.copyto(rows, 0.0, where=~mask)
+        work.uncap(rows, work.divided("y", place)[0], work.mask(place))
     np.divide(view, work.heat(place), out=view)
 
 

@@ -9,7 +9,8 @@ from typing import Any, Never
 import numpy as np
 
 from ..calling import arguments, attention, axes, docs, fast, labelled, protocols
-from ..calling.attention import Logits, unbroadcast
+from ..calling.attention import unbroadcast
+from ..calling.attention_rows import Logits
 from ..calling.dtypes import Array, DType, computing, loop_dtype
 from ..calling.fast import KernelTable
 from ..calling.memory import without_overlap
@@ -44,7 +45,7 @@ _VJP_TEXTS = {
 _NOTE = (
     "The logits are rounded to the dtype that is computed in where the temperature differs from row to row, or a cap,\n"
     "a bias or a sink is given. Then only NumPy and masked arrays are taken, a block of rows at a time: beyond input\n"
-    "and output a call uses 256 KiB a thread, or some bytes for each element of one row."
+    "and output a call uses at most 1 MiB, but for copies of long rows by the Numba and NumPy backends."
 )
 
 

@@ -232,13 +232,8 @@ def cases(one: Any) -> Iterator[Case]:
 
 #: Passes, and options of theirs, which take memory for each element of a long row, or of a full weight.
 COPIED = {
-    *((name, option) for name in ("softmax", "softmax.vjp", "log_softmax", "log_softmax.vjp")
-      for option in ("temperature", "bias", "sink", "cap")),
-    *((name, option) for name in ("logcumsumexp", "logcumsumexp.vjp")
-      for option in ("", "where", "temperature", "reverse")),
     ("entmax.vjp", "by_alpha"),
     ("prelu.vjp", "weight"),
-    *(("gumbel_softmax", option) for option in ("", "where", "tau", "hard")),
 }  # fmt: skip
 
 
