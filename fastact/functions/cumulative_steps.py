@@ -25,10 +25,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # A maximum and s of each row.
 _State = tuple[Array, Array]
 
-# Elements of a block, of which five arrays of float64 are in memory: 640 KiB.
-BLOCK = 1 << 14
+# Elements of a block, of which five arrays of float64 are in memory: 320 KiB.
+BLOCK = 1 << 13
 
-# Likewise of the gradient, which needs some twelve: 384 KiB.
+# Likewise of the gradient, which needs eight: 256 KiB.
 VJP_BLOCK = 1 << 12
 
 # Blocks of a row before which the state is kept, in two levels.
@@ -124,15 +124,17 @@ def _gradient(
     values, maximum, (factor, top, others) = terms
     weight = np.where(values == maximum, top, others)
     _call("recurrence", factor, sums, others)
-    shares = g / (top + others)
+    others += top
+    np.divide(g, others, out=others)
     if selected is not None:
-        shares[~selected] = 0.0
-    backward = np.ascontiguousarray(shares[:, ::-1])
+        others[~selected] = 0.0
+    backward = np.ascontiguousarray(others[:, ::-1])
     first = factor[:, 0].copy()
     factor[:, 1:] = factor[:, :0:-1].copy()
     factor[:, 0] = later[1]
     _call("recurrence", factor, later[0], backward)
-    return backward[:, ::-1] * weight, (backward[:, -1].copy(), first)
+    weight *= backward[:, ::-1]
+    return weight, (backward[:, -1].copy(), first)
 
 
 forward, vjp = Step(_forward, BLOCK), Step(_vjp, VJP_BLOCK)

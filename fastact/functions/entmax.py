@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Never
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..calling import arguments, axes, docs, fast
 from ..calling.broadcast import as_slices, regions
 from ..calling.dtypes import Array, DType, computing
 from ..calling.fast import KernelTable
+from ..calling.long_rows import spans
 from ..calling.row_layout import RowOperands
 from ..messages import shown
 from .attention import RowCall, by_rows
@@ -146,8 +147,8 @@ class _Vjp(_EntmaxPass):
         with silent():
             for region in regions(target.shape[:depth], max(1, BLOCK // max(1, n))) if n else ():
                 place: tuple[Any, ...] = (*as_slices(region, depth), ...)
-                rows = [one[place].reshape(-1, math.prod(one.shape[depth:])) for one in operands]
-                target[place] = _slope(*rows).reshape(target[place].shape)
+                rows = [one[place] for one in operands]
+                target[place] = _slope(rows, depth, n).reshape(target[place].shape)
         return by_rows(gradient, shape, call)
 
     def _text(self) -> docs.Text:
@@ -155,20 +156,57 @@ class _Vjp(_EntmaxPass):
         return text.replaced(arguments={**text.arguments, "by_alpha": _BY_ALPHA})
 
 
-def _slope(g: Array, y: Array, excess: Array, mask: Array) -> Array:
-    """Return the gradient by alpha of each row (Correia, Niculae, Martins 2019, arXiv:1909.00015, proposition 3)."""
-    g, y = g.astype(np.float64), y.astype(np.float64)
+def _slope(operands: Sequence[Array], depth: int, n: int) -> Array:
+    """Return the gradient by alpha of each row (Correia, Niculae, Martins 2019, arXiv:1909.00015, proposition 3).
+
+    The operands are g, y, alpha - 1 and the mask, whose first axes are those of rows. A row of more than BLOCK elements
+    is processed in parts.
+    """
+    g, y, excess, mask = operands
+    excess = excess.reshape(-1, 1)
+
+    def part(begin: int) -> tuple[Array, ...]:
+        return _terms(excess, *(_part(one, depth, begin, n) for one in (g, y, mask)))
+
+    def parts() -> Iterable[tuple[Array, ...]]:
+        return [whole] if whole else map(part, range(0, n, BLOCK))
+
+    whole = part(0) if n <= BLOCK else None
+    total, by_g, some = (np.zeros(excess.shape) for _ in range(3))
+    for g_part, _, s, _ in parts():
+        total += s.sum(axis=1, keepdims=True)
+        by_g += np.sum(g_part * s, axis=1, keepdims=True)
+        some += np.count_nonzero(s, axis=1, keepdims=True)
+    mean = by_g / total
+    first, second = np.zeros(excess.shape), np.zeros(excess.shape)
+    for g_part, p, s, entropy in parts():
+        first += np.sum(g_part * (p - s / total), axis=1, keepdims=True)
+        second += np.sum((g_part - mean) * entropy, axis=1, keepdims=True)
+    slope: Array = first / excess**2 + second / excess
+    return np.where(some, slope, 0.0)
+
+
+def _part(array: Array, depth: int, begin: int, n: int) -> Array:
+    """Return elements from `begin` on, at most BLOCK, of one row or of all rows if they are short."""
+    if n <= BLOCK:
+        return array.reshape(-1, n)
+    row = array[(0,) * depth]
+    pieces = [piece.reshape(-1) for piece, _ in spans(row, begin, min(begin + BLOCK, n), 0)]
+    return np.concatenate(pieces).reshape(1, -1)
+
+
+def _terms(excess: Array, g: Array, y: Array, mask: Array) -> tuple[Array, ...]:
+    """Return g, p, p**(1 - (alpha - 1)) and -p·log p, in float64 and C order, 0 where p is."""
+    g, y = g.astype(np.float64, order="C"), y.astype(np.float64, order="C")
     inside = (y > 0.0) & mask
     p = np.where(inside, y, 1.0)
     s = np.where(inside, np.power(p, 1.0 - excess), 0.0)
-    share = s / s.sum(axis=1, keepdims=True)
-    entropy = np.where(inside, -p * np.log(p), 0.0)
-    g = np.where(inside, g, 0.0)
-    first = np.sum(g * (np.where(inside, p, 0.0) - share), axis=1, keepdims=True)
-    mean = np.sum(g * share, axis=1, keepdims=True)
-    second = np.sum((g - mean) * entropy, axis=1, keepdims=True)
-    slope: Array = first / excess**2 + second / excess
-    return np.where(inside.any(axis=1, keepdims=True), slope, 0.0)
+    return (
+        np.where(inside, g, 0.0),
+        np.where(inside, p, 0.0),
+        s,
+        np.where(inside, -p * np.log(p), 0.0),
+    )
 
 
 class _Forward(_EntmaxPass, RowFunction):

@@ -232,7 +232,6 @@ def cases(one: Any) -> Iterator[Case]:
 
 #: Passes, and options of theirs, which take memory for each element of a long row, or of a full weight.
 COPIED = {
-    ("entmax.vjp", "by_alpha"),
     ("prelu.vjp", "weight"),
 }  # fmt: skip
 
