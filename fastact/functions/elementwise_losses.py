@@ -17,6 +17,7 @@ from ..calling.dtypes import Array, DType, computing, is_ready
 from ..calling.memory import Scratch, scatter, without_overlap
 from ..definitions.declare import Declaration
 from ..definitions.losses import LOSSES as DECLARED
+from .broadcast_gradients import blocks
 from .elementwise import ElementwisePass
 from .losses import Loss, Task, check_reduction, loss_dtype
 
@@ -142,36 +143,25 @@ class _Declared(_Elementwise):
         return 0.0
 
     def value_and_grad(self, loss: Array | None, outs: tuple[Array, ...], scale: float) -> float:
-        both, params = self._passes["value_and_grad"], (*self.weights, scale)
-        inputs, whole, total = [self.x, self.target, *self.others], self._whole(outs), 0.0
-        if loss is None:
-            total = _summed(both, inputs, whole, params, self.loop)
-        else:
-            both(*inputs, *params, out=(loss, *whole), dtype=self.loop)
-        _add_up(whole, outs)
+        both, total = self._passes["value_and_grad"], 0.0
+        for place, into in blocks(self.shape, outs, computing(self.loop), BLOCK):
+            inputs, weights = self._parts(place)
+            if loss is None:
+                total += _summed(both, inputs, into, (*weights, scale), self.loop)
+            else:
+                both(*inputs, *weights, scale, out=(loss[place], *into), dtype=self.loop)
         return total
 
     def vjp(self, g: Array, outs: tuple[Array, ...], scale: float) -> None:
-        inputs, whole = [self.x, self.target, *self.others], self._whole(outs)
-        params = (*self.weights, scale)
-        self._passes["vjp"](g, *inputs, *params, out=tuple(whole), dtype=self.loop)
-        _add_up(whole, outs)
+        for place, into in blocks(self.shape, outs, computing(self.loop), BLOCK):
+            inputs, weights = self._parts(place)
+            part = g[place] if g.ndim else g
+            self._passes["vjp"](part, *inputs, *weights, scale, out=tuple(into), dtype=self.loop)
 
-    def _whole(self, outs: tuple[Array, ...]) -> list[Array]:
-        """Return the outs; for those that are of a broadcast operand, arrays of the shape of x."""
-        dtype = computing(self.loop)
-        return [one if one.shape == self.shape else np.empty(self.shape, dtype) for one in outs]
-
-
-def _add_up(whole: Sequence[Array], outs: Sequence[Array]) -> None:
-    """Sum gradients to the shapes of the operands that were broadcast, in float64."""
-    for array, out in zip(whole, outs, strict=True):
-        if array is not out:
-            lead = array.ndim - out.ndim
-            shared = [lead + k for k, size in enumerate(out.shape) if size != array.shape[lead + k]]
-            with silent():
-                summed = array.sum((*range(lead), *shared), dtype=np.float64)
-                np.copyto(out, summed.reshape(out.shape), casting="unsafe")
+    def _parts(self, place: tuple[Any, ...]) -> tuple[list[Array], list[Any]]:
+        """Return the inputs and the weights of some losses."""
+        inputs = [one[place] for one in (self.x, self.target, *self.others)]
+        return inputs, [one[place] if isinstance(one, np.ndarray) else one for one in self.weights]
 
 
 class _OfProbabilities(_Elementwise):

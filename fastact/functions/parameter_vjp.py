@@ -18,7 +18,7 @@ from ..definitions.declare import BY
 from ..messages import listed
 from .base import Pass
 
-__all__ = ["SUM_BLOCK", "ParameterVjp", "in_float64"]
+__all__ = ["SUM_BLOCK", "ParameterVjp", "common_shape", "summed_by"]
 
 # Elements of a partial sum: with two inputs and a product 384 KiB.
 SUM_BLOCK = 1 << 14
@@ -63,10 +63,9 @@ class ParameterVjp(Pass):
             arrays = list(map(labelled.masked_out, arrays, labels.missing))
         gradients = {}
         for k, name in enumerate(bound):
-            total = in_float64(label, self.tables[name], arrays, given, given[k], loop)
-            with silent():
-                rounded = total.astype(loop)
-            gradients[name] = rounded if rounded.ndim else rounded[()]
+            found = np.empty(np.shape(given[k]), loop)
+            summed_by(label, self.tables[name], arrays, given, found)
+            gradients[name] = found if found.ndim else found[()]
         return gradients
 
     def _signature(self) -> inspect.Signature:
@@ -93,25 +92,24 @@ class ParameterVjp(Pass):
         )
 
 
-def in_float64(
+def summed_by(
     label: str,
     table: KernelTable,
     arrays: Sequence[Array],
     params: Sequence[float | Array],
-    parameter: float | Array,
-    loop: np.dtype[Any],
-) -> Array:
-    """Return the sum of what a kernel makes of g, x and the parameters, in the shape of one of these.
+    out: Array,
+) -> None:
+    """Write the sum of what a kernel makes of g, x and the parameters, in the shape of one of these.
 
-    The arrays are cast to `loop`; from there on everything is float64, and the sum has the rounding errors of its
-    additions.
+    The arrays are cast to the dtype of `out`; from there on everything is float64, and the sum, which is rounded to
+    that dtype, has the rounding errors of its additions.
     """
-    shape = np.shape(parameter)
     kernel: Any = table.kernel(_DOUBLE)
     with silent():
-        if not shape and _is_plain(kernel, arrays, params, loop):
-            return np.asarray(kernel.summed(*arrays, *params))
-        return _in_blocks(label, kernel, arrays, params, shape, loop).reshape(shape)
+        if not out.shape and _is_plain(kernel, arrays, params, out.dtype):
+            out[...] = kernel.summed(*arrays, *params)
+        else:
+            _in_blocks(label, kernel, arrays, params, out)
 
 
 def _is_plain(
@@ -133,25 +131,46 @@ def _in_blocks(
     kernel: Any,
     arrays: Sequence[Array],
     params: Sequence[float | Array],
-    wanted: tuple[int, ...],
-    loop: np.dtype[Any],
-) -> Array:
-    whole = _common_shape(label, [*arrays, *(p for p in params if isinstance(p, np.ndarray))])
+    out: Array,
+) -> None:
+    """Sum for some elements of `out` after the others: the sums, in float64, are longer than these."""
+    whole = common_shape(label, [*arrays, *(p for p in params if isinstance(p, np.ndarray))])
     arrays = [np.broadcast_to(array, whole) for array in arrays]
     spread = [np.broadcast_to(p, whole) if isinstance(p, np.ndarray) else p for p in params]
-    shape = (1,) * (len(whole) - len(wanted)) + wanted
+    target = out[(None,) * (len(whole) - out.ndim) + (...,)]
+    shared = tuple(axis for axis, length in enumerate(target.shape) if length == 1)
+    for region in regions(target.shape, SUM_BLOCK // 4):  # sums, errors, and what they are added up with
+        place = as_slices(region, len(whole))
+        wide: tuple[Any, ...] = (
+            *(slice(None) if axis in shared else place[axis] for axis in range(len(whole))),
+            ...,
+        )
+        some = [array[wide] for array in arrays]
+        values = [p if type(p) is float else p[wide] for p in spread]  # type: ignore[index]
+        target[place] = _sum(kernel, some, values, target[place].shape, out.dtype)
+
+
+def _sum(
+    kernel: Any,
+    arrays: Sequence[Array],
+    params: Sequence[float | Array],
+    shape: tuple[int, ...],
+    loop: np.dtype[Any],
+) -> Array:
+    """Return the sums of one shape: arrays and parameters have the same, or are longer along axes of length 1."""
+    whole, depth = arrays[0].shape, arrays[0].ndim
     shared = tuple(axis for axis, length in enumerate(shape) if length == 1)
     total, lost = np.zeros(shape), np.zeros(shape)
     for region in regions(whole, SUM_BLOCK):
-        index = as_slices(region, len(whole))
+        index = as_slices(region, depth)
         flat = [_contiguous(array[index], loop) for array in arrays]
-        values = [p if type(p) is float else _contiguous(p[index], _DOUBLE) for p in spread]  # type: ignore[index]
+        values = [p if type(p) is float else _contiguous(p[index], _DOUBLE) for p in params]  # type: ignore[index]
         out = np.empty(flat[-1].size)
         kernel(*flat, out, *values)
         part = out.reshape(arrays[0][index].shape)
         # The ellipsis keeps a zero-dimensional slice an array, for adding in place.
         held: tuple[Any, ...] = (
-            *(slice(None) if axis in shared else index[axis] for axis in range(len(whole))),
+            *(slice(None) if axis in shared else index[axis] for axis in range(depth)),
             ...,
         )
         _add(total[held], lost[held], part.sum(axis=shared, keepdims=True, dtype=np.float64))
@@ -164,7 +183,7 @@ def _contiguous(array: Array, loop: np.dtype[Any]) -> Array:
     return np.require(array.astype(loop, copy=False), _DOUBLE, ("C", "A")).reshape(-1)
 
 
-def _common_shape(label: str, arrays: Sequence[Array]) -> tuple[int, ...]:
+def common_shape(label: str, arrays: Sequence[Array]) -> tuple[int, ...]:
     """Return the shape that the arrays broadcast to: np.broadcast_shapes stops at 32 dimensions."""
     try:
         walk = np.nditer(arrays, flags=["multi_index", "zerosize_ok"])

@@ -15,12 +15,12 @@ from ..backends.environment import silent
 from ..calling import arguments, docs, labelled
 from ..calling.axes import checked_axis
 from ..calling.broadcast import regions
-from ..calling.dtypes import Array, is_floating, is_real, loop_dtype
+from ..calling.dtypes import Array, DType, is_floating, is_real, loop_dtype
 from ..calling.memory import check_distinct, without_overlap
 from ..messages import listed
 from .base import Function, Pass, named, renamed
 from .elementwise import FUNCTIONS, ElementwisePass
-from .parameter_vjp import in_float64
+from .parameter_vjp import common_shape, summed_by
 
 __all__ = ["PARAMETRIC"]
 
@@ -174,16 +174,29 @@ class _PReluVjp(_SlopePass):
         slope, shape = self._slope(*args[1:], **parameters), _weight_shape(*args[2:], **parameters)
         dx_out, dweight_out = arguments.normalize_out(label, out, 2)
         check_distinct(label, (dx_out, dweight_out))
-        gradient, loop = _weight_gradient(label, args[:2], slope, dtype)
         if dweight_out is not None:
             _check_gradient_out(label, dweight_out, shape)
+        arrays, loop = _weight_data(label, args[:2], dtype)
+        arguments.check_out(label, (dx_out,), loop)
+        gradient = dweight_out
+        # Nothing is written before all that may be wrong has been checked, or where it is still to be read.
+        whole = common_shape(label, [*arrays, slope])
+        fits = dx_out is None or dx_out.shape == whole
+        if (
+            gradient is None
+            or gradient.dtype != loop
+            or not fits
+            or _overlaps(gradient, arrays, slope)
+        ):
+            gradient = np.empty(shape, loop)
+        _sum_weight_gradient(label, arrays, slope, gradient)
         dx = self._target(*args[:2], slope, out=dx_out, dtype=dtype)
-        with silent():
-            rounded = gradient.reshape(shape).astype(loop)
-            if dweight_out is not None:
-                np.copyto(dweight_out, rounded, casting="same_kind")
-                return dx, dweight_out
-        return dx, rounded if rounded.ndim else rounded[()]
+        if dweight_out is None:
+            return dx, gradient if gradient.ndim else gradient[()]
+        if gradient is not dweight_out:
+            with silent():
+                np.copyto(dweight_out, gradient, casting="same_kind")
+        return dx, dweight_out
 
     def _signature(self) -> inspect.Signature:
         shown = super()._signature()
@@ -227,10 +240,11 @@ class _PReluParameterVjp(Pass):
         if unknown or more:
             self._refuse(unknown, len(more))
         label = self.__qualname__
-        gradient, loop = _weight_gradient(label, (g, x), _weights(label, x, weight, axis), dtype)
-        with silent():
-            rounded = gradient.reshape(_weight_shape(weight)).astype(loop)
-        return {"weight": rounded if rounded.ndim else rounded[()]}
+        slope = _weights(label, x, weight, axis)
+        arrays, loop = _weight_data(label, (g, x), dtype)
+        gradient = np.empty(_weight_shape(weight), loop)
+        _sum_weight_gradient(label, arrays, slope, gradient)
+        return {"weight": gradient if gradient.ndim else gradient[()]}
 
     def _text(self) -> docs.Text:
         texts = {name: _ARGUMENTS[name] for name in ("weight", "axis")}
@@ -344,17 +358,26 @@ def _weight_shape(weight: Any, axis: int = 1) -> tuple[int, ...]:
     return np.shape(weight)
 
 
-def _weight_gradient(
-    label: str, data: Sequence[Any], slope: Any, dtype: Any
-) -> tuple[Any, np.dtype[Any]]:
-    """Return the gradient in float64, in the shape of the slope, and the dtype that it is to be rounded to."""
+def _weight_data(label: str, data: Sequence[Any], dtype: Any) -> tuple[list[Array], DType]:
+    """Return g and x, and the dtype that the gradient is to be rounded to."""
     values, labels = labelled.plain(label, data)
     arrays = list(map(partial(arguments.real_array, label), values, ("g", "x")))
     loop = loop_dtype(label, values, arrays, dtype)
     if labels is not None:
         arrays = list(map(labelled.masked_out, arrays, labels.missing))
+    return arrays, loop
+
+
+def _sum_weight_gradient(label: str, arrays: Sequence[Array], slope: Array, out: Array) -> None:
+    """Write the gradient by the weight, which has as many elements as the slope."""
     table = _leaky_relu.parameter_vjp.tables["negative_slope"]
-    return in_float64(label, table, arrays, [slope], slope, loop), loop
+    summed_by(
+        label, table, arrays, [slope], out.reshape(slope.shape)
+    )  # a view: only axes of length 1 differ
+
+
+def _overlaps(out: Array, arrays: Sequence[Array], slope: Array) -> bool:
+    return any(np.may_share_memory(out, one) for one in (*arrays, slope))
 
 
 def _check_gradient_out(label: str, out: Any, shape: tuple[int, ...]) -> None:
