@@ -8,8 +8,7 @@ factors are at most 1.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,97 +16,132 @@ import numpy as np
 from ..backends.environment import silent
 from ..backends.registry import active
 from ..calling.fast import KernelTable
-from .row_steps import row_blocks
+from .cumulative_rows import LongRow, Rows, row_groups
 
-__all__ = ["forward", "vjp"]
+__all__ = ["Step", "forward", "vjp"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+# A maximum and s of each row.
+_State = tuple[Array, Array]
 
 # Elements of a block, of which five arrays of float64 are in memory: 640 KiB.
 BLOCK = 1 << 14
 
-# Likewise of the gradient, which needs some sixteen: 512 KiB.
+# Likewise of the gradient, which needs some twelve: 384 KiB.
 VJP_BLOCK = 1 << 12
+
+# Blocks of a row before which the state is kept, in two levels.
+KEPT = 1 << 12
 
 _DOUBLE = np.dtype(np.float64)
 _EXPONENTIAL = KernelTable.elementwise("exponential", "forward")
 
 
-def forward(x: Array, out: Array, mask: Array | None, temperature: float, reverse: bool) -> None:
-    """Write the logarithm of the sum of exp(x/temperature) up to each element."""
-    memory = np.empty(5 * min(BLOCK, x.size))  # as new memory, each block would take twice as long
-    for take, put in _blocks(x.shape, mask, reverse):
-        rows, selected = take(x)
-        count, n = rows.shape
-        largest, sums = _nothing(count)
-        step = max(1, BLOCK // count)
-        for start in range(0, n, step):
-            part = slice(start, start + step)
-            chosen = None if selected is None else selected[:, part]
-            shape = 5, count, min(step, n - start)
-            block = memory[: math.prod(shape)].reshape(shape)
-            _divide(rows[:, part], chosen, temperature, block[0])
-            maximum, (factor, top, others) = _terms(block, largest)
-            _call("recurrence", factor, sums, others)
-            largest, sums = maximum[:, -1].copy(), others[:, -1].copy()
-            others /= top
-            maximum += np.log1p(others, out=others)
-            if chosen is not None:
-                maximum[~chosen] = -np.inf
-            put(out, maximum, part)
+class Step:
+    """A row kernel, of a function of rows, a temperature and memory for five arrays of a block."""
 
+    def __init__(
+        self, compute: Callable[[Rows, float, Array], None], size: int, reverse: bool = False
+    ) -> None:
+        self._compute, self._size, self._reverse = compute, size, reverse
 
-def vjp(
-    g: Array, x: Array, out: Array, mask: Array | None, temperature: float, reverse: bool
-) -> None:
-    """Write the gradient by x: exp(x - b) times a sum from the end, by a recurrence of the same kind."""
-    for take, put in _blocks(x.shape, mask, reverse, VJP_BLOCK):
-        rows, selected = take(x)
-        memory = np.empty((5, *rows.shape))
-        values = memory[0]
-        _divide(rows, selected, temperature, values)
-        largest, sums = _nothing(len(rows))
-        maximum, (factor, top, others) = _terms(memory, largest)
-        weight = np.where(values == maximum, top, others)
-        _call("recurrence", factor, sums, others)
-        terms = take(g)[0] / (top + others)
-        if selected is not None:
-            terms[~selected] = 0.0
-        backward = np.ascontiguousarray(terms[:, ::-1])
-        factor[:, 1:] = factor[:, :0:-1].copy()
-        _call("recurrence", factor, sums, backward)
-        result = backward[:, ::-1] * weight / temperature
-        result[values == -np.inf] = 0.0
-        result[~(maximum[:, -1] < np.inf)] = np.nan
-        if selected is not None:
-            result[~selected] = 0.0
-        put(out, result)
-
-
-def _blocks(
-    shape: tuple[int, int, int], mask: Array | None, reverse: bool, size: int = BLOCK
-) -> Iterator[tuple[Callable[..., Any], Callable[..., Any]]]:
-    """Yield functions that take a block of rows (rows, elements) from an array, with its mask, and put one into it."""
-    if 0 in shape:
-        return
-    chosen = None if mask is None else np.broadcast_to(mask, shape)
-    order = slice(None, None, -1 if reverse else 1)
-    for block in row_blocks(shape, size):
-
-        def rows(array: Array, block: Any = block) -> Array:
-            part = array[block].swapaxes(1, 2)
-            ordered: Array = part.reshape(-1, part.shape[2])[:, order]
-            return ordered
-
-        def take(array: Array, rows: Any = rows) -> tuple[Array, Array | None]:
-            return rows(array), None if chosen is None else rows(chosen)
-
-        def put(array: Array, result: Array, part: slice = slice(None), block: Any = block) -> None:
-            ordered = array[block].swapaxes(1, 2)[..., order][..., part]
-            ordered[...] = result.reshape(ordered.shape)
-
+    def __call__(self, *operands: Any) -> None:
+        """Compute rows of arrays (outer, axis, inner)."""
+        *inputs, out, mask, temperature = operands
+        memory = np.empty(5 * min(self._size, out.size))
         with silent():
-            yield take, put
+            for rows in row_groups(inputs, out, mask, self._reverse, self._size):
+                self._compute(rows, temperature, memory)
+
+    def in_parts(self, length: int, load: Any, store: Any, *operands: Any) -> None:
+        """Compute one row that comes in parts."""
+        *inputs, out, mask, temperature = operands
+        row = LongRow(length, load, store, inputs, out, mask, self._reverse)
+        with silent():
+            self._compute(row, temperature, np.empty(5 * self._size))
+
+    def reversed(self, reverse: bool) -> Step:
+        """Return the same from the end of each row, or not."""
+        return Step(self._compute, self._size, reverse)
+
+
+def _forward(rows: Rows, temperature: float, memory: Array) -> None:
+    """Write the logarithm of the sum of exp(x/temperature) up to each element."""
+    state = _nothing(rows.count)
+    for part in _cuts(rows, BLOCK):
+        (x,), selected = rows.take(part)
+        maximum, (factor, top, others) = _terms(x, selected, temperature, state[0], memory)[1:]
+        _call("recurrence", factor, state[1], others)
+        state = maximum[:, -1].copy(), others[:, -1].copy()
+        others /= top
+        maximum += np.log1p(others, out=others)
+        if selected is not None:
+            maximum[~selected] = -np.inf
+        rows.put(part, maximum)
+
+
+def _vjp(rows: Rows, temperature: float, memory: Array) -> None:
+    """Write the gradient by x: exp(x - b) times a sum from the end, by a recurrence of the same kind."""
+
+    def states(state: _State, parts: list[slice], step: int) -> list[_State]:
+        """Return the state before every `step`-th part, of which the first is given."""
+        kept = [state]
+        for k, part in enumerate(parts[:-1], 1):
+            (_, x), selected = rows.take(part)
+            maximum, (factor, _, others) = _terms(x, selected, temperature, state[0], memory)[1:]
+            _call("recurrence", factor, state[1], others)
+            state = maximum[:, -1].copy(), others[:, -1].copy()
+            if not k % step:
+                kept.append(state)
+        return kept
+
+    cuts = _cuts(rows, VJP_BLOCK)
+    step = -(-len(cuts) // KEPT)
+    nothing = np.zeros(rows.count)
+    later, endless = (nothing, nothing), None
+    starts = states(_nothing(rows.count), cuts, step)
+    for first, start in reversed([*zip(range(0, len(cuts), step), starts, strict=True)]):
+        parts = cuts[first : first + step]
+        for part, state in reversed([*zip(parts, states(start, parts, 1), strict=True)]):
+            (g, x), selected = rows.take(part)
+            terms = _terms(x, selected, temperature, state[0], memory)
+            if endless is None:
+                endless = ~(terms[1][:, -1] < np.inf)
+            result, later = _gradient(g, selected, terms, state[1], later)
+            result /= temperature
+            result[terms[0] == -np.inf] = 0.0
+            result[endless] = np.nan
+            if selected is not None:
+                result[~selected] = 0.0
+            rows.put(part, result)
+
+
+def _gradient(
+    g: Array, selected: Array | None, terms: tuple[Array, Array, Array], sums: Array, later: _State
+) -> tuple[Array, _State]:
+    """Return the gradient times the temperature, and what the part before needs: the sum from the end, its factor."""
+    values, maximum, (factor, top, others) = terms
+    weight = np.where(values == maximum, top, others)
+    _call("recurrence", factor, sums, others)
+    shares = g / (top + others)
+    if selected is not None:
+        shares[~selected] = 0.0
+    backward = np.ascontiguousarray(shares[:, ::-1])
+    first = factor[:, 0].copy()
+    factor[:, 1:] = factor[:, :0:-1].copy()
+    factor[:, 0] = later[1]
+    _call("recurrence", factor, later[0], backward)
+    return backward[:, ::-1] * weight, (backward[:, -1].copy(), first)
+
+
+forward, vjp = Step(_forward, BLOCK), Step(_vjp, VJP_BLOCK)
+
+
+def _cuts(rows: Rows, size: int) -> list[slice]:
+    """Cut rows into parts: where, depends on their length alone, as the rounding of the sums does on the parts."""
+    step = max(1, size // rows.count)
+    return [slice(at, min(at + step, rows.length)) for at in range(0, rows.length, step)]
 
 
 def _divide(x: Array, mask: Array | None, temperature: float, to: Array) -> None:
@@ -116,21 +150,21 @@ def _divide(x: Array, mask: Array | None, temperature: float, to: Array) -> None
         to[~mask] = -np.inf
 
 
-def _nothing(rows: int) -> tuple[Array, Array]:
+def _nothing(rows: int) -> _State:
     """Return the maximum and s of each row before its first element."""
     return np.full(rows, -np.inf), np.zeros(rows)
 
 
-def _terms(memory: Array, largest: Array) -> tuple[Array, Array]:
-    """Return the maximum up to each x; exp(b before - b), exp(maximum - b) and the term that is added to s.
-
-    x is the first of five arrays, the others are for the results.
-    """
-    x, maximum, exponents = memory[0], memory[1], memory[2:]
-    _call("running_maximum", x, largest, maximum, exponents)
-    flat = exponents.reshape(-1)
+def _terms(
+    x: Array, selected: Array | None, temperature: float, largest: Array, memory: Array
+) -> tuple[Array, Array, Array]:
+    """Return x/temperature; the maxima; exp(b before - b), exp(maximum - b) and the terms that are added to s."""
+    values, maximum, *_ = block = memory[: 5 * x.size].reshape(5, *x.shape)
+    _divide(x, selected, temperature, values)
+    _call("running_maximum", values, largest, maximum, block[2:])
+    flat = block[2:].reshape(-1)
     _EXPONENTIAL.kernel(_DOUBLE)(flat, flat)
-    return maximum, exponents
+    return values, maximum, block[2:]
 
 
 def _call(name: str, *arrays: Array) -> None:

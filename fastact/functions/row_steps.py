@@ -122,4 +122,52 @@ def with_noise(kernel: Kernel, rng: np.random.Generator) -> Kernel:
             np.add(part, noise, out=target[start : start + BLOCK], casting="unsafe")
         kernel(out, out, mask, temperature)
 
+    def in_parts(length: int, load: Any, store: Any, x: Array, out: Array, *rest: Any) -> None:
+        noise = _Noise(rng)
+
+        def load_noisy(begin: int, end: int, at: int) -> None:
+            load(begin, end, at)
+            for start in range(begin, end, BLOCK):
+                stop = min(start + BLOCK, end)
+                part = x[0, at + start - begin : at + stop - begin, 0]
+                np.add(part, noise.take(start, stop), out=part, casting="unsafe")
+
+        kernel.in_parts(length, load_noisy, store, x, out, *rest)  # type: ignore[attr-defined]
+        noise.go_to(length)
+
+    if hasattr(kernel, "in_parts"):
+        run.in_parts = in_parts  # type: ignore[attr-defined]
     return run
+
+
+class _Noise:
+    """The noise of a row, for any of its elements: as if drawn from the first to the last.
+
+    A kernel takes a row from several places on, each time the same, and from there one part after the other. The states
+    of the generator at these places, and at those it has come to, are kept: some 128.
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng, self._at = rng, 0
+        self._starts = {0: rng.bit_generator.state}
+        self._ends: dict[int, Any] = {}
+
+    def take(self, begin: int, end: int) -> Array:
+        """Return the noise of elements [begin, end)."""
+        self.go_to(begin)
+        noise = self._rng.gumbel(size=end - begin)
+        self._ends.pop(begin, None)
+        self._ends[end], self._at = self._rng.bit_generator.state, end
+        return noise
+
+    def go_to(self, place: int) -> None:
+        """Continue with the element at a place."""
+        if place == self._at:
+            return
+        known = {**self._starts, **self._ends}
+        self._at = max(start for start in known if start <= place)
+        self._rng.bit_generator.state = known[self._at]
+        for start in range(self._at, place, BLOCK):
+            self._rng.gumbel(size=min(BLOCK, place - start))
+        if self._at < place:
+            self._starts[place], self._at = self._rng.bit_generator.state, place

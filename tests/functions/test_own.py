@@ -323,3 +323,26 @@ print(own.describe())
     paths = os.pathsep.join((str(Path(__file__).parent), str(IMPORTED)))
     said = check_python(program, PYTHONPATH=paths, FASTACT_BACKEND="auto")
     assert said.startswith("computed in NumPy: Numba is not installed")
+
+
+def test_a_declaration_at_the_same_time_in_another_thread() -> None:
+    """Whatever another thread does in the middle of one, a declared activation has its modules."""
+    from fastact.backends.numba import own
+
+    class Interrupted:
+        name, began = "interrupted", False
+
+        @property
+        def passes(self) -> Any:
+            if not self.began:
+                self.began = True
+                own.declare(self)  # type: ignore[arg-type]
+                found.append(own.text(own.module_name(self.name, "forward", "f32")))
+            return bounded_swish.declaration.passes
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(bounded_swish.declaration, name)
+
+    found: list[str | None] = []
+    own.declare(Interrupted())  # type: ignore[arg-type]
+    assert found[0] is not None and "def forward_f32_scalar" in found[0]
