@@ -195,8 +195,8 @@ It is computed from the logits without forming probabilities. Arguments have PyT
     _cross_entropy,
     {
         **ARGUMENTS,
-        "target": "array_like\n    Integers with the shape of x without `axis`: the class of each row. Or floating-\n"
-        "    point numbers with the shape of x: a distribution over the classes for each row.",
+        "target": "array_like\n    Integers with the shape of x without `axis`: the class of each row. Or\n"
+        "    floating-point numbers with the shape of x: a distribution over the classes for each row.",
         "label_smoothing": "float, default {default}\n"
         "    From 0 to 1: the part of the target that is spread evenly over all classes.",
         "reduction": '{"mean", "sum", "none"}, default {default}\n'
