@@ -76,7 +76,7 @@ def _indented(parts: dict[str, str]) -> list[str]:
         f"{name}\n{'-' * len(name)}\n{text}" if name else text for name, text in parts.items()
     ).replace("|", "\\|")
     # reStructuredText sees no markup right after these signs.
-    whole = re.sub(r"(?<=[±·])(?=`[^`])", r"\\ ", whole)
+    whole = re.sub(r"(?<=[±·^])(?=`[^`])", r"\\ ", whole)
     return [
         f"   {line}" if line else ""
         for line in str(NumpyDocstring(whole, CONFIG, what="function")).splitlines()

@@ -109,7 +109,9 @@ def computed(name: str, options: dict[str, Any]) -> tuple[str, ...]:
     # The midpoints of 10,000 equal parts of a normal distribution.
     normal = fa.ndtri((np.arange(10_000) + 0.5) / 10_000)
     centred = abs(np.mean(value(normal))) < 0.1
-    rises = bool(np.all(np.diff(y[1:-1]) >= 0))
+    # Neighbouring values of a monotone function may be rounded the wrong way round, by 2 ulp each.
+    allowed = 4 * np.spacing(np.abs(y[1:-2]))
+    rises = bool(np.all(np.diff(y[1:-1]) >= -allowed))
     jumps = [bool(np.isnan(plotting.graph(one, -8.0, 8.0)[1]).any()) for one in (value, slope)]
     smooth = "no: it jumps" if jumps[0] else "no" if jumps[1] else "yes"
     flat = [side for side, end in (("left", -FAR), ("right", FAR)) if abs(slope(end)) < 1e-3]
@@ -151,7 +153,8 @@ def examples(gallery: Path) -> str:
     folder = ROOT / "examples"
     newest = max(path.stat().st_mtime for path in folder.glob("*.py"))
     programs = [path for path in sorted(folder.glob("*.py")) if _is_program(path)]
-    readme = (folder / "README.md").read_text(encoding="utf-8")
+    # The order is that of the table, in which each program has a row.
+    readme = (folder / "README.md").read_text(encoding="utf-8").partition("\n## The programs\n")[2]
     programs.sort(key=lambda path: (found := readme.find(path.name)) + (found < 0) * len(readme))
     old = [path for path in programs if time_of(_picture(gallery, path)) < newest]
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -78,6 +78,11 @@ def _row(values: Any) -> str:
     return ", ".join(number(float(value)) for value in np.atleast_1d(values))
 
 
+#: Function -> a number: closer to 0 the terms of the result cancel, and its absolute error is bounded.
+FLOORS = {"logaddexp": np.float32(0.5)}
+FLOORS |= dict.fromkeys(("sparsemax", "entmax15", "entmax"), np.float32(1))
+
+
 def accuracy(function: Any) -> str:
     """Return the largest errors of a function in float32, against float64, or nothing."""
     x = _arguments(function)
@@ -85,16 +90,24 @@ def accuracy(function: Any) -> str:
         return ""
     options = {"reduction": "none"} if function.family == "losses" else {}
     worst: list[tuple[str, ...]] = []
+    floor = FLOORS.get(function.name)
+    below = (
+        ""
+        if floor is None
+        else f" Where the result is below {floor:g}, the unit is that of {floor:g}."
+    )
     for title, arrays in x.items():
         result = function(*arrays, **options)
         with fa.use_backend("numpy"):
             wide = [np.asarray(a, np.float64) if a.dtype == np.float32 else a for a in arrays]
             true = function(*wide, **options)
         error = ulp_error(result, true)
+        if floor is not None:
+            error *= np.minimum(1, np.spacing(np.abs(true).astype(np.float32)) / np.spacing(floor))
         worst.append((title, f"{error.max():.2f}", f"{100 * np.mean(error > 2):.2g} %"))
     return (
         f"## Worst error\n\nOf float32 results, in [units in the last place](../accuracy.md) (ulp) of the float64 "
-        f"result, for {COUNT:,} random numbers or more when this page was built.\n\n"
+        f"result, for {COUNT:,} random numbers or more when this page was built.{below}\n\n"
         + table(("input", "largest, ulp", "more than 2 ulp"), worst)
     )
 

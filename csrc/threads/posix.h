@@ -12,6 +12,8 @@
 #include <unistd.h>
 #endif
 
+#include "threads/start.h"
+
 typedef struct {
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -28,11 +30,9 @@ static void waiter_unlock(waiter *w) { pthread_mutex_unlock(&w->lock); }
 static void waiter_wait(waiter *w) { pthread_cond_wait(&w->wake, &w->lock); }
 static void waiter_wake(waiter *w) { pthread_cond_signal(&w->wake); }
 
-static void (*thread_body)(unsigned index); /* the same for all threads */
-
-static void *run_thread(void *index)
+static void *run_thread(void *start)
 {
-    thread_body((unsigned)(uintptr_t)index);
+    run_and_free(start);
     return NULL;
 }
 
@@ -42,15 +42,21 @@ static int start_thread(void (*body)(unsigned index), unsigned index)
     sigset_t all, before;
     pthread_attr_t attributes;
     pthread_t thread;
-    if (pthread_attr_init(&attributes) != 0)
+    thread_start *start = new_start(body, index);
+    if (start == NULL)
         return 0;
-    thread_body = body;
+    if (pthread_attr_init(&attributes) != 0) {
+        free(start);
+        return 0;
+    }
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int error = pthread_create(&thread, &attributes, run_thread, (void *)(uintptr_t)index);
+    const int error = pthread_create(&thread, &attributes, run_thread, start);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
+    if (error != 0)
+        free(start);
     return error == 0;
 }
 

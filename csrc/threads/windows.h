@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <windows.h>
 
+#include "threads/start.h"
+
 typedef struct {
     SRWLOCK lock;
     CONDITION_VARIABLE wake;
@@ -21,21 +23,21 @@ static void waiter_unlock(waiter *w) { ReleaseSRWLockExclusive(&w->lock); }
 static void waiter_wait(waiter *w) { SleepConditionVariableSRW(&w->wake, &w->lock, INFINITE, 0); }
 static void waiter_wake(waiter *w) { WakeConditionVariable(&w->wake); }
 
-static void (*thread_body)(unsigned index); /* the same for all threads */
-
-static unsigned __stdcall run_thread(void *index)
+static unsigned __stdcall run_thread(void *start)
 {
-    thread_body((unsigned)(uintptr_t)index);
+    run_and_free(start);
     return 0;
 }
 
 /* _beginthreadex, not CreateThread: the threads may use the C library. */
 static int start_thread(void (*body)(unsigned index), unsigned index)
 {
-    thread_body = body;
-    const uintptr_t thread = _beginthreadex(NULL, 0, run_thread, (void *)(uintptr_t)index, 0, NULL);
-    if (thread == 0)
+    thread_start *start = new_start(body, index);
+    const uintptr_t thread = start == NULL ? 0 : _beginthreadex(NULL, 0, run_thread, start, 0, NULL);
+    if (thread == 0) {
+        free(start);
         return 0;
+    }
     CloseHandle((HANDLE)thread);
     return 1;
 }

@@ -155,7 +155,8 @@ def when_replaced(forget: Callable[[Backend], object]) -> None:
 
 def is_loaded(backend: Backend) -> bool:
     """Tell whether the backend is the one that its name stands for."""
-    return any(backend is one for one in state.loaded.values())
+    # Of a copy: another thread may load a backend meanwhile.
+    return any(backend is one for one in list(state.loaded.values()))
 
 
 def within(dtype: np.dtype[Any], value: Any) -> Any:

@@ -108,6 +108,13 @@ def unknown_argument(label: str, name: str, known: Collection[str]) -> TypeError
     return TypeError(f"{label}() has no parameter {shown(name)}: {_takes(known)}{hint}")
 
 
+def too_few(label: str, arrays: Sequence[str], given: int) -> TypeError:
+    """Return the error for fewer positional arguments than a function takes arrays."""
+    return TypeError(
+        f"{label}() takes {listed(arrays)} by position, not {given} argument{'s' * (given != 1)}"
+    )
+
+
 def too_many(label: str, names: Sequence[str], given: int) -> TypeError:
     """Return the error for more positional arguments than a function takes, given the names of those."""
     return TypeError(

@@ -66,8 +66,9 @@ def accuracy(
     needs the package mpmath, bfloat16 the package ml_dtypes.
 
     Of gates, functions of two arrays, losses and the softmax family the forward pass is measured, with the
-    default parameters; the gate or the first array is shown. A dash stands for what is not measured: sparse
-    rows and what is random have no error in ulp.
+    default parameters; the gate or the first array is shown. A dash stands for what is not measured:
+    sparse rows, what is random, and logaddexp, whose terms cancel near 0, have no error in ulp;
+    prelu, rrelu, maxout, crelu and losses of class indices are not measured here.
     """
     dtype_named(dtype)  # or say that it needs ml_dtypes
     if dtype == "float64" and find_spec("mpmath") is None:

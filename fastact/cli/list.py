@@ -30,8 +30,8 @@ def list_functions(patterns: tuple[str, ...], as_json: bool) -> None:
     """List functions by group, with their aliases and parameters.
 
     A PATTERN is a name, a pattern such as 'gelu*', a group (piecewise, exponential, ...) or a family
-    (elementwise, rows, gates, losses, ...). Without one every function is listed. More about one is
-    said by "fastact show NAME".
+    (elementwise, rows, gates, losses, ...). Without one every function is listed.
+    "fastact show NAME" describes one of them.
     """
     records = [record(function) for function in selected(patterns)]
     if as_json:

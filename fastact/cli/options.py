@@ -72,7 +72,12 @@ def find_callable(name: str) -> Any:
     """Return the function of that name, or anything that is given as module:name."""
     module, colon, attribute = name.partition(":")
     if not colon:
-        return get(name)
+        try:
+            return get(name)
+        except ValueError as error:
+            # get() refers to names(), which is Python.
+            text = str(error).replace("fastact.names()", "fastact list")
+            raise ValueError(text) from None
     if os.getcwd() not in sys.path:  # as for `python -m fastact`
         sys.path.insert(0, os.getcwd())
     try:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from .._version import __version__
+from ..functions.catalogue import PUBLIC
 from .accuracy import accuracy
 from .apply import apply
 from .bench import bench
@@ -60,6 +61,19 @@ class Program(click.Group):
         # click returns the status of an Exit raised inside.
         sys.exit(result if isinstance(result, int) else 0)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command; the error for the name of a function says which command describes it."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if not args or args[0] not in PUBLIC:
+                raise
+            raise click.UsageError(
+                f"{error.message} It is a function: fastact show {args[0]}", ctx
+            ) from None
+
 
 @click.group(
     cls=Program,
@@ -75,11 +89,11 @@ class Program(click.Group):
 @click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
 @click.pass_context
 def program(ctx: click.Context) -> None:
-    """Activation functions for NumPy arrays and .npy files: what there is, how fast and how exact it is here.
+    """Activation functions for NumPy arrays and .npy files: what there is, how fast and how accurate it is here.
 
     \b
     fastact list gates                 what there is
-    fastact show gelu                  all about one function
+    fastact show gelu                  everything about one function
     fastact plot relu gelu             a picture
     fastact apply gelu in.npy out.npy  a file of any size
     """  # noqa: D301 - the backspace keeps click from filling the table

@@ -12,6 +12,7 @@ from typing import Any
 import click
 import numpy as np
 
+from ..functions.base import call_of
 from ..functions.catalogue import get, names
 from ..messages import suggestion
 
@@ -73,9 +74,7 @@ def details(function: Any) -> dict[str, Any]:
     return {
         **record(function),
         "signature": f"{function.name}{inspect.signature(function)}",
-        "calls": [
-            f"{one.__qualname__}({', '.join(one.arrays)})" for one in function.passes.values()
-        ],
+        "calls": list(map(call_of, function.passes.values())),
         "formula": function.formula or None,
         "documentation": inspect.getdoc(function),
         "bounds": _bounds(function),

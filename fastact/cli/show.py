@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from ..functions.base import call_of
 from .complete import complete_names
 from .options import align, echo_json, find_function, json_option
 from .records import details, required
@@ -25,7 +26,7 @@ _HEADING = re.compile(r"(\w+)\n-+\n")
 @click.argument("name", shell_complete=complete_names)
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """Show all about the function NAME: formula, parameters, passes, special values, error bounds, names.
+    """Show everything about the function NAME: formula, parameters, passes, special values, error bounds, names.
 
     NAME is a function, an alias, or an own activation as module:name.
     """
@@ -58,7 +59,7 @@ def _parts(
         yield title, blocks[title]
     calls = known["calls"][1:]
     if hasattr(function, "parameter_vjp"):
-        calls = [*calls, f"{known['name']}.parameter_vjp(g, x)"]
+        calls = [*calls, call_of(function.parameter_vjp)]
     if calls:
         yield "Passes", calls
     if known["values"]:
@@ -104,4 +105,10 @@ def _lines(body: str | list[str], width: int) -> Iterator[str]:
             given = list(joined)
             inner = " " * (8 if below else 4)
             for text in given if described and not below else [" ".join(map(str.strip, given))]:
-                yield from wrap(text, width, initial_indent=inner, subsequent_indent=inner)
+                yield from wrap(
+                    text,
+                    width,
+                    initial_indent=inner,
+                    subsequent_indent=inner,
+                    break_on_hyphens=False,
+                )

@@ -48,7 +48,7 @@ def source_of(function: FunctionType) -> tuple[ast.FunctionDef, str, int]:
         return parse(function)
     except (OSError, TypeError, SyntaxError, IndexError):
         raise TypeError(
-            f"activation({function.__qualname__}): its source is not there, from which it is computed; "
+            f"activation({function.__qualname__}): its source code, from which the kernels are made, cannot be read; "
             "expected a function written with `def` in a file or a notebook"
         ) from None
 

@@ -13,7 +13,7 @@ from ..calling.dtypes import FLOATS
 from ..calling.parameters import too_many, unknown_argument
 from ..messages import listed
 
-__all__ = ["Function", "Pass", "named", "renamed"]
+__all__ = ["Function", "Pass", "call_of", "named", "renamed"]
 
 _Class = TypeVar("_Class", bound=type)
 _INTRODUCED = ("aliases", "formula", "name", "parameters", "passes", "source")
@@ -100,6 +100,13 @@ class Pass:
         return [name for name in object.__dir__(self) if name[:2] == "__" or name in _UFUNC]
 
 
+def call_of(pass_: Any) -> str:
+    """Return the shortest call of a pass as text: with its arrays and the parameters that have no default."""
+    shown = inspect.signature(pass_).parameters.values()
+    more = [one.name for one in shown if one.default is one.empty and one.name not in pass_.arrays]
+    return f"{pass_.__qualname__}({', '.join((*pass_.arrays, *more))})"
+
+
 _WHY_MISSING = {
     "vjp_from_output": ": its output does not determine its derivative",
     "parameter_vjp": ": it has no parameters",
@@ -123,11 +130,7 @@ class _Missing:
     def __get__(self, function: Any, owner: type) -> Any:
         if function is None:
             return self
-        calls = [
-            f"{one.__qualname__}({', '.join(one.arrays)})"
-            for pass_, one in function.passes.items()
-            if pass_ != "forward"
-        ]
+        calls = [call_of(one) for pass_, one in function.passes.items() if pass_ != "forward"]
         has = f"it has {listed(calls)}" if calls else "it has no pass but the function itself"
         why = _WHY_MISSING.get(self._name, "")
         raise MissingPass(f"{function.name} has no {self._name}{why}; {has}")

@@ -110,11 +110,13 @@ def get(name: str | Callable[..., Any] | None) -> Any:
     if callable(name):
         return name
     if not isinstance(name, str):
-        raise ValueError(f"there is no activation {shown(name)}; see fastact.names()")
+        raise ValueError(
+            f"there is no function {shown(name)}: expected a name, see fastact.names()"
+        )
     found = PUBLIC.get(name) or _found_names().get(plain(name))
     if found is None:
         hint = suggestion(name, PUBLIC, 3) or "; see fastact.names()"
-        raise ValueError(f"there is no activation {shown(name)}{hint}")
+        raise ValueError(f"there is no function {shown(name)}{hint}")
     return found
 
 

@@ -133,7 +133,8 @@ class Block:
         rows = [self.along(one) for one in (*given, *found)]
         some, axes = len(given), (self.call.axis,)
         operands = RowOperands([self.x], rows[:some], outs, rows[some:], None, (1.0,))
-        unrounded = any(one.dtype == self.dtype for one in outs)
+        # An `out` of a wider dtype, too, gets what a gradient of the loss's dtype has; a scratch buffer does not.
+        unrounded = any(self.out is None or one is not self.out for one in outs)
         loop = self.dtype if unrounded else self.call.loop
         compute(kernel, self.dtype, loop, axes, operands, row_loop=self.dtype)
 

@@ -51,7 +51,7 @@ class _Block(Block):
             return np.asarray(total)
 
         whole = summed(shares)
-        # A gradient that replaces x comes after x was read; one of 16 bits is rounded once, when it is complete.
+        # A gradient that replaces x comes after x was read; one that is rounded is so once, when it is complete.
         gradient = self._rounded_later(held is not None)
         in_place = gradient is not None and np.may_share_memory(self.x, gradient)
         later = in_place or (self.out is not None and gradient is None)
@@ -65,14 +65,14 @@ class _Block(Block):
                 part = self._softmax(classes, whole) if gradient is None else gradient
                 part = part if gradient is None else self.piece(part, classes)
                 self._subtract(part, shares(classes), ignored)
-                if part.dtype != self.call.loop:
+                if gradient is not self.out:
                     scatter(self.piece(self.out, classes), part, self.call.loop)
             self.finish(maximum + others, ignored)
         return losses if ignored is None else np.where(ignored, 0.0, losses)
 
     def _rounded_later(self, short: bool) -> Array | None:
         """Return what the gradient is computed in, or None if it is piece by piece."""
-        if self.out is None or self.dtype == self.call.loop:
+        if self.out is None or self.out.dtype == self.dtype == self.call.loop:
             return self.out
         return self.scratch.take("gradient", self.x.shape) if short else None
 
@@ -195,8 +195,8 @@ It is computed from the logits without forming probabilities. Arguments have PyT
     _cross_entropy,
     {
         **ARGUMENTS,
-        "target": "array_like\n    Integers with the shape of x without `axis`: the class of each row. Or floating-\n"
-        "    point numbers with the shape of x: a distribution over the classes for each row.",
+        "target": "array_like\n    Integers with the shape of x without `axis`: the class of each row. Or\n"
+        "    floating-point numbers with the shape of x: a distribution over the classes for each row.",
         "label_smoothing": "float, default {default}\n"
         "    From 0 to 1: the part of the target that is spread evenly over all classes.",
         "reduction": '{"mean", "sum", "none"}, default {default}\n'

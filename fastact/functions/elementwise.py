@@ -13,11 +13,10 @@ from ..backends.registry import chosen_here, state
 from ..calling import arguments, broadcast, docs, fast, protocols
 from ..calling.dtypes import loop_dtype
 from ..calling.fast import Caller, fast_call
-from ..calling.parameters import ParameterList
+from ..calling.parameters import ParameterList, too_few
 from ..definitions.activations import TABLE
 from ..definitions.declare import BY, Declaration
 from ..definitions.domain import Condition
-from ..messages import listed
 from ..reference import activations
 from .base import Function, Pass
 from .parameter_vjp import ParameterVjp
@@ -167,7 +166,7 @@ class ElementwisePass(Pass, Caller):
         dtype = options.pop("dtype", None)
         data, positional = tuple(args[: self.nin]), args[self.nin :]
         if len(data) < self.nin:
-            raise TypeError(f"{label}() takes {listed(self.arrays)} by position")
+            raise too_few(label, self.arrays, len(data))
         chosen, params = self.parameter_list.bind(label, positional, options)
         target = self._chosen(chosen)
         values = tuple(params.values())

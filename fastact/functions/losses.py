@@ -15,6 +15,7 @@ from ..backends.environment import Environment, silent
 from ..calling import arguments, docs, labelled
 from ..calling.dtypes import Array, DType, computing, is_floating, loop_dtype
 from ..calling.labelled import Labels
+from ..calling.memory import without_overlap
 from .base import Function, Pass, renamed
 
 __all__ = ["Loss", "Task", "check_reduction", "loss_dtype"]
@@ -204,6 +205,7 @@ class _Vjp(_LossPass):
         task = self._task(args, options, g)
         grad = _check_g(self.__qualname__, g, task)
         targets = self._targets(out, task)
+        (grad,) = without_overlap(targets, (grad,))
         task.vjp(grad, targets, _scale(task, task.count()))
         gradients = _gradients(task, targets, out)
         return gradients[0] if self.nout == 1 else gradients

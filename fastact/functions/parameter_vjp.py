@@ -14,8 +14,8 @@ from ..calling import arguments, docs, labelled
 from ..calling.broadcast import as_slices, regions
 from ..calling.dtypes import Array, loop_dtype
 from ..calling.fast import KernelTable, alike
+from ..calling.parameters import too_few
 from ..definitions.declare import BY
-from ..messages import listed
 from .base import Pass
 
 __all__ = ["SUM_BLOCK", "ParameterVjp", "common_shape", "summed_by"]
@@ -49,7 +49,7 @@ class ParameterVjp(Pass):
         """Compute; ``inspect.signature`` shows the arguments."""
         label = self.__qualname__
         if len(args) < self.nin:
-            raise TypeError(f"{label}() takes {listed(self.arrays)} by position")
+            raise too_few(label, self.arrays, len(args))
         values, labels = labelled.plain(label, args[: self.nin])
         arrays = list(map(partial(arguments.real_array, label), values, self.arrays))
         parameters = self._function.parameter_list

@@ -75,6 +75,11 @@ def replace(model: _Model) -> _Model:
     torch.nn.Module
         The model itself.
 
+    Raises
+    ------
+    TypeError
+        If the model is no module.
+
     Warns
     -----
     UserWarning
@@ -90,6 +95,8 @@ def replace(model: _Model) -> _Model:
       (1): GELU(approximate='none')
     )
     """
+    if not isinstance(model, torch.nn.Module):
+        raise TypeError(f"replace(): model is {type(model).__name__}, expected a torch.nn.Module")
     left = set()
     for module in model.modules():
         if (found := _EXCHANGED.get(type(module))) is not None:
@@ -97,5 +104,5 @@ def replace(model: _Model) -> _Model:
         elif isinstance(module, _KINDS) and type(module) not in CLASSES.values():
             left.add(type(module).__qualname__)
     if left:
-        warnings.warn(f"left as they are: {', '.join(sorted(left))}", stacklevel=2)
+        warnings.warn(f"replace(): left as they are: {', '.join(sorted(left))}", stacklevel=2)
     return model

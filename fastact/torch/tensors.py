@@ -57,8 +57,10 @@ def check(
                 f"{label}(): {name} has dtype {one.dtype}, expected {first.dtype} as that of {names[0]}"
             )
         elif not (name == "target" and one.dtype in _INDICES):
-            known = ", ".join(FLOAT_NAMES)
-            raise TypeError(f"{label}() does not take {name} of dtype {one.dtype}: {known}")
+            *known, last = FLOAT_NAMES
+            raise TypeError(
+                f"{label}(): {name} has dtype {one.dtype}, expected {', '.join(known)} or {last}"
+            )
 
 
 def arrays_of(tensors: Sequence[Any]) -> list[Any]:

@@ -145,6 +145,54 @@ for call in (heavy, heavy.derivative, heavy.value_and_derivative):
     check_python(PRELUDE + program, FASTACT_BACKEND="numpy")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="maps memory as Linux does")
+@pytest.mark.parametrize(
+    "backend", [name for name in BACKENDS if name != "numpy"]
+)  # in its own loops
+def test_more_than_two_to_the_31_elements(backend: str) -> None:
+    """Contiguous arrays whose first 2**31 elements share 64 MiB, so that the memory is to be had anywhere."""
+    program = """
+import ctypes, mmap
+PRIVATE, SHARED, FIXED, NORESERVE = 2, 1, 0x10, 0x4000
+tail, piece, size = 1 << 16, 1 << 26, 1 << 33
+block = mmap.mmap(-1, size + piece, flags=PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE)
+x = np.frombuffer(block, np.float32)
+place, memory = ctypes.CDLL(None).mmap, os.memfd_create("x")
+place.restype, place.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+os.ftruncate(memory, piece)
+for at in range(x.ctypes.data, x.ctypes.data + size, piece):
+    assert place(at, piece, mmap.PROT_READ | mmap.PROT_WRITE, SHARED | FIXED, memory, 0) == at
+x = x[: (1 << 31) + tail]
+x[-2 * tail :] = -1
+assert fa.relu(x, out=x) is x
+assert not x[-2 * tail :].any()
+if os.environ["FASTACT_BACKEND"] == "cython":  # Numba's rows take a minute here
+    x[-tail:] = 1
+    rows = fa.logsumexp(x.reshape(-1, tail), axis=1)
+    assert np.allclose(rows, np.where(np.arange(rows.size) == rows.size - 1, 1, 0) + np.log(tail))
+"""
+    check_python(PRELUDE + program, FASTACT_BACKEND=backend, timeout=120)
+
+
+@each_backend
+def test_other_libraries_thread_counts_are_left_alone(backend: str) -> None:
+    program = """
+environment = dict(os.environ)
+def settings():
+    numba = sys.modules.get("numba")
+    return dict(os.environ) == environment, numba and (numba.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
+if os.environ["FASTACT_BACKEND"] == "numba":
+    import numba
+    numba.set_num_threads(1)
+before = settings()
+for count in (3, 2):
+    fa.set_num_threads(count)
+    heavy(x); heavy.vjp(x, x); fa.softmax(x.reshape(100, -1)); fa.swiglu(x, x)
+    assert settings() == before, (settings(), before)
+"""
+    check_python(PRELUDE + program, FASTACT_BACKEND=backend)
+
+
 @each_backend
 def test_floating_point_environment_is_left_alone(backend: str) -> None:
     program = """
@@ -199,6 +247,8 @@ def work(k):
             assert all(map(np.array_equal, made, results.setdefault(0, made)))
             assert fa.__getattr__("relu") is fa.relu
             fa.register_backend(f"other {k % 2}", lambda: sys.modules["fastact.backends.numpy"])
+            with fa.use_backend(f"other {k % 2}"):
+                fa.mish(x)
     except BaseException as error:
         errors.append(error)
 threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]

@@ -265,7 +265,7 @@ def test_what_cannot_be_computed_is_one_clear_error(
 def test_what_is_no_function_of_a_number() -> None:
     cases: list[tuple[Any, str]] = [
         (fa.gelu, "takes a Python function of a number, not Elementwise"),
-        (lambda x: x, "its source is not there"),
+        (lambda x: x, "cannot be read"),
         (_keyword_only, "a function of x and parameters by position"),
         (_reserved, "out cannot be a parameter"),
         (_text_default, "mode='up': expected a number"),
@@ -323,3 +323,26 @@ print(own.describe())
     paths = os.pathsep.join((str(Path(__file__).parent), str(IMPORTED)))
     said = check_python(program, PYTHONPATH=paths, FASTACT_BACKEND="auto")
     assert said.startswith("computed in NumPy: Numba is not installed")
+
+
+def test_a_declaration_at_the_same_time_in_another_thread() -> None:
+    """Whatever another thread does in the middle of one, a declared activation has its modules."""
+    from fastact.backends.numba import own
+
+    class Interrupted:
+        name, began = "interrupted", False
+
+        @property
+        def passes(self) -> Any:
+            if not self.began:
+                self.began = True
+                own.declare(self)  # type: ignore[arg-type]
+                found.append(own.text(own.module_name(self.name, "forward", "f32")))
+            return bounded_swish.declaration.passes
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(bounded_swish.declaration, name)
+
+    found: list[str | None] = []
+    own.declare(Interrupted())  # type: ignore[arg-type]
+    assert found[0] is not None and "def forward_f32_scalar" in found[0]

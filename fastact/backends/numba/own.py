@@ -24,19 +24,25 @@ _MODULES: dict[str, tuple[str, str, DType]] = {}
 def declare(declaration: Declaration) -> None:
     """Make an activation known, by its name, which no other content has."""
     if declaration.name not in _DECLARED:
-        _DECLARED[declaration.name] = declaration
         _MODULES.update(_names(declaration))
+        # Last: another thread that finds it declared asks for its modules at once.
+        _DECLARED[declaration.name] = declaration
 
 
 def _names(declaration: Declaration) -> Iterator[tuple[str, tuple[str, str, DType]]]:
     for pass_ in declaration.passes:
         for dtype in cast(tuple[DType, ...], ("f32", "f64")):
-            yield module_name(declaration.name, pass_, dtype), (declaration.name, pass_, dtype)
+            key = declaration.name, pass_, dtype
+            yield _own_name(*key), key
+
+
+def _own_name(name: str, pass_: str, dtype: str) -> str:
+    return f"{KERNELS}.{name}_{pass_}_{dtype}"
 
 
 def module_name(name: str, pass_: str, dtype: str) -> str:
     """Return the name of the emitted module that has a kernel."""
-    return f"{KERNELS}.{name}_{pass_}_{dtype}" if name in _DECLARED else f"{KERNELS}.{name}"
+    return _own_name(name, pass_, dtype) if name in _DECLARED else f"{KERNELS}.{name}"
 
 
 def module(qualified: str) -> ModuleType | None:

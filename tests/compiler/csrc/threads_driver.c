@@ -59,7 +59,8 @@ static double run_sum(void)
 static void run_rows(float *out, ptrdiff_t inner)
 {
     const fastact_row_call call = {
-        .in = {x}, .out = out, .outer = SIZE / LENGTH / inner, .axis = LENGTH, .inner = inner, .param = {1.0}};
+        .in = {x}, .out = out, .outer = SIZE / LENGTH / inner, .axis = LENGTH, .inner = inner, .step = inner,
+        .param = {1.0}};
     if (fastact_run_rows(rows, &call, NULL) != FASTACT_DONE)
         exit(2);
 }
