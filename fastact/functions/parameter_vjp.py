@@ -139,7 +139,9 @@ def _in_blocks(
     spread = [np.broadcast_to(p, whole) if isinstance(p, np.ndarray) else p for p in params]
     target = out[(None,) * (len(whole) - out.ndim) + (...,)]
     shared = tuple(axis for axis, length in enumerate(target.shape) if length == 1)
-    for region in regions(target.shape, SUM_BLOCK // 4):  # sums, errors, and what they are added up with
+    for region in regions(
+        target.shape, SUM_BLOCK // 4
+    ):  # sums, errors, and what they are added up with
         place = as_slices(region, len(whole))
         wide: tuple[Any, ...] = (
             *(slice(None) if axis in shared else place[axis] for axis in range(len(whole))),
