@@ -33,7 +33,7 @@ NEAR = 8.0
 GALLERY = "../gallery"
 #: File of `definitions/activations` -> the heading of its functions in the index.
 KINDS = {
-    "piecewise": "Piecewise linear",
+    "piecewise": "Piecewise polynomials",
     "weighted": "x times a smooth step",
     "exponential": "Exponentials",
     "algebraic": "Roots and quotients",

@@ -132,7 +132,7 @@ def _end(value: float) -> str:
 
 def command_line() -> str:
     """Return the help of every command, as click shows it."""
-    context = click.Context(program, info_name="fastact")
+    context = click.Context(program, info_name="fastact", **program.context_settings)
     parts = [_help(program, context)]
     for name in program.list_commands(context):
         command = program.get_command(context, name)

@@ -83,6 +83,8 @@ def test_help_of_a_command(command: str) -> None:
     ("arguments", "status", "words"),
     [
         (("lits",), 2, "No such command 'lits'"),
+        (("gelu",), 2, "fastact show gelu"),
+        (("show", "nope"), 1, "see fastact list"),
         (("list", "--jason"), 2, "No such option '--jason'"),
         (("bench", "silo"), 1, "'silo'; did you mean 'silu'"),
         (("bench", "relu", "--size=0"), 2, "--size"),

@@ -94,6 +94,8 @@ def test_what_is_not_known_is_left_and_named() -> None:
         pass
 
     model = nn.Sequential(Own(), nn.MultiheadAttention(4, 2), nn.Linear(2, 2), nn.ReLU())
+    with pytest.raises(TypeError, match="model is int, expected"):
+        ft.replace(3)
     with pytest.warns(UserWarning, match=r"left as they are: MultiheadAttention, .*Own"):
         ft.replace(model)
     assert [type(one).__module__.partition(".")[0] for one in model] == [

@@ -246,6 +246,7 @@ def test_uses_and_defaults_are_of_functions_that_are_here(pages: Any) -> None:
 def test_properties(pages: Any, modules: Any) -> None:
     computed = modules("parts").computed
     assert computed("relu", {}) == ("0 to ∞", "no", "yes", "no", "left")
+    assert computed("sigmoid", {}) == ("0 to 1", "no", "yes", "yes", "both sides")
     assert computed("tanh", {}) == ("−1 to 1", "yes", "yes", "yes", "both sides")
     assert computed("gelu", {}) == ("−0.17 to ∞", "no", "no", "yes", "left")
     assert computed("step", {}) == ("0 to 1", "no", "yes", "no: it jumps", "both sides")
