@@ -14,8 +14,8 @@ from ..calling import arguments, docs, labelled
 from ..calling.broadcast import as_slices, regions
 from ..calling.dtypes import Array, loop_dtype
 from ..calling.fast import KernelTable, alike
-from ..calling.parameters import too_few
 from ..definitions.declare import BY
+from ..messages import listed
 from .base import Pass
 
 __all__ = ["SUM_BLOCK", "ParameterVjp", "common_shape", "summed_by"]
@@ -49,7 +49,7 @@ class ParameterVjp(Pass):
         """Compute; ``inspect.signature`` shows the arguments."""
         label = self.__qualname__
         if len(args) < self.nin:
-            raise too_few(label, self.arrays, len(args))
+            raise TypeError(f"{label}() takes {listed(self.arrays)} by position")
         values, labels = labelled.plain(label, args[: self.nin])
         arrays = list(map(partial(arguments.real_array, label), values, self.arrays))
         parameters = self._function.parameter_list
@@ -139,9 +139,9 @@ def _in_blocks(
     spread = [np.broadcast_to(p, whole) if isinstance(p, np.ndarray) else p for p in params]
     target = out[(None,) * (len(whole) - out.ndim) + (...,)]
     shared = tuple(axis for axis, length in enumerate(target.shape) if length == 1)
-    for region in regions(
-        target.shape, SUM_BLOCK // 4
-    ):  # sums, errors, and what they are added up with
+    # Sums, their errors, and what they are added up with need as much memory again as three blocks.
+    size = SUM_BLOCK if target.shape == whole else SUM_BLOCK // 4
+    for region in regions(target.shape, size):
         place = as_slices(region, len(whole))
         wide: tuple[Any, ...] = (
             *(slice(None) if axis in shared else place[axis] for axis in range(len(whole))),
@@ -162,14 +162,13 @@ def _sum(
     """Return the sums of one shape: arrays and parameters have the same, or are longer along axes of length 1."""
     whole, depth = arrays[0].shape, arrays[0].ndim
     shared = tuple(axis for axis, length in enumerate(shape) if length == 1)
+    if whole == shape and arrays[0].size <= SUM_BLOCK:
+        return _results(kernel, arrays, params, loop)
     total, lost = np.zeros(shape), np.zeros(shape)
     for region in regions(whole, SUM_BLOCK):
         index = as_slices(region, depth)
-        flat = [_contiguous(array[index], loop) for array in arrays]
-        values = [p if type(p) is float else _contiguous(p[index], _DOUBLE) for p in params]  # type: ignore[index]
-        out = np.empty(flat[-1].size)
-        kernel(*flat, out, *values)
-        part = out.reshape(arrays[0][index].shape)
+        values = [p if type(p) is float else p[index] for p in params]  # type: ignore[index]
+        part = _results(kernel, [array[index] for array in arrays], values, loop)
         # The ellipsis keeps a zero-dimensional slice an array, for adding in place.
         held: tuple[Any, ...] = (
             *(slice(None) if axis in shared else index[axis] for axis in range(depth)),
@@ -178,6 +177,17 @@ def _sum(
         _add(total[held], lost[held], part.sum(axis=shared, keepdims=True, dtype=np.float64))
     found: Array = np.where(np.isfinite(lost), total + lost, total)
     return found
+
+
+def _results(
+    kernel: Any, arrays: Sequence[Array], params: Sequence[float | Array], loop: np.dtype[Any]
+) -> Array:
+    """Return what is to be summed."""
+    flat = [_contiguous(array, loop) for array in arrays]
+    values = [p if type(p) is float else _contiguous(p, _DOUBLE) for p in params]  # type: ignore[arg-type]
+    out = np.empty(flat[-1].size)
+    kernel(*flat, out, *values)
+    return out.reshape(arrays[0].shape)
 
 
 def _contiguous(array: Array, loop: np.dtype[Any]) -> Array:

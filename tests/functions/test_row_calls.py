@@ -302,3 +302,35 @@ def test_long_rows_are_the_same_in_any_layout() -> None:
         np.testing.assert_array_equal(
             fa.softmax(both, axis=None), fa.softmax(both.copy(), axis=None)
         )
+
+
+#: Function -> options with which it takes a long row in parts.
+IN_PARTS = {
+    "gumbel_softmax": [{"rng": 3}, {"rng": 3, "hard": True}],
+    "logcumsumexp": [{}, {"reverse": True, "temperature": 1.5}],
+    "softmax": [{"cap": 5.0}, {"sink": 0.5, "temperature": 0.5}, {"bias": np.ones(1, "f")}],
+    "log_softmax": [{"cap": 5.0, "sink": 0.5}],
+}
+
+
+def test_a_long_row_has_the_same_bits_in_any_layout() -> None:
+    rng, n = np.random.default_rng(0), 150_001
+    for name, every in IN_PARTS.items():
+        function = fa.get(name)
+        x, g = 4 * rng.standard_normal((2, 2 * n)).astype("f")[:, ::2]
+        for options, where in itertools.product(every, (True, rng.random(n) < 0.5)):
+            expected = function(x.copy(), where=where, **options)
+            out = np.empty(2 * n, "f")[::2]
+            function(x, out=out, where=where, **options)
+            np.testing.assert_array_equal(out, expected)
+            if name == "gumbel_softmax":
+                continue
+            kept = {} if name == "logcumsumexp" else {"x": x.copy()}
+            second = x if name == "logcumsumexp" else expected
+            results = [
+                function.vjp(one, two, where=where, **kept, **options)
+                for one, two in ((g, second), (g.copy(), second.copy()))
+            ]
+            both = (one if isinstance(one, tuple) else (one,) for one in results)
+            for got, want in zip(*both, strict=True):
+                np.testing.assert_array_equal(got, want)
