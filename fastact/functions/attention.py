@@ -233,7 +233,11 @@ class AttentionVjp(RowVjp):
     ) -> Any:
         """Compute; ``inspect.signature`` shows the arguments."""
         if not options and not more:
-            result = fast.rows(self.kernels, g, y, axis, temperature, where, out, dtype)
+            result = (
+                None
+                if g is None
+                else fast.rows(self.kernels, g, y, axis, temperature, where, out, dtype)
+            )
             if result is not None:
                 return result
         options.update(temperature=temperature, where=where, out=out, dtype=dtype)

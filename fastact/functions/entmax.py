@@ -121,7 +121,7 @@ class _Vjp(_EntmaxPass):
             self._refuse(unknown, len(more))
         by_alpha = arguments.flag(self.__qualname__, "by_alpha", by_alpha)
         options = temperature, where, out, dtype
-        result = None if by_alpha else self._fast(g, y, axis, alpha, *options)
+        result = None if by_alpha or g is None else self._fast(g, y, axis, alpha, *options)
         if result is not None:
             return result
         number = self._alpha(alpha)

@@ -200,7 +200,11 @@ class RowVjp(RowPass):
         """Compute."""
         if unknown or more:
             self._refuse(unknown, len(more))
-        result = fast.rows(self.kernels, g, y, axis, temperature, where, out, dtype)
+        result = (
+            None
+            if g is None
+            else fast.rows(self.kernels, g, y, axis, temperature, where, out, dtype)
+        )
         if result is not None:
             return result
         return self._general((g, y), axis, temperature, where, out, dtype)

@@ -30,11 +30,11 @@ def test_every_name_is_public_and_aliases_are_the_same_object(function: Elementw
 
 
 def test_unknown_name_comes_with_close_matches() -> None:
-    with pytest.raises(ValueError, match=r"no activation 'sigmod'.*'sigmoid'"):
+    with pytest.raises(ValueError, match=r"no function 'sigmod'.*'sigmoid'"):
         fa.get("sigmod")
     with pytest.raises(ValueError, match=r"fastact\.names"):
         fa.get("qqqq")
-    with pytest.raises(ValueError, match="no activation"):
+    with pytest.raises(ValueError, match="no function"):
         fa.get([])  # type: ignore[arg-type]
 
 
