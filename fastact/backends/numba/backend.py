@@ -123,7 +123,10 @@ def convert(source: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> bool:
     if (extension := runtime.extension()) is not None:
         return bool(extension.convert(source, target))
     elements = tuple(ELEMENTS.get(one.dtype.name) for one in (source, target))
-    plain = all(one.flags.c_contiguous and one.flags.aligned for one in (source, target))
+    plain = all(
+        one.flags.c_contiguous and one.flags.aligned and one.dtype.isnative
+        for one in (source, target)
+    )
     if not plain or sorted(map(str, elements)) not in (["bf16", "f32"], ["f16", "f32"]):
         return False
     with runtime.environment()():
