@@ -134,8 +134,8 @@ class Block:
         some, axes = len(given), (self.call.axis,)
         operands = RowOperands([self.x], rows[:some], outs, rows[some:], None, (1.0,))
         # An `out` of a wider dtype, too, gets what a gradient of the loss's dtype has; a scratch buffer does not.
-        unrounded = any(self.out is None or one is not self.out for one in outs)
-        loop = self.dtype if unrounded else self.call.loop
+        rounded = all(one is self.out for one in outs)
+        loop = self.call.loop if rounded else self.dtype
         compute(kernel, self.dtype, loop, axes, operands, row_loop=self.dtype)
 
     def _columns(self, array: Array) -> Array | None:
