@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property, partial
 from typing import Any
 
-import ml_dtypes  # noqa: F401 - NumPy knows bfloat16 by its name from then on
 import numpy as np
 import peers
 from case import Case
