@@ -17,7 +17,7 @@ import pytest
 
 import fastact as fa
 import strict_backend  # noqa: F401  (registers itself)
-from fastact.backends import registry
+from fastact.backends import protocol, registry
 from fastact.backends.elements import ELEMENTS
 from fastact.functions.elementwise import FUNCTIONS, Elementwise
 from representatives import KINDS
@@ -62,10 +62,10 @@ class InstructionSet:
     def describe(self) -> dict[str, str]:
         return {}
 
-    def kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> registry.Kernel:
+    def kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> protocol.Kernel:
         return self.tables[0][name, pass_, ELEMENTS[dtype.name]]
 
-    def row_kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> registry.Kernel:
+    def row_kernel(self, name: str, pass_: str, dtype: np.dtype[Any]) -> protocol.Kernel:
         return self.tables[1][name, pass_, ELEMENTS[dtype.name]]
 
 
@@ -73,7 +73,7 @@ for isa in ISAS:
     fa.register_backend(f"cython-{isa}", lambda isa=isa: InstructionSet(isa))
 
 
-def loaded(name: str) -> registry.Backend:
+def loaded(name: str) -> protocol.Backend:
     """Return a backend itself, from which kernels are to be had."""
     with fa.use_backend(name):
         return registry.active()
@@ -82,7 +82,7 @@ def loaded(name: str) -> registry.Backend:
 class Keeping:
     """A backend of which each kernel is asked once: Numba's would load its code from the disk each time, for 30 ms."""
 
-    def __init__(self, backend: registry.Backend) -> None:
+    def __init__(self, backend: protocol.Backend) -> None:
         self._backend = backend
         self.kernel = cache(backend.kernel)
         if hasattr(backend, "row_kernel"):
@@ -112,7 +112,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def subject(request: pytest.FixtureRequest) -> registry.Backend:
+def subject(request: pytest.FixtureRequest) -> protocol.Backend:
     return keeping(request.param)
 
 

@@ -11,7 +11,7 @@ from ..definitions.declare import BY
 from ..definitions.tables import ELEMENTWISE
 from ..reference import activations, rows, several
 from .environment import silent
-from .registry import Kernel, within
+from .protocol import Kernel, within
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -12,7 +12,7 @@ from . import numpy as plain
 from .environment import silent
 from .numba import backend as numba
 from .numba.own import declare
-from .registry import Backend, Kernel, computed_dtypes
+from .protocol import Backend, Kernel, computed_dtypes
 
 __all__ = ["declare", "describe", "dtypes", "kernel"]
 

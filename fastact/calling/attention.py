@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import threads
 from ..backends.environment import silent
-from ..backends.registry import Kernel
+from ..backends.protocol import Kernel
 from . import attention_parts
 from .attention_rows import Block, Logits, Rows
 from .dtypes import Array

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ..backends.registry import Kernel
+from ..backends.protocol import Kernel
 from .attention_rows import Block, Rows
 from .dtypes import Array, is_ready
 from .long_rows import PART_BYTES, LongRow, spans

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..backends.environment import silent
-from ..backends.registry import Kernel
+from ..backends.protocol import Kernel
 from .dtypes import Array, DType, is_ready
 from .fast import MAX_SIZE
 from .memory import Scratch, scatter, without_overlap

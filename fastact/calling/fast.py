@@ -16,15 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import numpy as np
 
 from ..backends.environment import silent
-from ..backends.registry import (
-    Backend,
-    Kernel,
-    active,
-    computed_dtypes,
-    is_loaded,
-    row_kernel,
-    when_replaced,
-)
+from ..backends.protocol import Backend, Kernel, computed_dtypes, row_kernel
+from ..backends.registry import active, is_loaded, when_replaced
 from .axes import COLDEST, HOTTEST, split
 from .dtypes import Array, DType, computing, is_floating
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.registry import Kernel
+from ..backends.protocol import Kernel
 from .dtypes import Array, computing, is_ready
 from .memory import Scratch, scatter
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..backends.environment import silent
-from ..backends.registry import Kernel
+from ..backends.protocol import Kernel
 from .axes import kept
 from .broadcast import as_slices, regions
 from .dtypes import Array, DType, computing, is_ready

@@ -8,16 +8,17 @@ from typing import Any, Never
 
 import numpy as np
 
-from ..calling import arguments, attention, axes, docs, fast, labelled, protocols
+from ..calling import arguments, attention, axes, docs, fast, protocols
 from ..calling.attention import unbroadcast
 from ..calling.attention_rows import Logits
-from ..calling.dtypes import Array, DType, computing, loop_dtype
+from ..calling.dtypes import Array, DType, computing
 from ..calling.fast import KernelTable
 from ..calling.memory import without_overlap
+from ..calling.row_arguments import RowArguments, require_numpy
 from ..definitions.tables import ACTIVATIONS
 from .row_passes import Axis, RowPass, RowVjp, Rowwise
 
-__all__ = ["CLASSES", "AttentionSoftmax", "AttentionVjp", "RowCall", "by_rows"]
+__all__ = ["CLASSES", "AttentionCall", "AttentionSoftmax", "AttentionVjp", "by_rows"]
 
 _TEMPERATURE = (
     "float or array_like, default 1.0\n"
@@ -49,44 +50,24 @@ _NOTE = (
 )
 
 
-class RowCall:
-    """The checked arguments of a call: `data` are its arrays, of these names; the last has the shape of the result."""
+class AttentionCall(RowArguments):
+    """The checked arguments of a call with a cap, a bias, a sink or several temperatures."""
 
     def __init__(
         self,
         label: str,
-        data: tuple[Any, ...],
-        names: tuple[str, ...],
+        optional: dict[str, Any],
+        data: dict[str, Any],
         axis: Any,
         where: Any,
         out: Any,
         dtype: Any,
     ) -> None:
-        (self.out,) = arguments.normalize_out(label, out, 1)
-        given = [value for value in data if value is not None]
-        if protocols.row_library(label, (*given, self.out), where) is not None:
-            raise TypeError(
-                f"{label}() takes NumPy arrays only with a cap, a bias, a sink or several temperatures"
-            )
-        self.label = label
-        values, self.labels = labelled.plain(label, data)
-        self.arrays = [
-            None if value is None else arguments.real_array(label, value, name)
-            for value, name in zip(values, names, strict=True)
-        ]
-        known = [(v, a) for v, a in zip(values, self.arrays, strict=True) if a is not None]
-        self.loop = loop_dtype(label, [v for v, _ in known], [a for _, a in known], dtype)
-        self.data = known[-1][1]
-        self.shape = self.data.shape
-        self.axes = axes.checked_axes(label, axis, len(self.shape))
-        arguments.check_out(label, (self.out,), self.loop)
-        self.missing = None if self.labels is None else self.labels.combined(self.shape)
-        mask = axes.mask_for(label, where, self.shape)
-        if self.missing is not None:
-            mask = ~self.missing if mask is None else mask & ~self.missing
-        self.mask = mask
-        if self.out is not None and self.out.shape != self.shape:
-            raise ValueError(f"{label}(): out has shape {self.out.shape}, expected {self.shape}")
+        (target,) = arguments.normalize_out(label, out, 1)
+        operands = (*optional.values(), *data.values(), target)
+        require_numpy(label, operands, where, "a cap, a bias, a sink or several temperatures")
+        super().__init__(label, data, axis, where, target, dtype, optional)
+        self.check_out(self.shape)
 
     def logits(self, temperature: Any, cap: Any, bias: Array | None, sink: Any) -> Logits:
         """Return what the logits are made of; raise if an option does not fit."""
@@ -195,8 +176,8 @@ class AttentionSoftmax(Rowwise):
             self._refuse(unknown, len(more))
         if _is_plain(temperature, cap, bias, sink):
             return self._general((x,), axis, temperature, where, out, dtype)
-        call = RowCall(self.__qualname__, (bias, x), ("bias", "x"), axis, where, out, dtype)
-        logits = call.logits(temperature, cap, call.arrays[0], sink)
+        call = AttentionCall(self.__qualname__, {"bias": bias}, {"x": x}, axis, where, out, dtype)
+        logits = call.logits(temperature, cap, call.optional["bias"], sink)
         target, (x_read, *read) = call.target([call.data, logits.bias, logits.sink, logits.mask])
         logits = logits._replace(bias=read[0], sink=read[1], mask=read[2])
         attention.forward(self.kernels.kernel(logits.dtype), logits, x_read, target)
@@ -268,8 +249,9 @@ class AttentionVjp(RowVjp):
         label = self.__qualname__
         if x is None and not (cap is None and sink is None):
             raise TypeError(f"{label}() needs x= with a cap or a sink: the x of the call")
-        call = RowCall(label, (bias, x, g, y), ("bias", "x", "g", "y"), axis, where, out, dtype)
-        bias_, x_, g_, _ = call.arrays
+        options = {"bias": bias, "x": x}
+        call = AttentionCall(label, options, {"g": g, "y": y}, axis, where, out, dtype)
+        bias_, x_, (g_, _) = call.optional["bias"], call.optional["x"], call.arrays
         logits = call.logits(temperature, cap, bias_, sink)
         operands = [
             axes.broadcast(label, name, call.data if one is None else one, call.shape)
@@ -301,17 +283,17 @@ def _described(text: docs.Text, texts: dict[str, str]) -> docs.Text:
     return text.replaced(arguments={**text.arguments, **texts}, notes=(*text.notes, _NOTE))
 
 
-def _sums_for(shape: tuple[int, ...], call: RowCall) -> Array:
+def _sums_for(shape: tuple[int, ...], call: RowArguments) -> Array:
     """Return the sums for the gradient by a bias: in float64 unless there is no sum."""
     full = (1,) * (len(call.shape) - len(shape)) + shape
     return np.zeros(full, computing(call.loop) if full == call.shape else np.float64)
 
 
-def _of_rows(call: RowCall, dtype: DType) -> Array:
+def _of_rows(call: AttentionCall, dtype: DType) -> Array:
     return np.zeros(axes.kept(call.shape, call.axes), dtype)
 
 
-def by_rows(rows: Array, shape: tuple[int, ...], call: RowCall) -> Any:
+def by_rows(rows: Array, shape: tuple[int, ...], call: RowArguments) -> Any:
     """Return gradients by a parameter of the rows, summed to the shape that it was given in."""
     if len(shape) < rows.ndim:
         rows = rows.reshape(axes.reduced(call.shape, call.axes, False))

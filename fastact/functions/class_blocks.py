@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backends.registry import Kernel
+from ..backends.protocol import Kernel
 from ..calling.dtypes import Array, is_ready
 from ..calling.fast import KernelTable
 from ..calling.memory import Scratch

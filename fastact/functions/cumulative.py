@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Never
 
-from ..backends.registry import Kernel
+from ..backends.protocol import Kernel
 from ..calling import arguments, docs
 from ..calling.dtypes import DType, computing
 from ..calling.fast import KernelTable

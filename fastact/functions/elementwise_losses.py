@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.environment import silent
-from ..backends.registry import within
+from ..backends.protocol import within
 from ..calling import arguments, axes, labelled
 from ..calling.broadcast import regions
 from ..calling.dtypes import Array, DType, computing, is_ready

@@ -9,15 +9,16 @@ from typing import Any, Never
 import numpy as np
 
 from ..backends.environment import silent
-from ..backends.registry import Kernel
+from ..backends.protocol import Kernel
 from ..calling import arguments, axes, docs, fast
 from ..calling.broadcast import as_slices, regions
 from ..calling.dtypes import Array, DType, computing
 from ..calling.fast import KernelTable
 from ..calling.long_rows import spans
+from ..calling.row_arguments import RowArguments, require_numpy
 from ..calling.row_layout import RowOperands
 from ..messages import shown
-from .attention import RowCall, by_rows
+from .attention import by_rows
 from .base import named
 from .row_passes import Axis, RowFunction, RowPass
 
@@ -72,21 +73,19 @@ class _EntmaxPass(RowPass):
 
     def _operands(
         self,
-        arrays: Sequence[Array],
+        call: RowArguments,
         target: Array | None,
-        mask: Array | None,
         temperature: float,
-        reduced: tuple[int, ...],
         extra: Mapping[str, Any],
     ) -> RowOperands:
-        found = super()._operands(arrays, target, mask, temperature, reduced, extra)
+        found = super()._operands(call, target, temperature, extra)
         alpha = extra["alpha"]
         if self._table(alpha) is not self._tables[None]:
             return found
-        rows = axes.expanded(
-            self.__qualname__, "alpha", np.asarray(alpha) - 1.0, arrays[-1].shape, reduced
+        excess = np.asarray(alpha) - 1.0
+        return found._replace(
+            row_inputs=[axes.expanded(call.label, "alpha", excess, call.shape, call.axes)]
         )
-        return found._replace(row_inputs=[rows])
 
     def _kernel(self, dtype: DType, **extra: Any) -> tuple[Kernel, DType]:
         return self._table(extra["alpha"]).direct(dtype)
@@ -133,11 +132,11 @@ class _Vjp(_EntmaxPass):
     def _by_alpha(
         self, g: Any, y: Any, axis: Any, alpha: Any, shape: tuple[int, ...], where: Any, dtype: Any
     ) -> Any:
-        call = RowCall(self.__qualname__, (g, y), self.arrays, axis, where, None, dtype)
-        given, _ = call.arrays
-        assert given is not None
-        g = axes.broadcast(call.label, "g", given, call.shape)
-        excess = axes.expanded(call.label, "alpha", np.asarray(alpha) - 1.0, call.shape, call.axes)
+        label = self.__qualname__
+        require_numpy(label, (g, y), where, "by_alpha=True")
+        call = RowArguments(label, {"g": g, "y": y}, axis, where, None, dtype)
+        g = axes.broadcast(label, "g", call.arrays[0], call.shape)
+        excess = axes.expanded(label, "alpha", np.asarray(alpha) - 1.0, call.shape, call.axes)
         mask = np.broadcast_to(np.True_ if call.mask is None else call.mask, call.shape)
         gradient = np.zeros(axes.kept(call.shape, call.axes))
         depth = len(call.shape) - len(call.axes)

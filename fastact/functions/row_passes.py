@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, ClassVar, Never, TypeAlias
 
 import numpy as np
 
 from ..backends.environment import silent
-from ..backends.registry import Kernel
+from ..backends.protocol import Kernel
 from ..calling import arguments, axes, docs, fast, labelled, protocols
-from ..calling.dtypes import Array, DType, loop_dtype
+from ..calling.dtypes import Array, DType
 from ..calling.fast import KernelTable
+from ..calling.row_arguments import RowArguments
 from ..calling.row_layout import RowOperands, compute
 from .base import Function, Pass
 
@@ -122,53 +122,43 @@ class RowPass(Pass):
         extra: Mapping[str, Any],
     ) -> Any:
         """Compute from operands that NumPy can read."""
-        label = self.__qualname__
-        arrays = list(map(partial(arguments.real_array, label), data, self.arrays))
-        loop = loop_dtype(label, data, arrays, dtype)
-        shape = arrays[-1].shape
-        reduced = axes.checked_axes(label, axis, len(shape))
-        arguments.check_out(label, outs, loop)
-        _, labels = labelled.plain(label, data)
-        missing = None if labels is None else labels.combined(shape)
-        mask = axes.mask_for(label, where, shape)
-        if missing is not None:
-            mask = ~missing if mask is None else mask & ~missing
+        operands = dict(zip(self.arrays, data, strict=True))
+        call = RowArguments(self.__qualname__, operands, axis, where, outs[0], dtype)
+        loop = call.loop
+        expected = axes.reduced(call.shape, call.axes, keepdims) if self.reduces else call.shape
+        call.check_out(expected)
         target = None if outs[0] is None else np.asarray(outs[0])
-        expected = axes.reduced(shape, reduced, keepdims) if self.reduces else shape
-        if target is not None and target.shape != expected:
-            raise ValueError(f"{label}(): out has shape {target.shape}, expected {expected}")
         walked = self._walked(loop, temperature, extra)
         if walked != loop and target is None and not self.reduces:
-            target = np.empty_like(arrays[-1], loop, subok=False)
-        sorted_ = self._operands(arrays, target, mask, temperature, reduced, extra)
-        (result,) = compute(*self._kernel(walked, **extra), walked, reduced, sorted_, self.in_order)
+            target = np.empty_like(call.data, loop, subok=False)
+        sorted_ = self._operands(call, target, temperature, extra)
+        kernel = self._kernel(walked, **extra)
+        (result,) = compute(*kernel, walked, call.axes, sorted_, self.in_order)
         if walked != loop and target is None:
             with silent():
                 result = result.astype(loop)
         if self.reduces:
             result = result.reshape(expected)
-        if outs[0] is None and labels is not None:
+        if outs[0] is None and call.labels is not None:
+            missing = call.missing
             if self.reduces and missing is not None:
-                missing = missing.all(reduced).reshape(expected)
-            return labels.restored(result, missing)
+                missing = missing.all(call.axes).reshape(expected)
+            return call.labels.restored(result, missing)
         return protocols.wrap(self, data, [result], outs)[0]
 
     def _operands(
         self,
-        arrays: Sequence[Array],
+        call: RowArguments,
         target: Array | None,
-        mask: Array | None,
         temperature: float,
-        reduced: tuple[int, ...],
         extra: Mapping[str, Any],
     ) -> RowOperands:
         """Sort the arrays of a call into full ones and those with one value for each row."""
-        shape = arrays[-1].shape
         inputs = [
-            axes.broadcast(self.__qualname__, name, array, shape)
-            for name, array in zip(self.arrays, arrays, strict=True)
+            axes.broadcast(call.label, name, array, call.shape)
+            for name, array in zip(self.arrays, call.arrays, strict=True)
         ]
-        return RowOperands(inputs, (), (target,), (), mask, (temperature,))
+        return RowOperands(inputs, (), (target,), (), call.mask, (temperature,))
 
     def _walked(self, loop: DType, temperature: float, extra: Mapping[str, Any]) -> DType:
         """Return the dtype to compute a result of dtype `loop` in, or one that it is computed in."""
@@ -235,16 +225,14 @@ class ReductionVjp(RowPass):
 
     def _operands(
         self,
-        arrays: Sequence[Array],
+        call: RowArguments,
         target: Array | None,
-        mask: Array | None,
         temperature: float,
-        reduced: tuple[int, ...],
         extra: Mapping[str, Any],
     ) -> RowOperands:
-        g, x = arrays
-        rows = axes.expanded(self.__qualname__, "g", g, x.shape, reduced)
-        return RowOperands([x], [rows], (target,), (), mask, (temperature,))
+        g, x = call.arrays
+        rows = axes.expanded(call.label, "g", g, call.shape, call.axes)
+        return RowOperands([x], [rows], (target,), (), call.mask, (temperature,))
 
 
 class RowFunction(RowPass, Function):
@@ -324,13 +312,11 @@ class RowReduction(RowFunction):
 
     def _operands(
         self,
-        arrays: Sequence[Array],
+        call: RowArguments,
         target: Array | None,
-        mask: Array | None,
         temperature: float,
-        reduced: tuple[int, ...],
         extra: Mapping[str, Any],
     ) -> RowOperands:
-        if target is not None and target.ndim < arrays[0].ndim:
-            target = np.expand_dims(target, reduced)
-        return RowOperands(arrays, (), (), (target,), mask, (temperature,))
+        if target is not None and target.ndim < call.data.ndim:
+            target = np.expand_dims(target, call.axes)
+        return RowOperands(call.arrays, (), (), (target,), call.mask, (temperature,))

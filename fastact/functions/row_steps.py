@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.environment import silent
-from ..backends.registry import Kernel
+from ..backends.protocol import Kernel
 
 __all__ = ["hardmax", "row_blocks", "with_noise"]
 

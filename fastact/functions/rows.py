@@ -6,7 +6,7 @@ from typing import Any, Never, TypeAlias
 
 import numpy as np
 
-from ..backends.registry import Kernel
+from ..backends.protocol import Kernel
 from ..calling import arguments
 from ..calling.dtypes import DType, computing
 from ..calling.fast import KernelTable

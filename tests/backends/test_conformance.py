@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from conftest import ISAS, check_python
-from fastact.backends.registry import Backend
+from fastact.backends.protocol import Backend
 from native_cases import (
     DECLARED,
     DTYPES,

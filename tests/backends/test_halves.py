@@ -10,7 +10,7 @@ import pytest
 
 import fastact as fa
 from conftest import BACKENDS, loaded
-from fastact.backends.registry import Backend, computed_dtypes
+from fastact.backends.protocol import Backend, computed_dtypes
 from fastact.definitions.rows import ROWS
 from fastact.functions.elementwise import FUNCTIONS, Elementwise
 from halves import HALVES, every, rounded

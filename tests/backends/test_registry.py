@@ -13,7 +13,7 @@ import pytest
 
 import fastact as fa
 from conftest import BACKENDS, check_python, loaded, run_python
-from fastact.backends import registry
+from fastact.backends import protocol, registry
 from fastact.functions.elementwise import FUNCTIONS
 
 PRINT = "import fastact as fa; print(fa.get_backend())"
@@ -34,7 +34,7 @@ class Fake:
     def describe(self) -> dict[str, str]:
         return {}
 
-    def kernel(self, name: str, pass_: str, dtype: Any) -> registry.Kernel:
+    def kernel(self, name: str, pass_: str, dtype: Any) -> protocol.Kernel:
         self.bound.append((name, pass_, dtype))
         return lambda x, out, *params: out.fill(self.fill)
 
@@ -280,5 +280,7 @@ def test_import_is_light() -> None:
     for module in ("numba", "importlib.metadata", "difflib", "click", "tqdm", "pandas"):
         assert module not in loaded
     assert not [
-        m for m in loaded if m.startswith("fastact.backends.") and m != "fastact.backends.registry"
+        m
+        for m in loaded
+        if m.startswith("fastact.backends.") and not m.endswith((".registry", ".protocol"))
     ]

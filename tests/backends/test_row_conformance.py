@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastact.backends.registry import Backend
+from fastact.backends.protocol import Backend
 from fastact.definitions.rows import ROWS
 from representatives import ROW_KINDS, looped
 from row_cases import PASSES, defined, operands, outputs, run

@@ -30,6 +30,11 @@ WRONG: dict[str, list[Any]] = {
     "rng": ["seed", 1.5, -1, LONG],
 }
 NUMBERS: list[Any] = ["1", 1j, [1j], {}, 10**400, [[1.0], [1.0, 2.0]], np.array(["a" * 99] * 9)]
+#: Right values for parameters whose default is None: with them a call takes another way than without.
+OPTIONS: dict[str, Any] = {
+    **{"x": X, "bias": X, "sink": 0.0, "cap": 5.0, "threshold": 20.0, "limit": 10.0},
+    **{"weight": np.ones(2), "pos_weight": 1.0, "empty": 0.0},
+}
 FLAGS: list[Any] = ["yes", 2, 1.5, 1j, LONG]
 
 
@@ -101,7 +106,9 @@ def test_wrong_calls(name: str) -> None:
         for count in range(len(one.arrays) - (one.arrays[-2:] == ("gate", "value"))):
             line = line_of(public, one, *args[:count])
             assert any(array in line for array in one.arrays)
+        options = {p.name: OPTIONS[p.name] for p in shown if p.name in OPTIONS}
         for k, array in enumerate(one.arrays):
+            line_of(public, one, *args[:k], None, *args[k + 1 :], **{**options, **named})
             for value in ("1", None, 1j, [1j], {}, [[1.0], [1.0, 2.0]], [10**400]):
                 changed = [*args[:k], value, *args[k + 1 :]]
                 line = line_of(public, one, *changed, **named)
