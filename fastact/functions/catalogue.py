@@ -15,15 +15,17 @@ from .cross_entropy import cross_entropy
 from .elementwise import FUNCTIONS, BoundFunction
 from .elementwise_losses import LOSSES
 from .gates import GATED
-from .parametric import PARAMETRIC
 from .picked_losses import LOSSES as PICKED
+from .prelu import prelu
 from .rows import ROW_FUNCTIONS
+from .rrelu import rrelu
 
 __all__ = ["PUBLIC", "get", "names"]
 
 _CANONICAL: dict[str, Function] = {
     **FUNCTIONS,
-    **PARAMETRIC,
+    "prelu": prelu,
+    "rrelu": rrelu,
     **BINARY_FUNCTIONS,
     **ROW_FUNCTIONS,
     **GATED,
