@@ -10,6 +10,7 @@ from typing import Any
 from ..messages import plain, shown, suggestion
 from .base import Function
 from .binary import BINARY_FUNCTIONS
+from .binary_cross_entropy import binary_cross_entropy
 from .channels import CHANNELS
 from .cross_entropy import cross_entropy
 from .elementwise import FUNCTIONS, BoundFunction
@@ -33,6 +34,7 @@ _CANONICAL: dict[str, Function] = {
     "cross_entropy": cross_entropy,
     **PICKED,
     **LOSSES,
+    "binary_cross_entropy": binary_cross_entropy,
 }
 
 #: Name or alias -> function.

@@ -17,7 +17,8 @@ from ..calling.broadcast import as_slices, regions
 from ..calling.dtypes import Array, is_floating
 from ..calling.memory import Scratch, without_overlap
 from .class_blocks import ELEMENTS, Block, Index, taken
-from .losses import Task, check_reduction, loss_dtype
+from .loss_task import Task
+from .losses import check_reduction, loss_dtype
 
 __all__ = ["ARGUMENTS", "NOTE", "RAISES", "ClassTask"]
 

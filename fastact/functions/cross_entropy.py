@@ -13,7 +13,8 @@ from ..calling.fast import KernelTable
 from ..calling.memory import scatter
 from .class_blocks import Block
 from .class_losses import ARGUMENTS, NOTE, RAISES, ClassTask
-from .losses import Loss, Task
+from .loss_task import Task
+from .losses import Loss
 
 __all__ = ["cross_entropy", "without_cancellation"]
 

@@ -9,31 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.environment import silent
 from ..backends.protocol import within
 from ..calling import arguments, axes, labelled
-from ..calling.broadcast import regions
-from ..calling.dtypes import Array, DType, computing, is_ready
-from ..calling.memory import Scratch, scatter, without_overlap
+from ..calling.dtypes import Array, computing
+from ..calling.memory import without_overlap
+from ..calling.summed import BLOCK, summed
 from ..definitions.declare import Declaration
 from ..definitions.losses import LOSSES as DECLARED
 from .broadcast_gradients import blocks
 from .elementwise import ElementwisePass
-from .losses import Loss, Task, check_reduction, loss_dtype
+from .loss_task import Task
+from .losses import Loss, check_reduction, loss_dtype
 
-__all__ = ["LOSSES"]
+__all__ = ["LOSSES", "ElementwiseTask"]
 
-# Elements of a block whose losses are stored and summed: six float64 operands, all copied, are 768 KiB.
-BLOCK = 1 << 14
-# Likewise of one that NumPy computes, with up to ten float64 temporaries.
-NUMPY_BLOCK = 1 << 13
 _FLAG = {True: True, False: False}
-# PyTorch's lower bounds in binary cross entropy: of a logarithm, and of p·(1 - p) in the gradient.
-LEAST_LOG = -100.0
-LEAST_VARIANCE = 1e-12
 
 
-class _Elementwise(Task):
+class ElementwiseTask(Task):
     """A loss in which each element depends on one element of x and one of the target."""
 
     def __init__(
@@ -99,6 +92,7 @@ class _Elementwise(Task):
         return axes.broadcast(label, name, np.asarray(value), self.shape)
 
     def count(self) -> float:
+        """Return the number of losses that are not missing, or of rows with one."""
         if self.reduction == "batchmean" and self.shape:
             if self.missing is None:
                 return float(self.shape[0])
@@ -106,12 +100,13 @@ class _Elementwise(Task):
         return float(self.x.size - (0 if self.missing is None else np.count_nonzero(self.missing)))
 
     def keep_from(self, outs: tuple[Array, ...]) -> None:
+        """Copy each operand that `outs` would overwrite before it is read."""
         given = (self.x, self.target, *self.others, *self.weights)
         self.x, self.target, *rest = without_overlap(outs, given)
         self.others, self.weights = rest[: len(self.others)], rest[len(self.others) :]
 
 
-class _Declared(_Elementwise):
+class _Declared(ElementwiseTask):
     """A loss that has kernels."""
 
     def __init__(
@@ -138,7 +133,7 @@ class _Declared(_Elementwise):
     def value(self, loss: Array | None) -> float:
         inputs, params = [self.x, self.target, *self.others], (*self.weights, 1.0)
         if loss is None:
-            return _summed(self._passes["forward"], inputs, [], params, self.loop)
+            return summed(self._passes["forward"].kernels, inputs, [], params, self.loop)
         self._passes["forward"](*inputs, *self.weights, out=loss, dtype=self.loop)
         return 0.0
 
@@ -147,7 +142,7 @@ class _Declared(_Elementwise):
         for place, into in blocks(self.shape, outs, computing(self.loop), BLOCK):
             inputs, weights = self._parts(place)
             if loss is None:
-                total += _summed(both, inputs, into, (*weights, scale), self.loop)
+                total += summed(both.kernels, inputs, into, (*weights, scale), self.loop)
             else:
                 both(*inputs, *weights, scale, out=(loss[place], *into), dtype=self.loop)
         return total
@@ -162,92 +157,6 @@ class _Declared(_Elementwise):
         """Return the inputs and the weights of some losses."""
         inputs = [one[place] for one in (self.x, self.target, *self.others)]
         return inputs, [one[place] if isinstance(one, np.ndarray) else one for one in self.weights]
-
-
-class _OfProbabilities(_Elementwise):
-    """Binary cross entropy of probabilities, in NumPy float64 with every backend."""
-
-    def value(self, loss: Array | None) -> float:
-        return self._walk(loss, None, np.ones(()), 1.0)
-
-    def value_and_grad(self, loss: Array | None, outs: tuple[Array, ...], scale: float) -> float:
-        return self._walk(loss, outs[0], np.ones(()), scale)
-
-    def vjp(self, g: Array, outs: tuple[Array, ...], scale: float) -> None:
-        self._walk(None, outs[0], g, scale)
-
-    def _walk(self, loss: Array | None, out: Array | None, g: Array, scale: float) -> float:
-        """Write losses, gradients times g and `scale`, or both, block by block; return the sum of the losses."""
-        total, (weight,) = 0.0, self.weights
-        with silent():
-            for region in regions(self.shape, NUMPY_BLOCK):
-                p, t = self.x[region].astype(np.float64), self.target[region].astype(np.float64)
-                w = weight[region].astype(self.loop) if isinstance(weight, np.ndarray) else weight
-                losses = _bernoulli(p, t)
-                losses *= w
-                total += float(losses.sum())
-                if out is not None:
-                    by = (g[region] if g.ndim else g).astype(np.float64) * scale
-                    slope = (p - t) / np.maximum((1.0 - p) * p, LEAST_VARIANCE)
-                    np.copyto(out[region], (slope * w * by).astype(self.loop), casting="unsafe")
-                if loss is not None:
-                    np.copyto(loss[region], losses, casting="unsafe")
-        return total
-
-
-def _bernoulli(p: Array, t: Array) -> Array:
-    """Return -t·log p - (1 - t)·log(1 - p) in a new array."""
-    losses = np.maximum(np.log1p(-p), LEAST_LOG)
-    losses *= t - 1.0
-    losses -= t * np.maximum(np.log(p), LEAST_LOG)
-    return losses
-
-
-def _summed(
-    function: ElementwisePass,
-    inputs: list[Array],
-    outs: Sequence[Array],
-    params: tuple[Any, ...],
-    loop: DType,
-) -> float:
-    """Return the sum of the first output of `function` without storing it; write the others to `outs`.
-
-    All arrays have one shape. The sum does not depend on the number of threads.
-    """
-    kernel, dtype = function.kernels.direct(loop)
-    arrays = [*inputs, *outs, *params]
-    if dtype == loop and hasattr(kernel, "summed") and (flat := _flat(arrays, loop)) is not None:
-        return float(kernel.summed(*flat))
-    # In blocks, sums are of the losses as they are computed, not as they are rounded.
-    kernel = function.kernels.kernel(loop)
-    total, scratch, read = 0.0, Scratch(loop), (*inputs, *params)
-    with silent():
-        for region in regions(inputs[0].shape, BLOCK):
-            size = (inputs[0][region].size,)
-            given = [
-                scratch.gather(one[region], place, size) if isinstance(one, np.ndarray) else one
-                for place, one in enumerate(read)
-            ]
-            losses = scratch.take("loss", size)
-            results = [
-                scratch.destination(out[region], ("out", k), size) for k, out in enumerate(outs)
-            ]
-            kernel(*given[: len(inputs)], losses, *results, *given[len(inputs) :])
-            for out, result in zip(outs, results, strict=True):
-                if not is_ready(out[region], scratch.ready):
-                    scatter(out[region], result, loop)
-            total += float(np.add.reduce(losses, dtype=np.float64))
-    return total
-
-
-def _flat(arrays: list[Any], loop: DType) -> list[Any] | None:
-    """Return the operands in one dimension, numbers as they are, or None if a kernel cannot take one of them."""
-    found = []
-    for one in arrays:
-        if type(one) is not float and not is_ready(one, loop):
-            return None
-        found.append(one if type(one) is float else one.reshape(-1))
-    return found
 
 
 def _declared(declaration: Declaration) -> Loss:
@@ -336,45 +245,7 @@ def _texts(
     return texts
 
 
-def _of_probabilities(
-    label: str,
-    p: Any,
-    target: Any,
-    *,
-    weight: Any = None,
-    reduction: str = "mean",
-    g: tuple[Any, ...] = (),
-) -> Task:
-    task = _OfProbabilities(label, "p", p, target, {"weight": weight}, reduction, g)
-    if task.x.size and (np.fmin.reduce(task.x, None) < 0 or np.fmax.reduce(task.x, None) > 1):
-        first = np.unravel_index(int(np.argmax((task.x < 0) | (task.x > 1))), task.shape)
-        at = f"[{', '.join(map(str, first))}]" if first else ""
-        raise ValueError(
-            f"{label}(): p{at}={task.x[first]} is outside [0, 1]; "
-            "for logits take binary_cross_entropy_with_logits()"
-        )
-    return task
-
-
-_TARGET = "array_like\n    Has the shape of {x}: booleans, or numbers from 0 to 1."
-
-#: Canonical name -> loss: the declared ones in their order, then those defined here.
+#: Canonical name -> loss, in the order of the declarations.
 LOSSES: dict[str, Loss] = {
     name: _declared(declaration) for name, declaration in DECLARED.items() if name[0] != "_"
 }
-LOSSES["binary_cross_entropy"] = Loss(
-    "binary_cross_entropy",
-    """-log p for the target 1, -log(1 - p) for the target 0, and their weighted mean for targets in between.
-
-If you have logits, use `binary_cross_entropy_with_logits` instead: a probability near 1 has lost most of the
-digits that its loss and its gradient need.""",
-    "negative log-likelihood of a Bernoulli variable",
-    _of_probabilities,
-    {"p": "array_like\n    Probabilities.", "target": _TARGET.format(x="p")},
-    (
-        "As in PyTorch, logarithms are clamped to -100, so that the loss at p = 0 is 100 and not infinite, and the\n"
-        "gradient is (p - t)/max(p·(1 - p), 1e-12). Every backend computes it in float64 with NumPy. The target is\n"
-        "not checked: where it is outside [0, 1], the loss may be negative.",
-    ),
-    {"ValueError": "If shapes do not match or p is outside [0, 1]. Nothing is written."},
-)

@@ -12,7 +12,8 @@ from ..calling.dtypes import Array
 from .class_blocks import Block
 from .class_losses import ARGUMENTS, NOTE, RAISES, ClassTask
 from .cross_entropy import without_cancellation
-from .losses import Loss, Task
+from .loss_task import Task
+from .losses import Loss
 
 __all__ = ["LOSSES"]
 

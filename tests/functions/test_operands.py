@@ -13,8 +13,14 @@ import pytest
 
 import fastact as fa
 from conftest import BACKENDS
-from fastact.calling import broadcast, row_layout
-from fastact.functions import channels, class_losses, elementwise_losses, parameter_vjp
+from fastact.calling import broadcast, row_layout, summed
+from fastact.functions import (
+    binary_cross_entropy,
+    channels,
+    class_losses,
+    elementwise_losses,
+    parameter_vjp,
+)
 from halves import CHARS, eps
 from operand_cases import CASES, ROWS, Case
 from representatives import looped
@@ -30,7 +36,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(class_losses, "ROWS", 4)
     monkeypatch.setattr(class_losses, "ELEMENTS", 1 << 9)
     monkeypatch.setattr(parameter_vjp, "SUM_BLOCK", 1 << 8)
-    for module in (elementwise_losses, channels):
+    for module in (summed, elementwise_losses, binary_cross_entropy, channels):
         monkeypatch.setattr(module, "BLOCK", 1 << 8)
     with fa.use_backend(BACKENDS[0]):
         yield
