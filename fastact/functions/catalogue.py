@@ -11,9 +11,10 @@ from ..messages import plain, shown, suggestion
 from .base import Function
 from .binary import BINARY_FUNCTIONS
 from .binary_cross_entropy import binary_cross_entropy
+from .bound import BoundFunction
 from .channels import CHANNELS
 from .cross_entropy import cross_entropy
-from .elementwise import FUNCTIONS, BoundFunction
+from .elementwise import FUNCTIONS
 from .elementwise_losses import LOSSES
 from .gates import GATED
 from .picked_losses import LOSSES as PICKED

@@ -19,10 +19,11 @@ from ..definitions.declare import BY, Declaration
 from ..definitions.domain import Condition
 from ..reference import activations
 from .base import Function, Pass
+from .bound import as_ufunc
 from .parameter_vjp import ParameterVjp
 from .source import Source
 
-__all__ = ["FUNCTIONS", "BoundFunction", "BoundPass", "Elementwise", "ElementwisePass"]
+__all__ = ["FUNCTIONS", "Elementwise", "ElementwisePass"]
 
 _SUMMARIES = {
     "derivative": "The derivative of {name} with respect to x, at x.",
@@ -178,7 +179,7 @@ class ElementwisePass(Pass, Caller):
         outs = arguments.normalize_out(label, out, self.nout)
         asked = protocols.overrides((*data, *values, *outs))
         if asked:
-            function, inputs = _as_ufunc(target, data, params if parametrised else {}, dtype)
+            function, inputs = as_ufunc(target, data, params if parametrised else {}, dtype)
             kept = {} if where is True else {"where": where}
             lazy = parametrised and any(protocols.comes_from(one, "dask") for one in asked)
             known = arguments.lazy_dtype(label, data, dtype) if lazy else None
@@ -207,89 +208,8 @@ class ElementwisePass(Pass, Caller):
         return wrapped[0] if self.nout == 1 else tuple(wrapped)
 
 
-class BoundPass(Pass):
-    """A pass with its scalar parameters filled in and its array parameters as further inputs.
-
-    It is passed to the ``__array_ufunc__`` of another library's arrays: a ufunc takes arrays, and an
-    array parameter must be aligned or chunked together with the data. The dtype is filled in too,
-    since dask does not pass it on.
-    """
-
-    def __init__(
-        self,
-        function: ElementwisePass,
-        scalars: dict[str, float],
-        arrays: tuple[str, ...],
-        dtype: Any,
-    ) -> None:
-        self.arrays = (*function.arrays, *arrays)
-        self.nout = function.nout
-        self._name(function.owner.__qualname__, function.pass_)
-        self._made_of = function, scalars, arrays, dtype
-
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
-        """Compute from the data, followed by the array parameters."""
-        function, scalars, names, dtype = self._made_of
-        arrays = dict(zip(names, inputs[function.nin :], strict=True))
-        options.setdefault("dtype", dtype)
-        return function(*inputs[: function.nin], **scalars, **arrays, **options)
-
-    def __repr__(self) -> str:
-        _, scalars, arrays, _ = self._made_of
-        shown = ", ".join(f"{name}={value!r}" for name, value in scalars.items())
-        return f"<fastact.{self.__qualname__} with {shown or ', '.join(arrays)}>"
-
-    def __reduce__(self) -> tuple[Any, ...]:  # type: ignore[override]
-        return BoundPass, self._made_of
-
-    @property
-    def parts(self) -> tuple[BoundPass, ...]:
-        """The passes that compute each output separately."""
-        function, *bound = self._made_of
-        return tuple(BoundPass(part, *bound) for part in function.parts)
-
-    def _signature(self) -> inspect.Signature:
-        shown = self._made_of[0]._signature().parameters
-        options = [shown[name] for name in ("out", "where", "dtype")]
-        kind = inspect.Parameter.POSITIONAL_ONLY
-        return inspect.Signature(
-            [*(inspect.Parameter(name, kind) for name in self.arrays), *options]
-        )
-
-    def _text(self) -> docs.Text:
-        found, shown = self._made_of[0]._text(), self._signature().parameters
-        kept = {name: text for name, text in found.arguments.items() if name in shown}
-        return found.replaced(arguments=kept)
-
-
-class BoundFunction(BoundPass):
-    """A function with parameters filled in, and its other passes as attributes."""
-
-    family = "bound"
-
-    def __init__(self, function: Elementwise, scalars: dict[str, float]) -> None:
-        super().__init__(function, scalars, (), None)
-        for name, one in function.passes.items():
-            if name != "forward":
-                setattr(self, name, BoundPass(one, scalars, (), None))
-
-    def __reduce__(self) -> tuple[Any, ...]:  # type: ignore[override]
-        return BoundFunction, self._made_of[:2]
-
-
 def _any_array(values: tuple[Any, ...]) -> bool:
     return any(type(value) is not float for value in values)
-
-
-def _as_ufunc(
-    function: ElementwisePass, data: tuple[Any, ...], params: Mapping[str, Any], dtype: Any
-) -> tuple[ElementwisePass | BoundPass, tuple[Any, ...]]:
-    """Return a callable that takes arrays only, and those arrays."""
-    if not params and dtype is None:
-        return function, data
-    scalars = {name: value for name, value in params.items() if type(value) is float}
-    arrays = {name: value for name, value in params.items() if name not in scalars}
-    return BoundPass(function, scalars, tuple(arrays), dtype), (*data, *arrays.values())
 
 
 class Elementwise(ElementwisePass, Function):

@@ -12,7 +12,8 @@ import pytest
 
 import fastact as fa
 from conftest import required
-from fastact.functions.elementwise import FUNCTIONS, BoundPass, Elementwise
+from fastact.functions.bound import BoundPass
+from fastact.functions.elementwise import FUNCTIONS, Elementwise
 
 Array = npt.NDArray[Any]
 X = np.random.default_rng(0).standard_normal((6, 4))
