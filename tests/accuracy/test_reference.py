@@ -88,11 +88,18 @@ def test_derivative_against_difference_quotient(name, params):
 def test_declares_what_the_table_of_activations_declares():
     assert set(NAMES) == set(activations.TABLE)
     for name in NAMES:
-        for definition in (reference.TABLE[name].definition, reference.TABLE[name].slope):
-            signature = inspect.signature(definition).parameters
-            ours = {p.name: None if p.default is p.empty else p.default for p in signature.values()}
-            theirs = {p.name: p.default for p in activations.TABLE[name].params.values()}
-            assert list(ours.items())[2:] == list(theirs.items()), name
+        entry, declared = reference.TABLE[name], activations.TABLE[name].params.values()
+        shown = inspect.signature(entry.definition).parameters.values()
+        ours = [(p.name, None if p.default is p.empty else p.default) for p in shown]
+        assert ours[2:] == [(p.name, p.default) for p in declared], name
+        for slope in (
+            entry.slope,
+            *entry.slopes_by.values(),
+        ):  # whose defaults are those of the definition
+            _, _, *given = inspect.signature(slope).parameters.values()
+            names = [p.name for p in given if p.kind is not p.VAR_POSITIONAL]
+            assert names == [p.name for p in declared][: len(names)], name
+            assert all(p.default is p.empty for p in given), name
 
 
 @looped("pass_", PASSES)

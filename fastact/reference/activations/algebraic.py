@@ -22,14 +22,14 @@ def squareplus(m: Mathematics, x: Number, b: Number = 4.0) -> Number:
 
 
 @derivative_of(squareplus)
-def _(m: Mathematics, x: Number, b: Number = 4.0) -> Number:
+def _(m: Mathematics, x: Number, b: Number) -> Number:
     h, rest = _squareplus_parts(m, x, b)
     rest = rest / m.where(h == 0, 1.0, h)
     return m.where(x > 0, 1 - rest, rest)
 
 
 @by(squareplus, "b")
-def _(m: Mathematics, x: Number, b: Number = 4.0) -> Number:
+def _(m: Mathematics, x: Number, b: Number) -> Number:
     h, _ = _squareplus_parts(m, x, b)
     return 0.25 / h
 

@@ -27,7 +27,7 @@ def situ(m: Mathematics, x: Number, scale: Number = 4.0) -> Number:
 
 
 @derivative_of(situ)
-def _(m: Mathematics, x: Number, scale: Number = 4.0) -> Number:
+def _(m: Mathematics, x: Number, scale: Number) -> Number:
     # σ(x)·(sech²(x/scale) + c·σ(-x)), c = scale·tanh(x/scale)
     bell, negated = _sech_squared(m, m.wide(x) / scale), -m.magnitude(x)
     c, e = softcap(m, x, scale), m.exp(negated)
@@ -42,7 +42,7 @@ def _(m: Mathematics, x: Number, scale: Number = 4.0) -> Number:
 
 
 @by(situ, "scale")
-def _(m: Mathematics, x: Number, scale: Number = 4.0) -> Number:
+def _(m: Mathematics, x: Number, scale: Number) -> Number:
     rise, e = softcap_rise(m, x, scale), m.exp(-m.magnitude(x))
     below = m.times_exp_over(rise, m.minimum(x, 0.0), m.wide(e) + 1.0)
     return m.where(x < 0, below, rise / (1 + e))
@@ -81,12 +81,7 @@ def xielu(
 
 @derivative_of(xielu)
 def _(
-    m: Mathematics,
-    x: Number,
-    alpha_p: Number = 0.8,
-    alpha_n: Number = 0.8,
-    beta: Number = 0.5,
-    eps: Number = -1e-6,
+    m: Mathematics, x: Number, alpha_p: Number, alpha_n: Number, beta: Number, eps: Number
 ) -> Number:
     below = m.narrow(_expm1(m, m.minimum(x, 0.0)) * alpha_n + beta)
     below = m.where(x < eps, below, beta - alpha_n)
@@ -94,49 +89,25 @@ def _(
 
 
 @by(xielu, "alpha_p")
-def _(
-    m: Mathematics,
-    x: Number,
-    alpha_p: Number = 0.8,
-    alpha_n: Number = 0.8,
-    beta: Number = 0.5,
-    eps: Number = -1e-6,
-) -> Number:
+def _(m: Mathematics, x: Number, *_: Number) -> Number:
     return m.where(x > 0, x * x, 0.0)
 
 
 @by(xielu, "alpha_n")
 def _(
-    m: Mathematics,
-    x: Number,
-    alpha_p: Number = 0.8,
-    alpha_n: Number = 0.8,
-    beta: Number = 0.5,
-    eps: Number = -1e-6,
+    m: Mathematics, x: Number, alpha_p: Number, alpha_n: Number, beta: Number, eps: Number
 ) -> Number:
     return m.where(x > 0, 0.0, xielu(m, m.minimum(x, 0.0), 0.0, 1.0, 0.0, eps))
 
 
 @by(xielu, "beta")
-def _(
-    m: Mathematics,
-    x: Number,
-    alpha_p: Number = 0.8,
-    alpha_n: Number = 0.8,
-    beta: Number = 0.5,
-    eps: Number = -1e-6,
-) -> Number:
+def _(m: Mathematics, x: Number, *_: Number) -> Number:
     return x
 
 
 @by(xielu, "eps")
 def _(
-    m: Mathematics,
-    x: Number,
-    alpha_p: Number = 0.8,
-    alpha_n: Number = 0.8,
-    beta: Number = 0.5,
-    eps: Number = -1e-6,
+    m: Mathematics, x: Number, alpha_p: Number, alpha_n: Number, beta: Number, eps: Number
 ) -> Number:
     return m.where((x <= 0) & (x > eps), alpha_n * m.exp(m.minimum(eps, 0.0)), 0.0)
 
@@ -196,18 +167,18 @@ def laplace(m: Mathematics, x: Number, mu: Number = 0.707107, sigma: Number = 0.
 
 
 @derivative_of(laplace)
-def _(m: Mathematics, x: Number, mu: Number = 0.707107, sigma: Number = 0.282095) -> Number:
+def _(m: Mathematics, x: Number, mu: Number, sigma: Number) -> Number:
     t = _standardised(m, x, mu, sigma)
     return m.times_exp(m.wide(m.real(NORMAL_DENSITY_0)) / sigma, t * t * -0.5)
 
 
 @by(laplace, "mu")
-def _(m: Mathematics, x: Number, mu: Number = 0.707107, sigma: Number = 0.282095) -> Number:
+def _(m: Mathematics, x: Number, mu: Number, sigma: Number) -> Number:
     t = _standardised(m, x, mu, sigma)
     return -m.times_exp(m.wide(m.real(NORMAL_DENSITY_0)) / sigma, t * t * -0.5)
 
 
 @by(laplace, "sigma")
-def _(m: Mathematics, x: Number, mu: Number = 0.707107, sigma: Number = 0.282095) -> Number:
+def _(m: Mathematics, x: Number, mu: Number, sigma: Number) -> Number:
     t = _standardised(m, x, mu, sigma)
     return -m.times_exp(m.wide(m.real(NORMAL_DENSITY_0)) / sigma * t, t * t * -0.5)

@@ -71,12 +71,12 @@ def elu(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
 
 
 @derivative_of(elu, from_output=lambda m, y, alpha=1.0: m.where(y > 0, 1.0, y + alpha))
-def _(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
+def _(m: Mathematics, x: Number, alpha: Number) -> Number:
     return m.where(x > 0, 1.0, m.times_exp(alpha, x))
 
 
 @by(elu, "alpha")
-def _(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
+def _(m: Mathematics, x: Number, alpha: Number) -> Number:
     return m.where(x > 0, 0.0, m.expm1(x))
 
 
@@ -87,12 +87,12 @@ def celu(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
 
 
 @derivative_of(celu, from_output=lambda m, y, alpha=1.0: m.where(y > 0, 1.0, y / alpha + 1.0))
-def _(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
+def _(m: Mathematics, x: Number, alpha: Number) -> Number:
     return m.where(x > 0, 1.0, m.exp(m.wide(x) / alpha))
 
 
 @by(celu, "alpha")
-def _(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
+def _(m: Mathematics, x: Number, alpha: Number) -> Number:
     # With w = x/alpha it is expm1(w) - w·e^w; below |w| = 1/8 the series -w²/2 - w³/3 - w⁴/8 - …
     w = m.minimum(x, 0.0) / alpha
     near = m.maximum(w, -0.125)
@@ -127,13 +127,13 @@ def softplus(m: Mathematics, x: Number, beta: Number = 1.0, threshold: Number = 
         beta * y > threshold, 1.0, -m.expm1(-beta * y)
     ),
 )
-def _(m: Mathematics, x: Number, beta: Number = 1.0, threshold: Number = math.inf) -> Number:
+def _(m: Mathematics, x: Number, beta: Number, threshold: Number) -> Number:
     z = m.wide(x) * beta
     return m.where(m.narrow(z) > threshold, 1.0, _sigmoid(m, z))
 
 
 @by(softplus, "beta")
-def _(m: Mathematics, x: Number, beta: Number = 1.0, threshold: Number = math.inf) -> Number:
+def _(m: Mathematics, x: Number, beta: Number, threshold: Number) -> Number:
     z = m.wide(x) * beta
     e = -m.magnitude(z)
     whole = m.narrow(m.log1p_exp(e)) - m.times_exp_over(e, e, 1 + m.exp(e))
@@ -141,7 +141,7 @@ def _(m: Mathematics, x: Number, beta: Number = 1.0, threshold: Number = math.in
 
 
 @by(softplus, "threshold", constant=True)
-def _(m: Mathematics, x: Number, beta: Number = 1.0, threshold: Number = math.inf) -> Number:
+def _(m: Mathematics, x: Number, beta: Number, threshold: Number) -> Number:
     return m.where(x == x, 0.0, 0.0)
 
 

@@ -16,12 +16,12 @@ def snake(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
 
 
 @derivative_of(snake)
-def _(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
+def _(m: Mathematics, x: Number, alpha: Number) -> Number:
     return m.where(alpha == 0, 1.0, m.one_plus_sin_twice(m.wide(x) * alpha))
 
 
 @by(snake, "alpha")
-def _(m: Mathematics, x: Number, alpha: Number = 1.0) -> Number:
+def _(m: Mathematics, x: Number, alpha: Number) -> Number:
     z = m.wide(_finite(m, x)) * alpha
     sine, twice = m.sin(z), m.sin(z * 2)
     divisor = m.where(alpha == 0, 1.0, alpha)

@@ -26,17 +26,17 @@ def step(m: Mathematics, x: Number, threshold: Number = 0.0, at_threshold: Numbe
 
 
 @derivative_of(step, constant=True)
-def _(m: Mathematics, x: Number, threshold: Number = 0.0, at_threshold: Number = 1.0) -> Number:
+def _(m: Mathematics, x: Number, threshold: Number, at_threshold: Number) -> Number:
     return m.where(x == x, 0.0, 0.0)
 
 
 @by(step, "threshold", constant=True)
-def _(m: Mathematics, x: Number, threshold: Number = 0.0, at_threshold: Number = 1.0) -> Number:
+def _(m: Mathematics, x: Number, threshold: Number, at_threshold: Number) -> Number:
     return m.where(x == x, 0.0, 0.0)
 
 
 @by(step, "at_threshold")
-def _(m: Mathematics, x: Number, threshold: Number = 0.0, at_threshold: Number = 1.0) -> Number:
+def _(m: Mathematics, x: Number, threshold: Number, at_threshold: Number) -> Number:
     return m.where(x == threshold, 1.0, 0.0)
 
 
@@ -57,19 +57,19 @@ def hard_sigmoid(m: Mathematics, x: Number, slope: Number = 1 / 6, offset: Numbe
 
 
 @derivative_of(hard_sigmoid)
-def _(m: Mathematics, x: Number, slope: Number = 1 / 6, offset: Number = 0.5) -> Number:
+def _(m: Mathematics, x: Number, slope: Number, offset: Number) -> Number:
     slope, zero, one = _hard_sigmoid_parts(m, slope, offset)
     return inside(m, x, m.minimum(zero, one), m.maximum(zero, one), slope)
 
 
 @by(hard_sigmoid, "slope")
-def _(m: Mathematics, x: Number, slope: Number = 1 / 6, offset: Number = 0.5) -> Number:
+def _(m: Mathematics, x: Number, slope: Number, offset: Number) -> Number:
     slope, zero, one = _hard_sigmoid_parts(m, slope, offset)
     return inside(m, x, m.minimum(zero, one), m.maximum(zero, one), x)
 
 
 @by(hard_sigmoid, "offset")
-def _(m: Mathematics, x: Number, slope: Number = 1 / 6, offset: Number = 0.5) -> Number:
+def _(m: Mathematics, x: Number, slope: Number, offset: Number) -> Number:
     slope, zero, one = _hard_sigmoid_parts(m, slope, offset)
     return inside(m, x, m.minimum(zero, one), m.maximum(zero, one), 1.0)
 
@@ -79,17 +79,17 @@ def hard_tanh(m: Mathematics, x: Number, min_val: Number = -1.0, max_val: Number
 
 
 @derivative_of(hard_tanh)
-def _(m: Mathematics, x: Number, min_val: Number = -1.0, max_val: Number = 1.0) -> Number:
+def _(m: Mathematics, x: Number, min_val: Number, max_val: Number) -> Number:
     return inside(m, x, min_val, max_val, 1.0)
 
 
 @by(hard_tanh, "min_val")
-def _(m: Mathematics, x: Number, min_val: Number = -1.0, max_val: Number = 1.0) -> Number:
+def _(m: Mathematics, x: Number, min_val: Number, max_val: Number) -> Number:
     return m.where(x <= min_val, 1.0, 0.0)
 
 
 @by(hard_tanh, "max_val")
-def _(m: Mathematics, x: Number, min_val: Number = -1.0, max_val: Number = 1.0) -> Number:
+def _(m: Mathematics, x: Number, min_val: Number, max_val: Number) -> Number:
     return m.where((x >= max_val) & (x > min_val), 1.0, 0.0)
 
 
@@ -125,12 +125,12 @@ def leaky_relu(m: Mathematics, x: Number, negative_slope: Number = 0.01) -> Numb
 
 
 @derivative_of(leaky_relu, from_output=lambda m, y, slope=0.01: m.where(y > 0, 1.0, slope))
-def _(m: Mathematics, x: Number, negative_slope: Number = 0.01) -> Number:
+def _(m: Mathematics, x: Number, negative_slope: Number) -> Number:
     return m.where(x > 0, 1.0, negative_slope)
 
 
 @by(leaky_relu, "negative_slope")
-def _(m: Mathematics, x: Number, negative_slope: Number = 0.01) -> Number:
+def _(m: Mathematics, x: Number, negative_slope: Number) -> Number:
     return m.where(x > 0, 0.0, x)
 
 
@@ -139,17 +139,17 @@ def threshold(m: Mathematics, x: Number, threshold: Number = 1.0, value: Number 
 
 
 @derivative_of(threshold)
-def _(m: Mathematics, x: Number, threshold: Number = 1.0, value: Number = 0.0) -> Number:
+def _(m: Mathematics, x: Number, threshold: Number, value: Number) -> Number:
     return m.where(x > threshold, 1.0, 0.0)
 
 
 @by(threshold, "threshold", constant=True)
-def _(m: Mathematics, x: Number, threshold: Number = 1.0, value: Number = 0.0) -> Number:
+def _(m: Mathematics, x: Number, threshold: Number, value: Number) -> Number:
     return m.where(x == x, 0.0, 0.0)
 
 
 @by(threshold, "value")
-def _(m: Mathematics, x: Number, threshold: Number = 1.0, value: Number = 0.0) -> Number:
+def _(m: Mathematics, x: Number, threshold: Number, value: Number) -> Number:
     return m.where(x > threshold, 0.0, 1.0)
 
 
@@ -180,17 +180,17 @@ def star_relu(m: Mathematics, x: Number, scale: Number = 0.8944, bias: Number = 
 
 
 @derivative_of(star_relu)
-def _(m: Mathematics, x: Number, scale: Number = 0.8944, bias: Number = -0.4472) -> Number:
+def _(m: Mathematics, x: Number, scale: Number, bias: Number) -> Number:
     return m.where(x < 0, 0.0, 2 * (scale * x))
 
 
 @by(star_relu, "scale")
-def _(m: Mathematics, x: Number, scale: Number = 0.8944, bias: Number = -0.4472) -> Number:
+def _(m: Mathematics, x: Number, scale: Number, bias: Number) -> Number:
     return m.where(x > 0, x * x, 0.0)
 
 
 @by(star_relu, "bias")
-def _(m: Mathematics, x: Number, scale: Number = 0.8944, bias: Number = -0.4472) -> Number:
+def _(m: Mathematics, x: Number, scale: Number, bias: Number) -> Number:
     return m.where(x == x, 1.0, 1.0)
 
 
@@ -217,12 +217,12 @@ def hard_shrink(m: Mathematics, x: Number, lambd: Number = 0.5) -> Number:
 
 
 @derivative_of(hard_shrink)
-def _(m: Mathematics, x: Number, lambd: Number = 0.5) -> Number:
+def _(m: Mathematics, x: Number, lambd: Number) -> Number:
     return m.where(m.magnitude(x) > lambd, 1.0, 0.0)
 
 
 @by(hard_shrink, "lambd", constant=True)
-def _(m: Mathematics, x: Number, lambd: Number = 0.5) -> Number:
+def _(m: Mathematics, x: Number, lambd: Number) -> Number:
     return m.where(x == x, 0.0, 0.0)
 
 
@@ -231,10 +231,10 @@ def soft_shrink(m: Mathematics, x: Number, lambd: Number = 0.5) -> Number:
 
 
 @derivative_of(soft_shrink)
-def _(m: Mathematics, x: Number, lambd: Number = 0.5) -> Number:
+def _(m: Mathematics, x: Number, lambd: Number) -> Number:
     return m.where(m.magnitude(x) > lambd, 1.0, 0.0)
 
 
 @by(soft_shrink, "lambd")
-def _(m: Mathematics, x: Number, lambd: Number = 0.5) -> Number:
+def _(m: Mathematics, x: Number, lambd: Number) -> Number:
     return m.where(x > lambd, -1.0, m.where(x < -lambd, 1.0, 0.0))

@@ -30,8 +30,12 @@ class Reference:
     def at(self, m: Mathematics, pass_: str, x: Number, *params: Number) -> Number:
         """Evaluate "forward", "derivative", "derivative_from_output", or "by_" and a parameter."""
         if pass_.startswith(BY):
-            return self.slopes_by[pass_.removeprefix(BY)](m, x, *params)
+            return self.slopes_by[pass_.removeprefix(BY)](m, x, *self._all(params))
         return getattr(self, pass_)(m, x, *params)
+
+    def _all(self, params: tuple[Number, ...]) -> tuple[Number, ...]:
+        """Return all parameters: the definition's defaults for those that are not given."""
+        return params + (self.definition.__defaults__ or ())[len(params) :]
 
     def forward(self, m: Mathematics, x: Number, *params: Number) -> Number:
         """Evaluate the function; NaN gives NaN."""
@@ -39,14 +43,14 @@ class Reference:
 
     def derivative(self, m: Mathematics, x: Number, *params: Number) -> Number:
         """Evaluate the derivative; NaN gives NaN unless the derivative is the same everywhere."""
-        slope = self.slope(m, x, *params)
+        slope = self.slope(m, x, *self._all(params))
         return slope if self.slope_is_constant else m.where(x == x, slope, x)
 
     def derivative_from_output(self, m: Mathematics, y: Number, *params: Number) -> Number:
         """Evaluate the derivative from y = f(x), where that determines it."""
         if self.slope_from_output is None:
             raise KeyError(f"the output of {self.definition.__name__} leaves its derivative open")
-        slope = self.slope_from_output(m, y, *params)
+        slope = self.slope_from_output(m, y, *self._all(params))
         return slope if self.slope_is_constant else m.where(y == y, slope, y)
 
 

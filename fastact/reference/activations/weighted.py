@@ -54,7 +54,7 @@ def _unclipped(m: Mathematics, y: Number, limit: Number, slope: Number) -> Numbe
 
 
 @derivative_of(gelu)
-def _(m: Mathematics, x: Number, limit: Number = math.inf) -> Number:
+def _(m: Mathematics, x: Number, limit: Number) -> Number:
     # Φ(−t) − tφ(t) at x = −t; one minus that at x = t.
     t = m.minimum(m.magnitude(x), NORMAL_LIMIT)
     scaled = m.normal_tail(t) - m.real(NORMAL_DENSITY_0) * t
@@ -63,7 +63,7 @@ def _(m: Mathematics, x: Number, limit: Number = math.inf) -> Number:
 
 
 @by(gelu, "limit")
-def _(m: Mathematics, x: Number, limit: Number = math.inf) -> Number:
+def _(m: Mathematics, x: Number, limit: Number) -> Number:
     return _on_the_limit(m, _gelu(m, x), limit)
 
 
@@ -83,7 +83,7 @@ def gelu_tanh(m: Mathematics, x: Number, limit: Number = math.inf) -> Number:
 
 
 @derivative_of(gelu_tanh)
-def _(m: Mathematics, x: Number, limit: Number = math.inf) -> Number:
+def _(m: Mathematics, x: Number, limit: Number) -> Number:
     t = m.wide(clipped(m, x, -NORMAL_LIMIT, NORMAL_LIMIT))
     k = 2 * SQRT_2_OVER_PI
     cubic = t * t * m.real(k * GELU_TANH_CUBIC)
@@ -93,7 +93,7 @@ def _(m: Mathematics, x: Number, limit: Number = math.inf) -> Number:
 
 
 @by(gelu_tanh, "limit")
-def _(m: Mathematics, x: Number, limit: Number = math.inf) -> Number:
+def _(m: Mathematics, x: Number, limit: Number) -> Number:
     return _on_the_limit(m, _gelu_tanh(m, x), limit)
 
 
@@ -112,13 +112,13 @@ def silu(m: Mathematics, x: Number, beta: Number = 1.0) -> Number:
 
 
 @derivative_of(silu)
-def _(m: Mathematics, x: Number, beta: Number = 1.0) -> Number:
+def _(m: Mathematics, x: Number, beta: Number) -> Number:
     z = m.wide(x) * beta
     return _gated_slope(m, z, z)
 
 
 @by(silu, "beta")
-def _(m: Mathematics, x: Number, beta: Number = 1.0) -> Number:
+def _(m: Mathematics, x: Number, beta: Number) -> Number:
     z = m.wide(x) * beta
     e = m.exp(-m.magnitude(z))
     bounded = clipped(m, x, -1e308, 1e308)
