@@ -148,7 +148,7 @@ def losses() -> Iterator[Pair]:
         "l1": (fa.l1, (x, t), nn.l1_loss),
         "huber": (fa.huber, (x, t), nn.huber_loss),
         "smooth_l1": (fa.smooth_l1, (x, t), nn.smooth_l1_loss),
-        "kl_div": (fa.kl_div, (log, share), lambda a, b: nn.kl_div(a, b, reduction="mean")),
+        "kl_div": (fa.kl_div, (log, share), lambda a, b: nn.kl_div(a, b, reduction="batchmean")),
         "poisson_nll": (fa.poisson_nll, (x, share), nn.poisson_nll_loss),
         "gaussian_nll": (fa.gaussian_nll, (x, t, var), nn.gaussian_nll_loss),
         "binary_cross_entropy_with_logits": (
