@@ -27,6 +27,7 @@ pathlib.Path(sys.argv[sys.argv.index("-o") + 1]).touch()
 SAID = "the extension module was not built: csrc/pool.c:7: error: no such processor"
 
 
+@pytest.mark.slow
 def test_a_failed_compilation_is_told_until_one_succeeds(tmp_path: Path) -> None:
     compiler = tmp_path / "cc"
     compiler.write_text(COMPILER.format(python=sys.executable), encoding="utf-8")

@@ -137,6 +137,7 @@ def cache_files(folder: Path) -> Iterator[Path]:
     yield from folder.rglob("*.nbc")
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_second_process_does_not_compile(variables: dict[str, str], filled: Path) -> None:
     assert int(run_in(filled, COUNT, **variables)) == 0
@@ -176,6 +177,7 @@ def test_damaged_cache_files_are_replaced(filled: Path, tmp_path: Path) -> None:
     assert int(run_in(tmp_path / "damaged", COUNT, **WITHOUT_EXTENSION)) == 0
 
 
+@pytest.mark.slow
 @BOTH
 def test_processes_fill_a_cold_cache_at_once(variables: dict[str, str], tmp_path: Path) -> None:
     folder = copy_package(tmp_path)

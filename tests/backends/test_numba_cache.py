@@ -109,6 +109,7 @@ def test_files_of_two_functions_change_places(copied: Path) -> None:
     assert compiled_in(copied) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edited", ["_kernels/*.py", "operations.py"])
 def test_two_clones_share_a_folder(edited: str, copied: Path, tmp_path: Path) -> None:
     """An edit of what is compiled, or of what goes into it, is never answered by the other's code."""

@@ -203,6 +203,7 @@ assert place.tolist() == [2, 1, 1]
     run(script)
 
 
+@pytest.mark.slow
 @needs_proc
 @BOTH
 def test_beside_busy_programs(variables: dict[str, str]) -> None:
@@ -237,6 +238,7 @@ assert min(ratios) <= 1.5, ratios  # twice as slow: the threads wait for each ot
     run(script, **variables)
 
 
+@pytest.mark.slow
 @EACH_LAYER
 @BOTH
 def test_beside_a_loop_on_numbas_threads(layer: str, variables: dict[str, str]) -> None:
@@ -249,6 +251,7 @@ assert together(lambda: all(check() for _ in range(20)), lambda: [own_loop(X) fo
     run(OWN_LOOP + script, **variables, **layer_of(layer))
 
 
+@pytest.mark.slow
 @needs_fork
 @EACH_LAYER
 @BOTH
@@ -326,6 +329,7 @@ def run_cold(script: str, folder: Path, **variables: str) -> None:
     run(FORKS + script, **variables)
 
 
+@pytest.mark.slow
 @needs_fork
 @BOTH
 def test_fork_while_a_kernel_is_compiled(variables: dict[str, str], tmp_path: Path) -> None:
@@ -336,6 +340,7 @@ assert forks(lambda: [fa.softplus(x), fa.log_softmax(x)], 0.15)
     run_cold(script, tmp_path, **variables)
 
 
+@pytest.mark.slow
 @needs_fork
 def test_fork_while_the_user_compiles(tmp_path: Path) -> None:
     script = """

@@ -50,6 +50,7 @@ assert not wrong
     check_python(PRELUDE + program, FASTACT_BACKEND=backend, timeout=120)
 
 
+@pytest.mark.slow
 @each_backend
 @pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
 def test_multiprocessing(method: str, backend: str, tmp_path) -> None:
@@ -90,6 +91,7 @@ assert all(map(np.array_equal, y, (heavy(x), heavy.derivative(x))))
     check_python(PRELUDE + program, FASTACT_BACKEND="numpy", timeout=60)
 
 
+@pytest.mark.slow
 @each_backend
 def test_interrupt_during_a_long_call(backend: str) -> None:
     program = """
@@ -145,6 +147,7 @@ for call in (heavy, heavy.derivative, heavy.value_and_derivative):
     check_python(PRELUDE + program, FASTACT_BACKEND="numpy")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="maps memory as Linux does")
 @pytest.mark.parametrize(
     "backend", [name for name in BACKENDS if name != "numpy"]

@@ -151,6 +151,7 @@ def chosen(loops: bool) -> list[str]:
     return [name for name in DECLARED if name in kept]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "every", [False, pytest.param(True, marks=pytest.mark.exhaustive)], ids=["some", "all"]
 )
@@ -184,6 +185,7 @@ def test_same_bits(
             raise
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", ["arm", "windows", "musl"])
 def test_pool(system: str, tmp_path: Path, environment: dict[str, str]) -> None:
     tools, program = need(system, "baseline"), tmp_path / "pool.exe"
@@ -239,6 +241,7 @@ def exact_fma(a: float, b: float, c: float, kind: np.finfo) -> float:
     return -0.0 if np.signbit(c) and np.signbit(a) != np.signbit(b) and a * b == 0 else 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", ["here", "windows", "musl"])
 def test_fma(system: str, tmp_path: Path, environment: dict[str, str]) -> None:
     """fma and fmaf of csrc/lanes/fma.h, which Windows and musl take, against rational arithmetic."""

@@ -89,6 +89,7 @@ def compile_program(compiler: str, source: str, folder: Path, *flags: str) -> Pa
     return target
 
 
+@pytest.mark.slow
 def test_c_has_the_bits_of_the_kernels(tmp_path: Path) -> None:
     """With what gcc does of its own accord: it may fuse products with sums, and vectorise."""
     target = compile_program("gcc", program(), tmp_path, "-O2", *FMA)
@@ -168,6 +169,7 @@ loops.forward(x, x)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="-march=native of gcc for x86")
 def test_example_for_cython(tmp_path: Path) -> None:
     """Built in another folder, from what is imported here or installed."""

@@ -27,6 +27,7 @@ def works(folder: Path) -> bool:
     return made.returncode == 0 and subprocess.run([program], check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_thread_pool(tmp_path: Path) -> None:
     if not works(tmp_path):
         pytest.skip(f"{COMPILER} cannot make a program with the thread sanitizer that runs here")

@@ -322,6 +322,7 @@ CHECKS = (
 )
 
 
+@pytest.mark.slow
 @looped("check", CHECKS)
 def test_a_function_of_each_kind(check: Callable[[Path], None], copy: Path) -> None:
     """One test: several could be run by several processes, and each would build the copy."""

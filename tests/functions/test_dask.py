@@ -247,6 +247,7 @@ def test_inside_xarray() -> None:
     np.testing.assert_allclose(reduced.values, fa.logsumexp(X, 1), rtol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheduler", ["threads", "processes"])
 def test_schedulers(scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FASTACT_BACKEND", ROW_BACKENDS[0])
@@ -277,6 +278,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_distributed(tmp_path: Any) -> None:
     pytest.importorskip("distributed")
     # In a file, because the workers import it; its own warnings are not ours.

@@ -121,6 +121,7 @@ def differences(formula: Callable[..., Any], arrays: list[np.ndarray], place: in
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.name} {case.options}")
 def test_the_formula_and_its_differences(case: Case, backend: str) -> None:
     loss, (name, formula, arrays, options) = fa.get(case.name), case

@@ -44,6 +44,7 @@ def result(f: Any, arrays: list[np.ndarray], params: tuple[Any, ...]) -> np.ndar
         return str(error)
 
 
+@pytest.mark.slow
 @looped("as_array", [False, True])
 @looped("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", PARAMETRISED)

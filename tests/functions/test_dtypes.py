@@ -240,6 +240,7 @@ LOSSES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", [ROW_BACKENDS[0], ROW_BACKENDS[-1]], indirect=True)
 @looped("chars", ["ee", "ef", "fe", "fd", *([char] * 2 for char in CHARS[3:])])
 @looped("reduction", ["none", "mean", "sum"])

@@ -321,6 +321,7 @@ LARGE: dict[str, Callable[[Array], Array]] = {
 }
 
 
+@pytest.mark.slow
 @looped("char", CHARS)
 @pytest.mark.parametrize("view", list(LARGE))
 def test_memory_beyond_input_and_output_is_bounded(view: str, char: str) -> None:

@@ -231,6 +231,7 @@ def cases(one: Any) -> Iterator[Case]:
             yield case._replace(options={name: make(case)})
 
 
+@pytest.mark.slow
 @limits_memory
 @pytest.mark.skipif("cython" not in BACKENDS, reason="other backends copy long rows")
 def test_memory_beyond_input_and_output_is_bounded() -> None:

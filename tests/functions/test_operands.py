@@ -70,6 +70,7 @@ def starts(out: Array, operand: Array) -> list[int]:
     return [start for start in shared if start % operand.itemsize == 0]
 
 
+@pytest.mark.slow
 @looped("char", CHARS)
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.outs])
 def test_an_operand_may_share_memory_with_out(name: str, char: str, small_blocks: None) -> None:

@@ -36,6 +36,7 @@ def central(f: Callable[[float], Any]) -> Any:
     return (f(H) - f(-H)) / (2 * H)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     "function", [bounded_swish, everything, transcendental], ids=lambda f: f.name
@@ -174,6 +175,7 @@ def test_a_second_declaration_is_another_function() -> None:
     assert first(1.0) != plain_silu_again(1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="a POSIX compiler")
 def test_source_in_c(tmp_path: Path) -> None:
     """Compiled on its own, it gives the kernel's bits."""

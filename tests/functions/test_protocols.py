@@ -126,6 +126,7 @@ def test_dask_names_are_deterministic(kind: Elementwise) -> None:
             assert first.name == second.name
 
 
+@pytest.mark.slow
 def test_dask_in_other_processes() -> None:
     dask_array = pytest.importorskip("dask.array")
     lazy = dask_array.from_array(X, chunks=(3, 2))

@@ -126,6 +126,7 @@ def test_out_comes_back(steady: RowFunction, backend: str) -> None:
                 np.testing.assert_array_equal(x, expected)
 
 
+@pytest.mark.slow
 def test_silent_at_the_extremes(steady: RowFunction, backend: str) -> None:
     for char in "efd":
         info = np.finfo(char)
@@ -279,6 +280,7 @@ def test_temperature_beyond_float32(
         np.testing.assert_array_equal(out, expected)
 
 
+@pytest.mark.slow
 def test_long_rows_are_the_same_in_any_layout() -> None:
     """They go through the kernels in parts, with the same bits; 70,001 elements are just more than a part."""
     rng = np.random.default_rng(0)

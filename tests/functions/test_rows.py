@@ -279,6 +279,7 @@ class Idle:
         return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("char", [char for char in CHARS if char != "d"])
 @pytest.mark.parametrize("view", list(LARGE))
 def test_memory_beyond_input_and_output_is_bounded(view: str, char: str) -> None:

@@ -147,6 +147,7 @@ fa.set_backend(before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
 def test_mistakes_are_found_and_types_are_known(checker: str, tmp_path: Path) -> None:
     if find_spec(checker) is None:

@@ -104,6 +104,7 @@ def test_shapes_that_do_not_broadcast() -> None:
 SHAPES = (40, 3), (1, 47), (3, 100), (6, 4097), (1, 200_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "dtype"), [("softmax", "f4"), ("log_softmax", "f8"), ("logsumexp", "f4")]
 )
@@ -117,6 +118,7 @@ def test_rows_have_the_bits_of_the_kernels(name: str, dtype: str) -> None:
         assert same(code(x, 0.7), wanted), shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["softmin", "logmeanexp", "sparsemax", "entmax15"])
 def test_other_row_functions(name: str) -> None:
     function = ROW_FUNCTIONS[name]
@@ -125,6 +127,7 @@ def test_other_row_functions(name: str) -> None:
     np.testing.assert_allclose(found, function(x, axis=1), 1e-12)
 
 
+@pytest.mark.slow
 def test_gradients_of_rows() -> None:
     g, y = array("f4", 4, 60), fa.softmax(array("f4", 4, 60))
     with fa.use_backend("numba"):
@@ -132,6 +135,7 @@ def test_gradients_of_rows() -> None:
     assert same(compiled("g, y", "f(g, y, temperature=2)", f=fa.softmax.vjp)(g, y), wanted)
 
 
+@pytest.mark.slow
 def test_layouts_and_axes_of_rows() -> None:
     """A row is summed as one of a contiguous array is."""
     code = compiled("x", "f(x), h(x, -1), h(x), f(x, None)", f=fa.softmax, h=fa.logsumexp)
@@ -149,6 +153,7 @@ def test_integer_rows_are_float64() -> None:
     np.testing.assert_allclose(compiled("x", "f(x)", f=fa.softmax)(x), fa.softmax(x), 1e-14)
 
 
+@pytest.mark.slow
 def test_temperatures_are_checked_when_they_are_known() -> None:
     code = compiled("x, t", "f(x, temperature=t)", f=fa.softmax)
     with pytest.raises(ValueError, match=r"softmax\(\): temperature: expected a number between"):

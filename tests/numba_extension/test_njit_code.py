@@ -78,6 +78,7 @@ def test_options_of_the_calling_function(way: str) -> None:
     assert same(y, wanted)
 
 
+@pytest.mark.slow
 def test_vectorize_guvectorize_stencil_and_array_expressions() -> None:
     x = np.linspace(-3, 3, 50, dtype=np.float32)
     square = numba.vectorize(lambda v: fa.silu(v) * v)
@@ -186,6 +187,7 @@ def run(installed: Path, program: str, **variables: str) -> str:
     return check_python(program, PYTHONPATH=path, **variables).strip()
 
 
+@pytest.mark.slow
 def test_code_is_cached_with_the_version(installed: Path, tmp_path: Path) -> None:
     (installed / "users.py").write_text(MODULE)
     cache = {"NUMBA_CACHE_DIR": str(tmp_path)}
@@ -197,6 +199,7 @@ def test_code_is_cached_with_the_version(installed: Path, tmp_path: Path) -> Non
     assert run(installed, other, **cache) == "[1, 1, 1, 1, 1]"
 
 
+@pytest.mark.slow
 def test_nothing_is_imported_before_numba_compiles(installed: Path) -> None:
     program = """
 import sys

@@ -75,6 +75,7 @@ def check(function: Elementwise, parameters: dict[str, Any], dtype: Any) -> None
     assert result.name == np.dtype(dtype).name
 
 
+@pytest.mark.slow
 @looped("name", FUNCTIONS)
 def test_numbers_have_the_bits_of_the_kernels(name: str) -> None:
     """One type for each function, the other for the next one."""

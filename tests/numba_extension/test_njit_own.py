@@ -67,6 +67,7 @@ print(total(x), own(x).sum(), sum(total.stats.cache_hits.values()))
 """
 
 
+@pytest.mark.slow
 def test_another_module_may_change_it(tmp_path: Path) -> None:
     """Cached code of a caller is used as long as the activation is the same, and compiled anew when it is not."""
     (tmp_path / "user_module.py").write_text(USER)
