@@ -108,6 +108,33 @@ def run(
     return out
 
 
+def parted(
+    kernel: Any, name: str, pass_: str, arrays: list[Array], mask: Array | None = None,
+    temperature: float = 1.0,
+) -> list[Array]:  # fmt: skip
+    """Run a row kernel over one row that it gets in parts, and whose result replaces the first input."""
+    declared, dtype, n = ROWS[name].passes[pass_], arrays[0].dtype, arrays[0].shape[1]
+    shape = 1, 2**18 // dtype.itemsize, 1
+    inputs = [np.full(shape, np.nan, dtype) for _ in declared.inputs]
+    held = None if mask is None else np.zeros(shape, bool)
+    out = outputs(name, pass_, dtype, arrays[0].shape)  # type: ignore[arg-type]
+    results = inputs[: len(declared.outputs)]
+
+    def load(begin: int, end: int, at: int) -> None:
+        for buffer, array in zip(inputs, arrays, strict=False):
+            buffer[:, at : at + end - begin] = array[:, begin:end]
+        if held is not None and mask is not None:
+            held[:, at : at + end - begin] = mask[:, begin:end]
+
+    def store(begin: int, end: int, at: int) -> None:
+        for buffer, array in zip(results, out, strict=False):
+            array[:, begin:end] = buffer[:, at : at + end - begin]
+
+    given, found = arrays[len(inputs) :], out[len(results) :]
+    kernel.in_parts(n, load, store, *inputs, *given, *results, *found, held, temperature)
+    return out
+
+
 def _shaped(dtype: str, n: int) -> dict[str, Array]:
     """Rows of n elements, by what is hard about them."""
     rng = np.random.default_rng(n)

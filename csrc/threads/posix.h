@@ -103,13 +103,5 @@ static int leave_cpu(int cpu, int thread)
     return 1;
 }
 #else
-static int this_cpu(void) { return -1; }
-static int this_thread(void) { return 0; }
-
-static int leave_cpu(int cpu, int thread)
-{
-    (void)cpu;
-    (void)thread;
-    return 0;
-}
+#include "threads/no_processors.h"
 #endif

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <windows.h>
 
+#include "threads/no_processors.h"
 #include "threads/start.h"
 
 typedef struct {
@@ -58,12 +59,3 @@ static int64_t nanoseconds(void)
 }
 
 static void yield_thread(void) { SwitchToThread(); }
-static int this_cpu(void) { return -1; }
-static int this_thread(void) { return 0; }
-
-static int leave_cpu(int cpu, int thread)
-{
-    (void)cpu;
-    (void)thread;
-    return 0;
-}

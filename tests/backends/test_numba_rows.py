@@ -13,7 +13,8 @@ import pytest
 
 import fastact as fa
 from fastact.backends.numba import backend
-from row_cases import operands, run
+from representatives import ROW_KINDS
+from row_cases import operands, parted, run
 
 if (REASON := backend.why_unavailable()) is not None:
     pytest.skip(REASON, allow_module_level=True)
@@ -68,6 +69,24 @@ def test_a_call_in_the_middle_of_another(
             assert np.array_equal(got, want)
 
 
+@pytest.mark.parametrize(("name", "pass_"), ROW_KINDS, ids=map("-".join, ROW_KINDS))
+def test_a_row_whose_parts_are_longer_than_the_buffers(
+    name: str, pass_: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of 2**24 elements and more are: the same bits as of a row in memory."""
+    monkeypatch.setattr(row_plans, "_MOST_PARTS", 2)
+    for dtype, n in (("f4", 300_003), ("f8", 131_072)):
+        kernel = backend.row_kernel(name, pass_, np.dtype(dtype))
+        mask = np.random.default_rng(1).random((1, n, 1)) < 0.7
+        arrays = operands(name, pass_, np.dtype(dtype), (1, n, 1), mask)
+        for given in (None, 1.0), (mask, 1.3):
+            expected = run(kernel, name, pass_, arrays, *given)
+            for got, want in zip(
+                parted(kernel, name, pass_, arrays, *given), expected, strict=True
+            ):
+                np.testing.assert_array_equal(got, want)
+
+
 @pytest.mark.parametrize(
     "shape", [(1, 1024, 4096), (500, 3000, 1), (1, 1 << 22, 1), (1, 250, 9999)]
 )
@@ -92,7 +111,7 @@ def test_memory_with_any_number_of_threads(
 @pytest.mark.parametrize("name", ["sparsemax", "entmax15"])
 def test_lanes_without_a_row_do_not_count(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sums of 1.5 in every lane that memory left there raise the value for ever: 4,096 rounds, 500 times the time."""
-    aligned, memories = row_plans._aligned, []
+    aligned, memories = row_plans.aligned, []
 
     def filled(size: int) -> tuple[Array, int]:
         memory, start = aligned(size)
@@ -101,7 +120,7 @@ def test_lanes_without_a_row_do_not_count(name: str, monkeypatch: pytest.MonkeyP
         memories.append(memory[start - row_plans.address(memory) :])
         return memory, start
 
-    monkeypatch.setattr(row_plans, "_aligned", filled)
+    monkeypatch.setattr(row_plans, "aligned", filled)
     kernel = backend.row_kernel(name, "forward", np.dtype(np.float32))
     x = np.random.default_rng(0).normal(size=(1, 100, 1)).astype(np.float32)
     kernel(x, np.empty_like(x), None, 1.0)

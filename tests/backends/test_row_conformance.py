@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -14,7 +15,7 @@ import pytest
 from fastact.backends.protocol import Backend
 from fastact.definitions.rows import ROWS
 from representatives import ROW_KINDS, looped
-from row_cases import PASSES, defined, operands, outputs, run
+from row_cases import PASSES, defined, operands, outputs, parted, run
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, int, int]
@@ -261,6 +262,56 @@ def test_output_over_any_input(name: str, pass_: str, subject: Backend) -> None:
             kernel(*given, *out, None, 1.0)
             assert same(out, expected)
             assert memory[0] == memory[-1] == 7
+
+
+@each_kind
+def test_a_row_in_parts_has_the_same_bits(name: str, pass_: str, subject: Backend) -> None:
+    for dtype in DTYPES:
+        kernel = subject.row_kernel(name, pass_, dtype)
+        if not hasattr(kernel, "in_parts"):
+            pytest.skip("its kernels take no row in parts")
+        size = 2**18 // dtype.itemsize
+        lengths = [size, 3 * size - 7, 300_003]
+        for n, (kind, heat) in zip(lengths, itertools.cycle([("none", 1.0), ("full", 1.3)])):
+            mask, arrays = case(name, pass_, dtype, (1, n, 1), kind, heat)
+            expected = run(kernel, name, pass_, arrays, mask, heat)
+            assert same(parted(kernel, name, pass_, arrays, mask, heat), expected), (n, kind)
+
+        def fail(begin: int, end: int, at: int) -> None:
+            raise LookupError(begin)
+
+        inputs = [np.zeros((1, size, 1), dtype) for _ in ROWS[name].passes[pass_].inputs]
+        rows = arrays[len(inputs) :]
+        results = outputs(name, pass_, dtype, inputs[0].shape)  # type: ignore[arg-type]
+        with pytest.raises(LookupError):
+            kernel.in_parts(size, fail, fail, *inputs, *rows, *results, None, 1.0)
+        with pytest.raises(ValueError, match="shape"):
+            kernel.in_parts(size - 1, fail, fail, *inputs, *rows, *results, None, 1.0)
+
+
+@each_kind
+def test_columns_of_wider_arrays(name: str, pass_: str, subject: Backend) -> None:
+    """Any of them: the same bits as all of them, and nothing beside them is written."""
+    declared = ROWS[name].passes[pass_]
+    for dtype, (axis, width) in product(DTYPES, [(70, 100), (3_001, 70)]):
+        kernel = subject.row_kernel(name, pass_, dtype)
+        if not hasattr(kernel, "columns"):
+            pytest.skip("its kernels take no columns")
+        arrays = operands(name, pass_, dtype, (1, axis, width))
+        expected = run(kernel, name, pass_, arrays)
+        for cut in slice(3, 4), slice(5, 12), slice(0, 67):
+            out = outputs(name, pass_, dtype, arrays[0].shape)  # type: ignore[arg-type]
+            given = [
+                a[..., cut] if a.ndim == 3 else np.ascontiguousarray(a[..., cut]) for a in arrays
+            ]
+            into = [a[..., cut] if a.ndim == 3 else np.ascontiguousarray(a[..., cut]) for a in out]
+            kernel.columns(*given, *into, None, 1.0)
+            assert same(into, [a[..., cut] for a in expected]), (axis, width, cut)
+            for whole in out[: len(declared.outputs)]:
+                whole[..., cut] = 7
+                assert (whole == 7).all()
+        with pytest.raises(ValueError, match="column"):
+            kernel.columns(*arrays, *out, np.ones(arrays[0].shape, bool), 1.0)
 
 
 def test_eight_callers_at_once(subject: Backend, set_threads: Callable[[int], None]) -> None:

@@ -18,13 +18,15 @@ from .. import runtime
 from ..llvm import intrinsic
 from ..operations import VECTOR_BITS
 from . import layout
+from .parts import BUFFER_BYTES, LoadedRow
 from .phases import Body
 from .plan import Plan, address
 
 __all__ = ["fields_of", "phases_of", "row_kernel"]
 
 _PLANS_KEPT: Final = 16
-_OPERANDS: Final = ("inputs", "row_inputs", "outputs", "row_outputs")
+#: How many operands a kernel has of each kind, and what the fields of a plan with their addresses begin with.
+_OPERANDS: Final = {"inputs": "x", "row_inputs": "r", "outputs": "y", "row_outputs": "s"}
 _PIECES: Final = ("key", "terms", "moved", "start", "next", "finish", "rows", "map", "stored")
 
 
@@ -46,7 +48,7 @@ def row_kernel(name: str, pass_: str, dtype: np.dtype[Any]) -> Callable[..., Non
         It takes the inputs and the inputs of the rows, the outputs to fill and those of the rows, a mask or None,
         and every parameter as a `float`. Inputs and outputs are contiguous arrays (outer, axis, inner) of one shape,
         what belongs to the rows (outer, inner), in the dtype that they are computed in. A mask is a bool array
-        (outer or 1, axis, inner).
+        (outer or 1, axis, inner). It has `columns` and `in_parts`, as the protocol of backends describes them.
 
     Raises
     ------
@@ -135,19 +137,25 @@ class _RowKernel:
         self._fields = fields_of(module, stem, about, dtype.itemsize)
         # Where the inputs, the row inputs, the outputs and the row outputs end among the arguments.
         self._ends = tuple(accumulate(about[name] for name in _OPERANDS))
+        # The fields of a plan with the addresses of the arguments; there is one output.
+        self._names = [
+            name if name == "y" else f"{name}{k}"
+            for kind, name in _OPERANDS.items()
+            for k in range(about[kind])
+        ]
         self._plans = _Plans()
-        self._compiled: dict[tuple[bool, bool], int] = {}
+        self._compiled: dict[tuple[bool, bool], tuple[Callable[..., int], int]] = {}
 
     def caller(self) -> Callable[..., None]:
-        """Return a function of the arguments alone."""
+        """Return a function of the arguments alone, with those for columns and for rows in parts."""
         inputs, row_inputs, outputs, mask_at = self._ends
         environment = runtime.environment()
         plans, defaults = self._plans, self._module.DEFAULTS
         has_rows = mask_at > outputs or row_inputs > inputs
 
-        def call(*values: Any) -> None:
+        def call(*values: Any, width: int = 0) -> None:
             x, mask, params = values[0], values[mask_at], values[mask_at + 1 :]
-            key = x.shape, params == defaults, None if mask is None else mask.shape[0]
+            key = x.shape, params == defaults, None if mask is None else mask.shape[0], width
             # Taken out while in use: a signal handler or a finaliser may call for the same shape meanwhile.
             plan = plans.kept.pop(key, None)
             if plan is None or (plan.large and plan.thread_count != threads.get_num_threads()):
@@ -166,28 +174,64 @@ class _RowKernel:
                 plan.run(arrays, params[0] if params else 0.0)
             plans.kept[key] = plan
 
+        def columns(*values: Any) -> None:
+            call(*values, width=self._width(values))
+
+        call.columns = columns  # type: ignore[attr-defined]
+        call.in_parts = self._run_in_parts  # type: ignore[attr-defined]
         return call
 
     def _new_plan(self, key: tuple[Any, ...]) -> Plan | None:
         """Plan for a shape, for default parameters or not, for a mask of some length; None without elements."""
-        shape, plain, mask = key
+        shape, plain, mask, width = key
         if not prod(shape):
             return None
         if len(self._plans.kept) >= _PLANS_KEPT:
             self._plans.kept.clear()
         masked = mask is not None
-        kernel = self._kernel(plain, masked)
+        kernel = self._kernel(plain, masked)[1]
         fields = {**self._fields, "kernel": kernel, "masked": int(masked)}
-        return Plan(fields, shape, (mask or 0) > 1)
+        return Plan(fields, shape, (mask or 0) > 1, width)
 
-    def _kernel(self, plain: bool, masked: bool) -> int:
-        """Return the address of a form of the kernel."""
+    def _kernel(self, plain: bool, masked: bool) -> tuple[Callable[..., int], int]:
+        """Return a form of the kernel, and its address."""
         if (plain, masked) not in self._compiled:
             stem = f"{self._stem}_plain" if plain else self._stem
             function = phases_of(self._module, stem, self._about, self._stored, masked)
             code = runtime.machine_code(function, (types.intp, types.intp), returns=types.intp)
-            self._compiled[plain, masked] = code[1]
+            self._compiled[plain, masked] = code
         return self._compiled[plain, masked]
+
+    def _width(self, values: tuple[Any, ...]) -> int:
+        """Return how many elements lie between those of one row of the columns."""
+        inputs, row_inputs, outputs, mask_at = self._ends
+        arrays = *values[:inputs], *values[row_inputs:outputs]
+        (outer, _, inner), (_, step, item) = arrays[0].shape, arrays[0].strides
+        alike = {(one.shape, one.strides[1:]) for one in arrays} == {
+            (arrays[0].shape, (step, item))
+        }
+        width = int(step // self._dtype.itemsize)
+        if not alike or outer != 1 or values[mask_at] is not None or width < inner:
+            raise ValueError(
+                "columns: arrays (1, axis, inner) of one width are expected, and no mask"
+            )
+        return width
+
+    def _run_in_parts(self, length: int, load: Any, store: Any, *values: Any) -> None:
+        """Compute one row of so many elements, of which the arrays hold parts."""
+        mask, params = values[self._ends[-1]], values[self._ends[-1] + 1 :]
+        shape = 1, BUFFER_BYTES // self._fields["value"], 1
+        if values[0].shape != shape or length < shape[1]:
+            raise ValueError(
+                f"in_parts: arrays of shape {shape} are expected, not {values[0].shape}, and a row of "
+                f"{shape[1]} or more elements, not {length}"
+            )
+        code, at = self._kernel(params == self._module.DEFAULTS, mask is not None)
+        fields = {**self._fields, "kernel": at, "masked": int(mask is not None)}
+        addresses = {name: address(one) for name, one in zip(self._names, values, strict=False)}
+        if mask is not None:
+            addresses["m"] = address(mask)
+        LoadedRow(fields, code, length, addresses, params[0] if params else 0.0).run(load, store)
 
     def _without_elements(self, call: Callable[..., None], values: tuple[Any, ...]) -> None:
         """Give the outputs of rows without elements, as for rows of which the mask leaves nothing."""

@@ -15,7 +15,8 @@ FOLDED
     so little follows the axis that a vector holds several elements of each row.
 
 A *task* is one tile. Long rows are divided into *parts*; how many depends on the shape alone, and their results are
-combined in order, so that results do not depend on the number of threads.
+combined in order, so that results do not depend on the number of threads. Of a row that is not in memory as a whole,
+parts.py has some of these parts at a time, or a *piece* of one.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ _JOB: Final = [
     # the slots, how many vectors have some, the distance from those of one to the next, which is 0 ALONG; whether terms
     # are stored, the parts and the slots of the first of them
     *_integers("slots slot_rows slot_row storing parts part_slots"),
+    # whether maxima and sums go on from those in the slots
+    *_integers("begun"),
     ("param", np.float64),
     # for tasks.py: the first row, how many there are, how often sums were taken to solve an equation
     *_integers("first_row width rounds"),

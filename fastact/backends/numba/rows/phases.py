@@ -108,6 +108,7 @@ class Body:
             for k, name in enumerate(layout.JOB.names or ())
         }
         self._across = builder.icmp_signed("!=", self._fields["across"], INT(0))
+        self._begun = builder.icmp_signed("!=", self._fields["begun"], INT(0))
         self._some = self._o.first_lanes(self._fields["lanes_left"])
         number = builder.bitcast(self._fields["param"], ir.DoubleType())
         high = builder.fptrunc(number, ir.FloatType())
@@ -167,14 +168,15 @@ class Body:
 
     @contextmanager
     def _tiled(self) -> Iterator[tuple[Any, Any, Any, Any]]:
-        """Loop over chunks of steps and, in each, over rows: (row, first step, how many, whether it is the first)."""
+        """Loop over chunks of steps and, in each, over rows: (row, first step, how many, whether some came before)."""
         builder, count, chunk = self._builder, self._fields["steps"], self._fields["chunk"]
         chunks = builder.sdiv(builder.add(count, builder.sub(chunk, INT(1))), chunk)
         with self._loop(chunks) as number, self._loop(self._fields["rows"]) as r:
             first = builder.mul(number, chunk)
             left = builder.sub(count, first)
             size = builder.select(builder.icmp_signed("<", left, chunk), left, chunk)
-            yield r, first, size, builder.icmp_signed("==", number, INT(0))
+            later = builder.icmp_signed(">", number, INT(0))
+            yield r, first, size, builder.or_(later, self._begun)
 
     @contextmanager
     def _each_slots(self) -> Iterator[Any]:
@@ -239,9 +241,9 @@ class Body:
     def _maximum(self) -> None:
         """Find the maximum of each row."""
         builder, o = self._builder, self._o
-        with self._tiled() as (r, first, size, fresh):
+        with self._tiled() as (r, first, size, begun):
             best = self._variable(float("-inf"))
-            with builder.if_then(builder.not_(fresh)):
+            with builder.if_then(begun):
                 builder.store(self._get(MAX, r), best)
             with self._loop(size) as k:
                 _, mask = self._elements("key", builder.add(first, k), r)
@@ -259,10 +261,10 @@ class Body:
         """Add up the terms of each row, and store the first term of each element if that is asked for."""
         builder, o = self._builder, self._o
         storing = builder.icmp_signed("!=", self._fields["storing"], INT(0))
-        with self._tiled() as (r, start, count, fresh):
+        with self._tiled() as (r, start, count, begun):
             self._fetch("terms", r)
             sums = [(self._variable(0.0), self._variable(0.0)) for _ in self._slots_of_sums]
-            with builder.if_then(builder.not_(fresh)):
+            with builder.if_then(begun):
                 for pair, numbers in zip(sums, self._slots_of_sums, strict=True):
                     self._set(pair, [self._get(number, r) for number in numbers])
             blocks = builder.sdiv(builder.add(count, INT(self._plain - 1)), INT(self._plain))
@@ -301,6 +303,10 @@ class Body:
         with self._each_slots() as row:
             best = self._variable(float("-inf"))
             sums = [(self._variable(0.0), self._variable(0.0)) for _ in self._slots_of_sums]
+            with builder.if_then(self._begun):
+                builder.store(self._get(MAX), best)
+                for pair, numbers in zip(sums, self._slots_of_sums, strict=True):
+                    self._set(pair, [self._get(number) for number in numbers])
             with self._loop(self._fields["parts"]) as part:
                 number = builder.add(builder.mul(part, self._fields["slot_rows"]), row)
                 slots = builder.add(self._fields["part_slots"], builder.mul(number, size))

@@ -15,7 +15,16 @@ from .. import runtime
 from . import layout, tasks
 from .vectors import VECTOR
 
-__all__ = ["LAID_OUT", "PART_SLOT_BYTES", "Plan", "address", "laid_out", "thread_bytes"]
+__all__ = [
+    "LAID_OUT",
+    "PART_SLOT_BYTES",
+    "Plan",
+    "address",
+    "aligned",
+    "laid_out",
+    "runner",
+    "thread_bytes",
+]
 
 # Rows along which there are fewer elements are transposed.
 _SHORT: Final = 48
@@ -58,6 +67,8 @@ class Plan:
         The length before the axis, along it and after it.
     full_mask : bool
         Whether there is a mask with the shape of the arrays.
+    width : int, optional
+        Where they are some columns of wider arrays: elements from one row of those to the next.
 
     Attributes
     ----------
@@ -67,13 +78,22 @@ class Plan:
         The plan as compiled code has it, without the addresses of arrays.
     """
 
-    def __init__(self, kernel: dict[str, int], shape: tuple[int, ...], full_mask: bool) -> None:
+    def __init__(
+        self, kernel: dict[str, int], shape: tuple[int, ...], full_mask: bool, width: int = 0
+    ) -> None:
         item, value = kernel["item"], kernel["value"]
         # Read once: what is gathered, the memory and the pieces must depend on one number.
         self.thread_count = threads.get_num_threads()
         outer, axis, inner = shape
-        found = laid_out(outer, axis, inner, item, value, full_mask)
+        # Columns lie ACROSS, however few they are.
+        found = laid_out(
+            outer, axis, max(width, VECTOR // value) if width else inner, item, value, full_mask
+        )
         fields = kernel | dict(zip(LAID_OUT, found, strict=True))
+        if width:
+            blocks = -(-inner // fields["tile_rows"])
+            fields |= {"outer_rows": inner, "blocks": blocks, "tasks": blocks}
+            fields |= dict.fromkeys(("x_step", "y_step", "t_step"), width * item)
         # For each thread; the slots of parts come after the rest.
         self._each = thread_bytes(fields["layout"] == layout.TRANSPOSED, fields["steps"])
         self._shared = prod(shape) * value >= _LARGE_FROM
@@ -88,9 +108,9 @@ class Plan:
         self.large = self._shared or self._parts > 1
         values = tuple(fields.pop(name, 0) for name in layout.PLAN.names or ())
         self.fields: Any = np.array(values, layout.PLAN)
-        self._memory, self._memory_at = _aligned(0 if self.large else self._each)
+        self._memory, self._memory_at = aligned(0 if self.large else self._each)
         self._at = address(self.fields)
-        self._run, self._run_at = _run()
+        self._run, self._run_at = runner()
         self._enter = _enter(item)
 
     def run(self, arrays: tuple[Any, ...], param: float) -> None:
@@ -102,7 +122,7 @@ class Plan:
             self._enter(self._run_at, 0, at, 0, param, *arrays)
             self._run_together()
         else:
-            _kept, memory = _aligned(self._each + self._slots)
+            _kept, memory = aligned(self._each + self._slots)
             self.fields["part_slots_at"] = self._each
             self._enter(self._run_at, self._tasks, at, memory, param, *arrays)
 
@@ -114,7 +134,7 @@ class Plan:
         own, shared = (0, self._slots) if split else (self._slots, 0)
         step = self._each + own
         pieces = min(count, (_MOST_BYTES - shared) // step)
-        _kept, memory = _aligned(step * pieces + shared)
+        _kept, memory = aligned(step * pieces + shared)
         fields["shared"], fields["memory"], fields["memory_bytes"] = memory, memory, step
         fields["part_slots_at"] = step * pieces if split else self._each
         fields["run"] = self._run_at
@@ -209,14 +229,14 @@ def _widen(fields: dict[str, int], count: int) -> int:
     return wide
 
 
-def _aligned(size: int) -> tuple[Any, int]:
+def aligned(size: int) -> tuple[Any, int]:
     """Return memory, and an address in it from which so many bytes begin with a vector's alignment."""
     memory = np.empty(size + _LINES, np.uint8)
     return memory, -(-address(memory) // _LINES) * _LINES
 
 
 @cache
-def _run() -> tuple[Callable[..., int], int]:
+def runner() -> tuple[Callable[..., int], int]:
     """Return what runs the kernels, and its address."""
     return runtime.machine_code(tasks.run, [types.intp] * 6, returns=types.intp)
 
