@@ -295,6 +295,8 @@ def test_the_examples_of_a_page_run(path: Path, tmp_path: Path, monkeypatch: Any
 
 
 def check_session(code: str, names: dict[str, Any], title: str) -> None:
+    for module in re.findall(r"^>>> (?:import|from) (\w+)", code, re.MULTILINE):
+        import_module(module)  # outside of the session: where it is missing, the page is skipped
     test = doctest.DocTestParser().get_doctest(code, names, title, title, 0)
     said: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
