@@ -25,7 +25,11 @@ ROOT = Path(__file__).resolve().parent
 CSRC = Path("csrc")
 PYX = Path("fastact/backends/cython/_native.pyx")
 KERNELS = Path("fastact/backends/numba/_kernels")
-STUB = Path("fastact/__init__.pyi")
+# The type stubs, and what writes each.
+STUBS = {
+    Path("fastact/__init__.pyi"): "fastact.functions.stub",
+    Path("fastact/torch/__init__.pyi"): "fastact.functions.stub_torch",
+}
 INCLUDE = Path("fastact/include")
 NOT_BUILT = Path("fastact/backends/cython/not_built.txt")  # why; read by backend.py beside it
 
@@ -121,16 +125,11 @@ def emitter():
 
 
 def emit_python(root):
-    """Write what is emitted into the package: Numba kernels, headers for C and Cython, and the type stub."""
+    """Write what is emitted into the package: Numba kernels, headers for C and Cython, and the type stubs."""
     emitter().write_numba(root / KERNELS)
     emitter().write_headers(root / INCLUDE)
-    write_stub(root / STUB)
-
-
-def write_stub(path):
-    """Write the type stub, from the signatures of the functions."""
-    emitter()  # makes the source tree importable
-    path.write_text(importlib.import_module("fastact.functions.stub").stub(), encoding="utf-8")
+    for path, module in STUBS.items():  # the emitter has made the source tree importable
+        (root / path).write_text(importlib.import_module(module).stub(), encoding="utf-8")
 
 
 class BuildKernels(build_py):
@@ -145,7 +144,8 @@ class BuildKernels(build_py):
 
     def get_outputs(self, include_bytecode=True):
         root = self._root()
-        emitted = [root / STUB, root / "fastact/api.pxd", *(root / KERNELS).glob("*.py")]
+        emitted = [root / "fastact/api.pxd", *(root / KERNELS).glob("*.py")]
+        emitted += [root / path for path in STUBS]
         emitted += (root / INCLUDE).rglob("*.h")
         return list({*super().get_outputs(include_bytecode), *map(str, emitted)})
 

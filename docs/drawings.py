@@ -1,10 +1,7 @@
-"""Pictures that follow the theme of a page: SVG inside the HTML, whose colours are variables of static/fastact.css."""
+"""The pictures that are drawn for the documentation alone: thumbnails, functions of several arrays, errors, speed."""
 
 from __future__ import annotations
 
-import html
-import io
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -12,25 +9,11 @@ from typing import Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from themed import inline
 
 import fastact as fa
 from fastact import plotting
 
-#: Colour in a figure -> variable of the style sheet. The greys are those of bench/chart.py and bench/overview.py.
-VARIABLES = {
-    "#0072b2": "--picture-blue",
-    "#d55e00": "--picture-vermilion",
-    "#009e73": "--picture-green",
-    "#767676": "--picture-grey",
-    "#000000": "--color-foreground-primary",
-    "#1f2328": "--color-foreground-primary",
-    "#59636e": "--color-foreground-secondary",
-    "#666666": "--color-foreground-secondary",
-    "#d8dee4": "--color-background-border",
-    "#d9d9d9": "--color-background-border",
-    "#ebebeb": "--color-background-border",
-    "#ffffff": "--color-background-primary",
-}
 BLUE, VERMILION, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#767676"
 COLOURS = (BLUE, VERMILION, GREEN)
 AXES, GRID = "#59636e", "#d8dee4"
@@ -39,30 +22,6 @@ REACH = 4.0
 #: The logits of pictures of row functions.
 LOGITS = np.array([2.0, 1.0, 0.2, -0.5, -2.0])
 Curve = Callable[[Any], Any]
-
-
-def inline(figure: Any, title: str, css: str = "picture") -> str:
-    """Return a figure as SVG for an HTML page; `title` is what a screen reader says."""
-    file = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": title}):
-        figure.savefig(
-            file, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
-        )
-    text = re.sub(r"<metadata>.*?</metadata>", "", file.getvalue(), flags=re.DOTALL)
-    text = text[text.index("<svg") :]
-    # Names inside one HTML page have to differ from figure to figure.
-    mark = re.sub(r"\W", "", title)
-    text = re.sub(r'(id="|href="#|url\(#)', rf"\1{mark}-", text)
-    text = re.sub(r"(font-family: |font: [^;\"]*?px )[^;\"]+", r"\1inherit", text)
-    size = re.compile(r'width="([\d.]+)pt" height="[\d.]+pt"|height="[\d.]+pt"|width="([\d.]+)pt"')
-    head, rest = text.split(">", 1)
-    head = size.sub("", head) + f' role="img" aria-label="{html.escape(title)}" class="{css}"'
-    for colour, variable in VARIABLES.items():
-        rest = rest.replace(colour, f"var({variable})")
-    # Matplotlib leaves out black, which is the default.
-    rest = re.sub(r'(<text )style="', r'\1style="fill: var(--color-foreground-primary); ', rest)
-    svg = re.sub(r"\n\s*", "\n", f"{head}>{rest}").strip()
-    return f'<div class="scrolls">{svg}</div>' if css == "picture" else svg
 
 
 def _axes(figure: Figure, titles: Iterable[str]) -> list[Any]:
@@ -290,7 +249,7 @@ def errors_by_x() -> str:
             axes.minorticks_off()
             axes.set_xlabel("x")
             axes.set_ylabel("error, ulp")
-            axes.legend(frameon=False, loc="center right")
+            axes.legend(frameon=False, loc="upper right")
     return inline(
         figure, "Error by x of gelu and softplus, and of the textbook formulas in float32"
     )

@@ -20,11 +20,13 @@ from peers import TITLES
 from readme import escaped, table
 from readme_tables import FAMILIES, error
 from sphinx.util.display import status_iterator
+from themed import inline
 
 import fastact as fa
 from fastact import plotting
 
-ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
+ROOT = HERE.parent
 RESULTS = ROOT / "bench" / "results"
 ACCURACY = json.loads((RESULTS / "accuracy.json").read_text(encoding="utf-8"))
 FARTHEST = (np.nan, -np.inf, -np.finfo(float).max, np.finfo(float).max, np.inf)
@@ -50,10 +52,11 @@ def write(folder: Path) -> None:
     for name in ("functions", "gallery", "measured"):
         (folder / name).mkdir(exist_ok=True)
     drawn = plotting.gallery()
-    newest = max(path.stat().st_mtime for path in Path(fa.__file__).parent.rglob("*.py"))
-    old = [name for name in drawn if time_of(folder / "gallery" / f"{name}.png") < newest]
+    sources = [*Path(fa.__file__).parent.rglob("*.py"), folder / "themed.py"]
+    newest = max(path.stat().st_mtime for path in sources)
+    old = [name for name in drawn if time_of(drawing(name)) < newest]
     for name in status_iterator(old, "drawing... ", length=len(old)):
-        plotting.panels(name, **drawn[name]).savefig(folder / "gallery" / f"{name}.png", dpi=130)
+        drawing(name).write_text(_drawn(name), encoding="utf-8")
     names = fa.names()
     for name in status_iterator(names, "writing functions... ", length=len(names)):
         keep(folder / "functions" / f"{name}.md", page(name))
@@ -61,6 +64,17 @@ def write(folder: Path) -> None:
     keep(folder / "functions" / "elsewhere.md", elsewhere())
     for path in RESULTS.glob("*.md"):
         keep(folder / "measured" / path.name, path.read_text(encoding="utf-8"))
+
+
+def drawing(name: str) -> Path:
+    """Return the file of the panels of a function."""
+    return HERE / "gallery" / f"{name}.svg"
+
+
+def _drawn(name: str) -> str:
+    options = plotting.gallery()[name]
+    title = f"{name}: function, derivative, histograms of samples and activations, an image and its activation"
+    return inline(plotting.panels(name, **options), title)
 
 
 def time_of(path: Path) -> float:
@@ -161,9 +175,8 @@ def _picture(function: Any) -> str:
         drawn = drawings.picture(function)
         return f"```{{raw}} html\n{drawn}\n```" if drawn else ""
     options = "".join(f" --param {key}={value}" for key, value in plotting.gallery()[name].items())
-    alt = f"{name}: function, derivative, histograms of samples and activations, an image and its activation"
-    drawn = f"`fastact plot {name}{options}` draws it." if function.family == "elementwise" else ""
-    return f"```{{figure}} {GALLERY}/{name}.png\n:alt: {alt}\n:target: ../_images/{name}.png\n\n{drawn}\n```"
+    said = f"`fastact plot {name}{options}` draws it." if function.family == "elementwise" else ""
+    return f"```{{raw}} html\n:file: {GALLERY}/{name}.svg\n```\n\n{said}".rstrip()
 
 
 def _special(function: Any) -> str:

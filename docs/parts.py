@@ -23,10 +23,12 @@ from speed import Speed, geometric_mean
 from speed_tables import cases_of, usual_size
 from sphinx.util import logging
 from sphinx.util.display import status_iterator
+from themed import inline, themed
 
 import fastact as fa
 from fastact import plotting
 from fastact.cli.program import program
+from fastact.functions.pytorch import Declared, declared
 
 #: Files of definitions/activations whose functions are not activations.
 SPECIAL = ("normal", "logarithmic")
@@ -42,11 +44,12 @@ def write(folder: Path) -> None:
     speed = Speed.load(RESULTS / "speed.json")
     keep(generated / "properties.md", properties(speed))
     keep(generated / "cli.md", command_line())
+    keep(generated / "torch.md", pytorch())
     keep(generated / "examples.md", examples(folder / "gallery"))
     light = overview.picture(speed, ACCURACY, "light")
     alt = "Time and largest error of ten functions"
-    keep(generated / "overview.svg", drawings.inline(light, alt))
-    keep(generated / "speed.svg", drawings.inline(chart.picture(speed), "Speed beside PyTorch's"))
+    keep(generated / "overview.svg", inline(light, alt))
+    keep(generated / "speed.svg", inline(chart.picture(speed), "Speed beside PyTorch's"))
     keep(generated / "speed_by_size.svg", drawings.speed_by_size(by_size(speed)))
     keep(generated / "error_by_x.svg", drawings.errors_by_x())
 
@@ -130,6 +133,19 @@ def _end(value: float) -> str:
     return f"{round(value, 3) + 0.0:g}".replace("-", "−")
 
 
+def pytorch() -> str:
+    """Return the table of the functions of fastact.torch."""
+    rows = [
+        (f"`{one.label}{one.signature}`", f"`{one.module}`" if one.module else "", _page(one))
+        for one in declared().values()
+    ]
+    return table(("function of `fastact.torch`", "module", "computes"), rows, 3) + "\n"
+
+
+def _page(one: Declared) -> str:
+    return f"[{one.function.name}](../functions/{one.function.name}.md)"
+
+
 def command_line() -> str:
     """Return the help of every command, as click shows it."""
     context = click.Context(program, info_name="fastact", **program.context_settings)
@@ -172,7 +188,7 @@ def _run(gallery: Path, path: Path) -> str:
     """Run an example, and return what it says if it fails."""
     paths = os.pathsep.join([str(Path(fa.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, str(path), "--pictures", str(gallery)],
+        [sys.executable, str(path), "--pictures", str(gallery), "--format", "svg"],
         env={**os.environ, "PYTHONPATH": paths, "MPLBACKEND": "agg"},
         capture_output=True,
         text=True,
@@ -185,7 +201,7 @@ def _is_program(path: Path) -> bool:
 
 
 def _picture(gallery: Path, path: Path) -> Path:
-    return gallery / f"{path.stem}.png"
+    return gallery / f"{path.stem}.svg"
 
 
 def _example(path: Path, picture: Path) -> str:
@@ -194,8 +210,8 @@ def _example(path: Path, picture: Path) -> str:
     )
     parts = [f"## {path.stem.replace('_', ' ').capitalize()}", said]
     if picture.exists():
-        options = f":alt: what {path.name} draws\n:target: _images/{picture.name}"
-        parts.append(f"```{{image}} gallery/{picture.name}\n{options}\n```")
+        drawn = themed(picture.read_text(encoding="utf-8"), f"what {path.name} draws")
+        parts.append(f"```{{raw}} html\n{drawn}\n```")
     source = f"```{{literalinclude}} ../examples/{path.name}\n:language: python\n```"
     opening = f"```{{raw}} html\n<details><summary>{path.name}</summary>\n```"
     closing = "```{raw} html\n</details>\n```"

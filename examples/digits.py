@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from digits_network import HIDDEN, Trained, make, samples, train
 from layers import generators
-from pictures import BLUE, GREEN, ORANGE, main, progress
+from pictures import BLUE, CHALK, GREEN, INK, ORANGE, main, progress
 
 EPOCHS = 20
 LOOKS = {"relu": (BLUE, "-"), "tanh": (GREEN, "--"), "sigmoid": (ORANGE, ":")}
@@ -71,7 +71,7 @@ def draw(learned: dict[str, Trained]) -> Figure:
     for (row, column), count in np.ndenumerate(counts):
         if count:
             dark = mistakes[row, column] > 0.6 * mistakes.max()
-            style = {"color": "white" if dark else "black", "fontsize": 9}
+            style = {"color": CHALK if dark else INK, "fontsize": 9}
             matrix.annotate(count, (column, row), ha="center", va="center", **style)
     matrix.set(xticks=range(10), yticks=range(10), xlabel="read as", ylabel="digit")
     matrix.set_title(

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 import fastact as fa
 from layers import generators
-from pictures import BLACK, BLUE, CORNERS, SIDE, SKY, draw_corners, main, spread
+from pictures import BLACK, BLUE, CORNERS, INK, SIDE, SKY, draw_corners, main, spread
 
 GATES = {
     "OR": np.array([0.0, 1.0, 1.0, 1.0]),
@@ -110,7 +110,7 @@ def draw_line(axes: Any, perceptron: Perceptron, seed: int) -> None:
     border = -(w1 * SIDE[[0, -1]] + bias) / w2
     above = high + 9 if w2 > 0 else low - 9
     axes.fill_between(SIDE[[0, -1]], border, above, color="#f5dca3", linewidth=0)
-    axes.plot(SIDE[[0, -1]], border, color=BLACK, linewidth=1.5)
+    axes.plot(SIDE[[0, -1]], border, color=INK, linewidth=1.5)
 
 
 if __name__ == "__main__":

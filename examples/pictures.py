@@ -27,6 +27,8 @@ BLACK, ORANGE, SKY, GREEN, BLUE, RED, PINK = COLOURS = (
     "#cc79a7",
 )
 GREY = "#8a8a8a"
+# On coloured planes: elsewhere the documentation draws black as its text and white as its ground.
+INK, CHALK = "#101010", "#fafafa"
 # With colours they tell lines apart in grey print, too.
 DASHES: tuple[Any, ...] = (
     "-",
@@ -52,6 +54,8 @@ matplotlib.rcParams.update(
         "grid.color": "#e4e4e4",
         "legend.frameon": False,
         "savefig.dpi": 110,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "fastact",
     }
 )
 
@@ -78,9 +82,7 @@ def draw_corners(axes: Any, targets: Any) -> None:
     """Draw the truth table: a corner for each pair of inputs, with its target."""
     for wanted, colour, marker in ((0, BLUE, "o"), (1, ORANGE, "s")):
         x, y = CORNERS[np.ravel(targets) == wanted].T
-        axes.scatter(
-            x, y, s=70, c=colour, marker=marker, edgecolors=BLACK, label=f"target {wanted}"
-        )
+        axes.scatter(x, y, s=70, c=colour, marker=marker, edgecolors=INK, label=f"target {wanted}")
     axes.set(xlabel="first input", aspect="equal", xticks=[0, 1], yticks=[0, 1])
     axes.set(xlim=SIDE[[0, -1]], ylim=SIDE[[0, -1]])
     axes.grid(False)
@@ -93,7 +95,7 @@ def draw_plane(axes: Any, values: Any, targets: Any, border: bool = True) -> Any
         heights, cmap=SHADES, vmin=0, vmax=1, alpha=0.8, origin="lower", extent=SIDE[[0, -1, 0, -1]]
     )
     if border and np.ptp(heights) > 0.01:
-        axes.contour(SIDE, SIDE, heights, [0.5], colors=BLACK, linewidths=1)
+        axes.contour(SIDE, SIDE, heights, [0.5], colors=INK, linewidths=1)
     draw_corners(axes, targets)
     return image
 
@@ -109,7 +111,7 @@ def draw_surface(axes: Any, values: Any, outputs: Any, targets: Any) -> None:
     for wanted, colour, marker in ((0, BLUE, "o"), (1, ORANGE, "s")):
         chosen = np.ravel(targets) == wanted
         where = (*CORNERS[chosen].T, np.ravel(outputs)[chosen])
-        axes.scatter(*where, c=colour, marker=marker, edgecolors=BLACK, s=40, depthshade=False)
+        axes.scatter(*where, c=colour, marker=marker, edgecolors=INK, s=40, depthshade=False)
     axes.set(xlabel="first input", ylabel="second input")
     axes.set(xticks=[0, 1], yticks=[0, 1], zlim=(0, 1), zticks=[0, 0.5, 1])
     axes.view_init(elev=28, azim=-120)
@@ -117,13 +119,14 @@ def draw_surface(axes: Any, values: Any, outputs: Any, targets: Any) -> None:
 
 
 SURFACE = {"rcount": 101, "ccount": 101, "antialiased": False, "shade": False, "linewidth": 0}
+SURFACE |= {"rasterized": True}  # as vectors, 10,000 cells make 2 MB
 CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 
 
-def save(figure: Figure, name: str, folder: Path) -> Path:
-    """Write the picture and print its path."""
+def save(figure: Figure, name: str, folder: Path, format: str = "png") -> Path:
+    """Write the picture, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.png"
+    path = folder / f"{name}.{format}"
     figure.savefig(path)
     return path
 
@@ -145,14 +148,17 @@ def main(
     parser.add_argument(
         "--pictures", type=Path, default=PICTURES, help="folder for the picture [%(default)s]"
     )
+    parser.add_argument(
+        "--format", choices=["png", "svg", "pdf"], default="png", help="[%(default)s]"
+    )
     for name, default in options.items():
         several = isinstance(default, tuple)
         kind = type(default[0] if several else default)
         count = {"nargs": "+"} if several else {}
         parser.add_argument(f"--{name}", type=kind, default=default, help="[%(default)s]", **count)
     arguments = vars(parser.parse_args())
-    folder = arguments.pop("pictures")
+    folder, format = arguments.pop("pictures"), arguments.pop("format")
     result = learn(**arguments)
     print(report(result))
-    path = save(draw(result), Path(sys.argv[0]).stem, folder)
+    path = save(draw(result), Path(sys.argv[0]).stem, folder, format)
     print(f"{path} ({fa.get_backend()} backend)")

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 import fastact as fa
 from layers import Activation, Adam, Network, generators, perceptron_layers
 from perceptron_gates import GATES
-from pictures import CORNERS, PLANE, draw_plane, draw_surface, main, progress, spread
+from pictures import CORNERS, INK, PLANE, draw_plane, draw_surface, main, progress, spread
 
 RATE = 0.01
 STEPS = 3000
@@ -64,7 +64,7 @@ def draw(learned: dict[str, Learned]) -> Figure:
         image = draw_plane(planes[-1], plane, one.targets)
         planes[-1].set_title(f"{what}\naccuracy {spread(one.accuracy)}", fontsize="small")
         if np.ptp(plane) < 0.1:
-            planes[-1].annotate("0.5 everywhere", (0.5, 0.5), ha="center")
+            planes[-1].annotate("0.5 everywhere", (0.5, 0.5), ha="center", color=INK)
         space = figure.add_subplot(2, 4, 4 + column, projection="3d")
         draw_surface(space, plane, one.network.forward(CORNERS)[shown], one.targets)
     planes[0].set_ylabel("second input")

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import fastact as fa
-from pictures import CORNERS, PLANE, draw_plane, main
+from pictures import CORNERS, INK, PLANE, draw_plane, main
 
 # By unit: the weights of the two inputs, and the bias.
 UNITS = {"OR": ((1, 1), -0.5), "NAND": ((-1, -1), 1.5), "AND": ((1, 1), -1.5)}
@@ -57,7 +57,7 @@ def draw(outputs: dict[str, Any]) -> Figure:
         axes.set_title(title)
         lines = {"OR": (0.5,), "NAND": (1.5,), "XOR": (0.5, 1.5)}[name]
         for total in lines:
-            axes.axline((total, 0), slope=-1, color="black", linewidth=1.5)
+            axes.axline((total, 0), slope=-1, color=INK, linewidth=1.5)
     panels[0].set_ylabel("second input")
     handles = panels[0].get_legend_handles_labels()[0]
     figure.legend(handles, ["output 0", "output 1"], loc="outside lower center", ncols=2)

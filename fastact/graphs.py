@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["asymptotes", "graph", "jumps", "kinks", "readable"]
+__all__ = ["Array", "Curve", "asymptotes", "graph", "jumps", "kinks", "readable"]
 
 Array = npt.NDArray[Any]
 Curve = Callable[[Array], Array]

@@ -15,25 +15,21 @@ from __future__ import annotations
 import inspect
 import io
 import math
-import os
-import textwrap
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, BinaryIO
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from .curves import Activation, Array, Curve, Drawn, drawn_as, labels_of
 from .functions.catalogue import get, names
-from .graphs import asymptotes, graph, jumps, kinks, readable
-from .messages import shown
-from .one_number import of_one_number
+from .graphs import asymptotes, graph, jumps, kinks
 
 try:
-    from matplotlib import cbook, rc_context
+    from matplotlib import rc_context
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
-    from PIL import Image, ImageOps
+
+    from .images import REACH_OF_IMAGE, ImageFile, grey, spread
 except ImportError as error:
     raise ImportError(
         f'pictures need matplotlib and pillow: pip install "fastact[plot]" ({error})'
@@ -41,19 +37,12 @@ except ImportError as error:
 
 __all__ = ["compare", "gallery", "panels"]
 
-Array = npt.NDArray[Any]
-Curve = Callable[[Array], Array]
-Activation = str | Callable[..., Any]
-ImageFile = str | os.PathLike[str] | BinaryIO
-
 # The range for one function, beyond relu6's kink at 6, the farthest with default parameters; for several,
-# where they differ most; and of the values of an image.
-REACH, REACH_OF_SEVERAL, REACH_OF_IMAGE = 7.0, 4.0, 3.0
+# where they differ most.
+REACH, REACH_OF_SEVERAL = 7.0, 4.0
 SAMPLES, BINS = 1000, 40
 # More curves are drawn in a larger chart.
 MOST_IN_SMALL = 6
-# In pixels; more than a panel shows.
-LONGEST_SIDE = 512
 
 # Okabe and Ito's colour-blind-safe colours, without yellow, which is faint on white. With four dash
 # patterns, visible in grey print too, they distinguish 28 curves.
@@ -104,9 +93,9 @@ def panels(
     matplotlib.figure.Figure
         A figure that pyplot knows nothing of: save it, or let the notebook show it.
     """
-    drawn = _Drawn(function, parameters)
+    drawn = Drawn(function, parameters)
     x = REACH * (np.arange(SAMPLES) + 0.5) / (SAMPLES / 2) - REACH
-    pixels = _spread(_grey(image))
+    pixels = spread(grey(image))
     # A panel is about 2.8 inches wide; without this a wide image left a hole above it.
     image_height = min(max(2.8 * pixels.shape[0] / pixels.shape[1], 0.6), 3.4)
     with rc_context(STYLE):
@@ -159,10 +148,10 @@ def compare(
     """
     if not functions:
         raise ValueError("compare() needs at least one activation")
-    drawn = list({one.label: one for one in map(_drawn, functions)}.values())
+    drawn = list({one.label: one for one in map(drawn_as, functions)}.values())
     limits = _limits(xlim, REACH_OF_SEVERAL)
     tallest = max(map(abs, limits))
-    labels = _labels(drawn)
+    labels = labels_of(drawn, REACH_OF_SEVERAL)
     width, height = (9.0, 4.2) if len(drawn) <= MOST_IN_SMALL else (12.0, 5.6)
     columns = _legend_columns(labels, width)
     with rc_context(STYLE):
@@ -202,69 +191,9 @@ def gallery() -> dict[str, dict[str, Any]]:
     }
 
 
-class _Drawn:
-    """An activation with its parameters: its curves and its label."""
-
-    def __init__(self, function: Activation, parameters: dict[str, Any]) -> None:
-        activation = of_one_number(get(function) if isinstance(function, str) else function)
-        name, fixed = activation.__name__, getattr(activation, "fixed", {})
-        shown = {**fixed, **parameters}.items()
-        given = ", ".join(f"{key}={_shown(value)}" for key, value in shown)
-        self.label = f"{name}({given})" if given else name
-        formula = getattr(activation, "formula", None)
-        values = {**getattr(activation, "parameters", {}), **parameters}
-        self.title = _title(self.label, readable(formula, values) if formula else "")
-        self._value: Curve = partial(activation, **parameters)
-        self._slope: Curve = partial(activation.derivative, **parameters)
-
-    def value(self, x: Array) -> Array:
-        """Return the function."""
-        return _drawable(self._value(x))
-
-    def slope(self, x: Array) -> Array:
-        """Return the derivative."""
-        return _drawable(self._slope(x))
-
-
-def _drawn(one: Activation | tuple[Activation, dict[str, Any]]) -> _Drawn:
-    return _Drawn(*one) if isinstance(one, tuple) else _Drawn(one, {})
-
-
-def _title(label: str, formula: str) -> str:
-    """Return the label and, where three lines hold it, the formula."""
-    lines = textwrap.wrap(f"{label}: f(x) = {formula}", 85)
-    return "\n".join(lines) if formula and len(lines) <= 3 else label
-
-
-def _labels(drawn: Sequence[_Drawn]) -> list[str]:
-    """Return the labels, with the name of the first one whose curve is the same."""
-    x = np.linspace(-REACH_OF_SEVERAL, REACH_OF_SEVERAL, 801)
-    values = [one.value(x) for one in drawn]
-    labels = []
-    for index, (one, value) in enumerate(zip(drawn, values, strict=True)):
-        same = (
-            earlier.label
-            for earlier, other in zip(drawn[:index], values, strict=False)
-            if np.allclose(value, other, rtol=1e-9, atol=1e-12, equal_nan=True)
-        )
-        first = next(same, "")
-        labels.append(f"{one.label} (= {first})" if first else one.label)
-    return labels
-
-
-def _shown(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
 def _legend_columns(labels: Sequence[str], width: float) -> int:
     # The figure has 100 dpi; a legend entry takes about 7 dots a letter, plus 95.
     return max(1, min(6, len(labels), int((100 * width - 20) / (95 + 7 * max(map(len, labels))))))
-
-
-def _drawable(values: Array) -> Array:
-    """Replace values too large to draw by NaN: Matplotlib's transforms overflow before 1e300."""
-    drawable: Array = np.where(np.abs(values) < 1e100, values, np.nan)
-    return drawable
 
 
 def _limits(xlim: tuple[float, float] | None, reach: float) -> tuple[float, float]:
@@ -305,7 +234,7 @@ def _draw_histogram(axes: Any, values: Array, colour: str) -> None:
         axes.text(0.5, 0.5, "none is finite", ha="center", transform=axes.transAxes)
 
 
-def _mark(axes: Any, slopes: Any, drawn: _Drawn, limits: tuple[float, float]) -> None:
+def _mark(axes: Any, slopes: Any, drawn: Drawn, limits: tuple[float, float]) -> None:
     """Mark the kinks of the function drawn in `axes`, and its asymptotes; its derivative is drawn in `slopes`."""
     ends, bends = (jumps(*panel.lines[0].get_data()) for panel in (axes, slopes))
     x = kinks(drawn.value, bends)
@@ -337,32 +266,3 @@ def _label(axes: Any, title: str, x: str, y: str) -> None:
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _grey(file: ImageFile | None) -> Array:
-    """Return the grey values of an image, upright and no larger than a panel shows."""
-    if file is not None and not (isinstance(file, (str, os.PathLike)) or hasattr(file, "read")):
-        raise TypeError(f"panels(): image={shown(file)}: expected a path or a file")
-    if file is None:
-        file = str(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
-    try:
-        with Image.open(file) as opened:
-            image = ImageOps.exif_transpose(opened).convert("L")
-            image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-            return np.asarray(image, dtype=np.float64)
-    except OSError as error:
-        if error.errno is not None:  # an error of the system: missing, a directory, forbidden
-            raise
-        raise ValueError(f"{file}: not a readable image: {error}") from error
-    # A damaged file may raise nearly anything: SyntaxError, struct.error, DecompressionBombError.
-    except Exception as error:
-        raise ValueError(f"{file}: not a readable image: {error}") from error
-
-
-def _spread(grey: Array) -> Array:
-    """Return grey values by rank, evenly from -3 to 3: a middle grey is 0."""
-    # Scaled by their spread instead, a seventh of the values of a dark picture were negative.
-    _, level, counts = np.unique(grey, return_inverse=True, return_counts=True)
-    below = np.cumsum(counts) - counts / 2
-    spread: Array = (REACH_OF_IMAGE * (2 * below / grey.size - 1))[level.reshape(grey.shape)]
-    return spread

@@ -29,7 +29,7 @@ def gap(x: Any, y: Any) -> Any:
 def logaddexp(x: Any, y: Any) -> Any:
     """log(eˣ + eʸ), without overflow.
 
-    Between -1/2 and 1/2, of negative x and y it is a difference: its error is at most 2 ulp of 1/2.
+    For negative x and y it may be a small difference of larger numbers: within ±1/2 the error is at most 2 ulp of 1/2.
     """
     d, d_low = gap(x, y)
     p, p_low, unit = softplus_parts(-abs(d), facing(d, d_low))
@@ -49,16 +49,16 @@ def logaddexp_vjp(g: Any, x: Any, y: Any) -> Any:
 
 
 def times_log(x: Any, y: Any, y_low: Any) -> Any:
-    """x·(y + y_low), 0 for an x of 0 unless y is NaN."""
+    """x·(y + y_low), and 0 where x is 0, unless y is NaN."""
     rest = x * y_low if abs(x) <= LARGEST else 0.0
     return 0.0 if x == 0.0 and y == y else fma(x, y, rest)
 
 
 @BINARY.declare(source="scipy.special.xlogy", inputs=TWO)
 def xlogy(x: Any, y: Any) -> Any:
-    """x·log y, and 0 for an x of 0 unless y is NaN.
+    """x·log y, and 0 where x is 0, unless y is NaN.
 
-    For an x of 0 the gradient with respect to y is 0, and for a y of 0 or less that with respect to x, too.
+    Where x is 0, the gradient with respect to y is 0, and if y ≤ 0, so is that with respect to x.
     """
     log, log_low = log_parts(y)
     return times_log(x, 0.0 if x == 0.0 and y < 0.0 else log, log_low)
@@ -81,9 +81,9 @@ def log1p_parts_of_any(y: Any) -> Any:
 
 @BINARY.declare(source="scipy.special.xlog1py", inputs=TWO)
 def xlog1py(x: Any, y: Any) -> Any:
-    """x·log(1 + y), and 0 for an x of 0 unless y is NaN.
+    """x·log(1 + y), and 0 where x is 0, unless y is NaN.
 
-    For an x of 0 the gradient with respect to y is 0, and for a y of -1 or less that with respect to x, too.
+    Where x is 0, the gradient with respect to y is 0, and if y ≤ -1, so is that with respect to x.
     """
     log, log_low = log1p_parts_of_any(y)
     # Of a small y the low part is all.

@@ -27,8 +27,27 @@ _TITLES = {
     "channels": "Across channels",
     "losses": "Losses",
 }
-# Related functions that are shown: at most, and from a group of at least.
-_MOST, _LEAST = 8, 4
+# Related functions that are shown at most.
+_MOST = 8
+# What belongs together across groups.
+_ALIKE = (
+    ("relu", "leaky_relu", "prelu", "rrelu"),
+    ("relu", "maxout", "crelu"),
+    ("relu", "reglu"),
+    ("gelu", "geglu", "ndtr"),
+    ("silu", "swiglu"),
+    ("sigmoid", "tanh", "softsign"),
+    ("sigmoid", "glu"),
+    ("softplus", "squareplus"),
+    ("identity", "snake"),
+    ("softmax", "sparsemax", "entmax15", "entmax", "gumbel_softmax"),
+    ("logaddexp", "logsumexp"),
+    ("logcosh", "log_cosh"),
+    ("log_softmax", "cross_entropy", "nll"),
+    ("log_sigmoid", "binary_cross_entropy_with_logits"),
+    ("entr", "xlogy", "rel_entr", "kl_div"),
+    ("softmax_focal", "sigmoid_focal"),
+)
 # Inputs of the example of an elementwise function: the first ones that its domain contains.
 _INPUTS = ("[-1.0, 0.0, 2.0]", "[0.25, 0.5, 0.75]", "[0.5, 1.0, 2.0]")
 _REQUIRED = {"weight": 0.25}
@@ -94,15 +113,14 @@ def _mentions() -> dict[str, set[str]]:
 
 
 def _related(function: Function) -> list[Function]:
-    """Return functions that name this one, that it names, and its neighbours in its group."""
+    """Return functions that name this one, that it names, that are alike, and its neighbours in its group."""
     mentions, every = _mentions(), names()
     own = function.name
     first = [name for name in every if name in mentions[own] or own in mentions[name]]
+    alike = [name for some in _ALIKE if own in some for name in some if name in every]
     group = [one.name for one in groups()[_title(function)]]
     near = sorted(group, key=lambda name: abs(every.index(name) - every.index(own)))
-    if len(near) < _LEAST:
-        near = sorted(every, key=lambda name: abs(every.index(name) - every.index(own)))[:_LEAST]
-    found = [name for name in dict.fromkeys([*first, *near]) if name != own][:_MOST]
+    found = [name for name in dict.fromkeys([*first, *alike, *near]) if name != own][:_MOST]
     return [get(name) for name in sorted(found, key=every.index)]
 
 

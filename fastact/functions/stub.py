@@ -21,7 +21,7 @@ from .own import activation
 from .stub_calls import calls, own_calls
 from .stub_head import HEAD, TYPES
 
-__all__ = ["stub"]
+__all__ = ["stub", "text_of"]
 
 Key: TypeAlias = tuple[str, ...]
 
@@ -73,13 +73,13 @@ def stub() -> str:
 
 def _head() -> str:
     around = ("backends", "get_backend", "set_backend", "use_backend")
-    texts = {name: _text(getattr(fastact, name).__doc__) for name in around}
+    texts = {name: text_of(getattr(fastact, name).__doc__) for name in around}
     modules = "\n".join(f"from . import {name} as {name}" for name in vars(fastact)["_MODULES"])
-    doc = "Emitted by the build from fastact/functions.\n\n" + _text(fastact.__doc__)
-    return HEAD.format(doc=doc, modules=modules, activation=_text(activation.__doc__), **texts)
+    doc = "Emitted by the build from fastact/functions.\n\n" + text_of(fastact.__doc__)
+    return HEAD.format(doc=doc, modules=modules, activation=text_of(activation.__doc__), **texts)
 
 
-def _text(doc: str | None, margin: str = "    ") -> str:
+def text_of(doc: str | None, margin: str = "    ") -> str:
     """Return a docstring as source text."""
     plain = inspect.cleandoc(doc or "").replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     return indent(plain, margin).strip()
@@ -126,7 +126,7 @@ def _defined(key: Key, text: str) -> Iterator[str]:
     for call in others:
         yield f"@overload\n    def __call__{call}: ..."
     yield from ["@overload"] if others else []
-    yield f'def __call__{last}:\n        """{_text(text, "        ")}"""'
+    yield f'def __call__{last}:\n        """{text_of(text, "        ")}"""'
 
 
 def _type(function: Function, shared: dict[Key, tuple[str, str]]) -> Iterator[str]:
@@ -135,7 +135,7 @@ def _type(function: Function, shared: dict[Key, tuple[str, str]]) -> Iterator[st
     passes = _passes(function)
     for pass_, one in passes.items():
         yield f"    {pass_}: _types.{shared[tuple(calls(function, one))][0]}"
-        yield f'    """{_text(_summary(one))}"""'
+        yield f'    """{text_of(_summary(one))}"""'
     if not passes:
         yield "    ..."
 
@@ -155,10 +155,10 @@ def _of_call(one: Any) -> str:
 def _variables(function: Function) -> Iterator[str]:
     kind = f"_types.{_pascal(function.name)}"
     # What it raises and its relatives, `help` tells.
-    text = re.sub(r"(Raises|See Also)\n-+\n(.+\n)+\n", "", _text(function.__doc__, ""))
+    text = re.sub(r"(Raises|See Also)\n-+\n(.+\n)+\n", "", text_of(function.__doc__, ""))
     yield f'{function.name}: {kind}\n"""{text}"""\n'
     for alias in function.aliases:
-        yield f'{alias}: {kind}\n"""`{function.name}` under another name.\n\n{_text(_summary(function), "")}"""\n'
+        yield f'{alias}: {kind}\n"""`{function.name}` under another name.\n\n{text_of(_summary(function), "")}"""\n'
 
 
 def _own(functions: list[Any]) -> Iterator[str]:
@@ -191,5 +191,5 @@ def _get(functions: list[Function]) -> Iterator[str]:
         overlap = "# type: ignore[overload-overlap]"
         yield f"@overload\ndef get(name: Literal[{known}]{none}) -> {kind}: ...  {overlap}"
     yield "@overload\ndef get(name: str) -> _types.AnyFunction:"
-    yield f'    """{_text(get_function.__doc__)}"""'
+    yield f'    """{text_of(get_function.__doc__)}"""'
     yield "@overload\ndef get(name: _C) -> _C: ..."

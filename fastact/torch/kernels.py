@@ -11,16 +11,28 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..functions.catalogue import PUBLIC
+from ..functions.pytorch import ARGUMENTS, Declared, in_its_words
 
-__all__ = ["ClassLoss", "Gate", "Kernels", "Loss", "PRelu", "Reduction", "Single", "Softmax"]
+__all__ = [
+    "RAISED",
+    "ClassLoss",
+    "Gate",
+    "Kernels",
+    "Loss",
+    "PRelu",
+    "Reduction",
+    "Single",
+    "Softmax",
+    "reworded",
+]
 
-# PyTorch's name of a parameter -> the name here.
-_NAMES = {"dim": "axis", "keepdim": "keepdims"}
 # The output determines the derivative exactly, or PyTorch keeps the output, too. Of other functions, the output in 16
 # bits is too coarse.
 _FROM_OUTPUT = frozenset(("relu", "leaky_relu", "sigmoid", "tanh", "exponential"))
 
 Options: TypeAlias = tuple[Any, ...]
+#: What functions raise for wrong arguments.
+RAISED = (TypeError, ValueError, IndexError)
 
 
 class Kernels:
@@ -45,7 +57,7 @@ class Kernels:
 
     def __init__(self, function: str, tensors: Sequence[str], names: Sequence[str]) -> None:
         self.function = PUBLIC[function]
-        self._names = [_NAMES.get(name, name) for name in names]
+        self._names = [ARGUMENTS.get(name, name) for name in names]
         self.named: Callable[[Options], dict[str, Any]] = lru_cache(maxsize=64)(self._named)
 
     def _named(self, options: Options) -> dict[str, Any]:
@@ -241,3 +253,8 @@ class ClassLoss(Loss):
 def as_tuple(found: Any) -> Sequence[Any]:
     """Return gradients as a tuple, also if there is one only."""
     return found if type(found) is tuple else (found,)
+
+
+def reworded(error: Exception, declared: Declared) -> Exception:
+    """Return an error of fastact in the words of PyTorch, and with the names that were called."""
+    return type(error)(in_its_words(str(error), declared))

@@ -34,7 +34,7 @@ def _class(name: str, function: Callable[..., Any]) -> type[Any]:
 
 
 class _Softmax2d(torch.nn.Softmax2d):
-    """`torch.nn.Softmax2d`, computed by fastact."""
+    """`torch.nn.Softmax2d`, computed by fastact; takes the same arguments."""
 
     __module__ = "fastact.torch"
     __qualname__ = "Softmax2d"

@@ -7,37 +7,33 @@ from typing import Any
 
 import torch
 
-from .kernels import Kernels, Options
+from ..functions.pytorch import Declared
+from .kernels import RAISED, Kernels, Options, reworded
 from .tensors import arrays_of, tensor_of
 
 __all__ = ["registered"]
 
 
-def registered(
-    name: str,
-    kernels: Kernels,
-    tensors: Sequence[str],
-    optional: Sequence[str],
-    options: Sequence[str],
-) -> Callable[..., Any]:
+def registered(declared: Declared, kernels: Kernels, options: Sequence[str]) -> Callable[..., Any]:
     """Return the operator fastact::name of tensors and options, with its gradient.
 
     Parameters
     ----------
-    name : str
-        Its name.
+    declared : Declared
+        Its signature.
     kernels : Kernels
         What it computes.
-    tensors, optional : sequence of str
-        The names of its tensors, and of those that may be None.
     options : sequence of str
         Its options with their types, as in an operator's schema: "float alpha".
     """
-    count = len(tensors)
-    types = [f"Tensor{'?' if one in optional else ''} {one}" for one in tensors]
+    name, count = declared.label, len(declared.tensors)
+    types = [f"Tensor{'?' if one in declared.optional else ''} {one}" for one in declared.tensors]
 
     def forward(*given: Any) -> Any:
-        value = kernels.forward(arrays_of(given[:count]), _hashable(given[count:]))
+        try:
+            value = kernels.forward(arrays_of(given[:count]), _hashable(given[count:]))
+        except RAISED as error:
+            raise reworded(error, declared) from None
         return _settled(tensor_of(value, given[0].dtype), given[0])
 
     def like(*given: Any) -> Any:

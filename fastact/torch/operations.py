@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
+from ..functions.pytorch import Declared
 from . import opaque
-from .kernels import Kernels, Options
+from .kernels import RAISED, Kernels, Options, reworded
 from .tensors import FLOATS, arrays_of, check, is_plain, shares_memory, tensor_of
 
 __all__ = ["Operation"]
@@ -20,32 +21,22 @@ class Operation:
 
     Parameters
     ----------
-    name : str
-        Its name, unique among all.
+    declared : Declared
+        Its signature, with a name that is unique among all.
     kernels : Kernels
         What it computes.
-    tensors : sequence of str
-        The names of its tensors.
-    optional : sequence of str
-        Those that may be None.
     options : sequence of str
         Its options with their types, as in an operator's schema: "float alpha".
     """
 
-    def __init__(
-        self,
-        name: str,
-        kernels: Kernels,
-        tensors: Sequence[str],
-        optional: Sequence[str],
-        options: Sequence[str],
-    ) -> None:
-        self.name, self.kernels, self.tensors = name, kernels, tensors
-        self._optional, self._schema = optional, options
-        _NAMED[name] = self
+    def __init__(self, declared: Declared, kernels: Kernels, options: Sequence[str]) -> None:
+        self.declared, self.kernels = declared, kernels
+        self.name, self.tensors = declared.label, declared.tensors
+        self._schema = options
+        _NAMED[self.name] = self
         self.options = [one.split()[1] for one in options]
         self._constants = [
-            place for place in range(len(tensors)) if place not in kernels.differentiable
+            place for place in range(len(self.tensors)) if place not in kernels.differentiable
         ]
 
     def __call__(self, tensors: tuple[Any, ...], options: Options, inplace: bool = False) -> Any:
@@ -54,13 +45,16 @@ class Operation:
             return self._opaquely(tensors, options, inplace)
         first = tensors[0]
         if first is None or first.dtype not in FLOATS or len(tensors) > 1:
-            check(self.name, self.tensors, self._optional, tensors)
-        if torch.is_grad_enabled() and any(
-            one is not None and one.requires_grad for one in tensors
-        ):
+            self._check(tensors)
+        differentiated = torch.is_grad_enabled() and _has_gradient(tensors)
+        if differentiated:
             self._check_constants(tensors)
-            return _Eager.apply(self, options, inplace, *tensors)
-        return self.computed(tensors, options, inplace)
+        try:
+            if differentiated:
+                return _Eager.apply(self, options, inplace, *tensors)
+            return self.computed(tensors, options, inplace)
+        except RAISED as error:
+            raise reworded(error, self.declared) from None
 
     def computed(self, tensors: Sequence[Any], options: Options, inplace: bool) -> Any:
         """Compute from tensors in memory, without a gradient."""
@@ -74,6 +68,9 @@ class Operation:
             torch.autograd.graph.increment_version(first)
         return first
 
+    def _check(self, tensors: Sequence[Any]) -> None:
+        check(self.name, self.tensors, self.declared.optional, tensors)
+
     def _check_constants(self, tensors: Sequence[Any]) -> None:
         for place in self._constants:
             if tensors[place] is not None and tensors[place].requires_grad:
@@ -82,7 +79,7 @@ class Operation:
                 )
 
     def _opaquely(self, tensors: tuple[Any, ...], options: Options, inplace: bool) -> Any:
-        check(self.name, self.tensors, self._optional, tensors)
+        self._check(tensors)
         self._check_constants(tensors)
         operator = getattr(torch.ops.fastact, _registered(self.name))
         result = operator(*tensors, *options)
@@ -91,9 +88,7 @@ class Operation:
     @cached_property
     def operator(self) -> Callable[..., Any]:
         """The opaque operator, registered on first use."""
-        return opaque.registered(
-            self.name, self.kernels, self.tensors, self._optional, self._schema
-        )
+        return opaque.registered(self.declared, self.kernels, self._schema)
 
 
 def _has_gradient(tensors: Sequence[Any]) -> bool:

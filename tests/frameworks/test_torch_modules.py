@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import copy
+import inspect
 import io
 from typing import Any
 
@@ -13,6 +15,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 import fastact.torch as ft  # noqa: E402
+from fastact.functions.stub_torch import stub  # noqa: E402
 
 
 def modules() -> list[Any]:
@@ -87,6 +90,27 @@ def test_training_of_learned_and_drawn_slopes() -> None:
     y.sum().backward()
     torch.testing.assert_close(x.grad, torch.where(x < 0, slopes, 1.0))
     assert torch.equal(ft.RReLU().eval()(x), ft.leaky_relu(x, (1 / 8 + 1 / 3) / 2))
+
+
+def test_the_stub_has_what_is_there() -> None:
+    tree = ast.parse(stub())
+    functions = {one.name: one for one in tree.body if isinstance(one, ast.FunctionDef)}
+    classes = {one.name: one for one in tree.body if isinstance(one, ast.ClassDef)}
+    assert {*functions, *classes} == {*ft.__all__}
+    calls = {name: getattr(ft, name) for name in functions}
+    nodes = {**functions, **{name: one.body[-1] for name, one in classes.items()}}
+    calls |= {name: getattr(ft, name).forward for name in classes}
+    for name, node in nodes.items():
+        given = node.args
+        shown = inspect.signature(calls[name]).parameters
+        names = [one.arg for one in (*given.args, *given.kwonlyargs)]
+        assert names == [*shown], name
+        by_name = [one for one, value in shown.items() if value.kind is value.KEYWORD_ONLY]
+        assert by_name == [one.arg for one in given.kwonlyargs], name
+        defaults = [*given.defaults, *given.kw_defaults]
+        known = [value.default for value in shown.values() if value.default is not value.empty]
+        assert [ast.literal_eval(one) for one in defaults if one is not None] == known, name
+        assert ast.get_docstring(classes.get(name, node)) == inspect.getdoc(getattr(ft, name)), name
 
 
 def test_what_is_not_known_is_left_and_named() -> None:

@@ -55,6 +55,38 @@ MISTAKES = (
     "fa.activation(3)",
 )
 
+# With PyTorch.
+TORCH_HEAD = """
+import torch
+import fastact.torch as ft
+
+t: torch.Tensor = torch.ones(2, 4)
+labels: torch.Tensor = torch.arange(2)
+"""
+TORCH_MISTAKES = (
+    "ft.gelo(t)",
+    "ft.gelu(x)",
+    'ft.gelu(t, approximate="Tanh")',
+    'ft.gelu(t, "tanh")',
+    "ft.softmax(t, axis=1)",
+    'ft.logsumexp(t, "rows")',
+    'ft.mse_loss(t, t, reduction="avg")',
+    "ft.swiglu(t, 1.0)",
+    "ft.GELU()(x)",
+    'ft.LeakyReLU("0.1")',
+    "ft.replace(t)",
+)
+TORCH_TYPES = {
+    "ft.gelu(t)": "torch.Tensor",
+    "ft.softmax(t, dim=-1, dtype=torch.float64)": "torch.Tensor",
+    "ft.logsumexp(t, (0, 1), keepdim=True)": "torch.Tensor",
+    "ft.swiglu(t, limit=2.0)": "torch.Tensor",
+    "ft.cross_entropy(t, labels, label_smoothing=0.1)": "torch.Tensor",
+    'ft.GELU("tanh")(t)': "torch.Tensor",
+    "ft.CrossEntropyLoss()(t, labels)": "torch.Tensor",
+    "ft.replace(torch.nn.Sequential(ft.ReLU()))": "torch.nn.Sequential",
+}
+
 # An expression -> its type.
 TYPES = {
     "fa.gelu(x)": "NDArray[np.float32]",
@@ -152,24 +184,27 @@ fa.set_backend(before)
 def test_mistakes_are_found_and_types_are_known(checker: str, tmp_path: Path) -> None:
     if find_spec(checker) is None:
         pytest.skip(f"{checker} is not here: it needs the extra `dev`")
-    program = [HEAD, *MISTAKES]
-    types = [f"assert_type({expression}, {type_})" for expression, type_ in TYPES.items()]
-    (tmp_path / "wrong.py").write_text("\n".join(program), encoding="utf-8")
-    (tmp_path / "right.py").write_text("\n".join([HEAD, *types, RIGHT]), encoding="utf-8")
+    head, mistakes, known = HEAD, MISTAKES, TYPES
+    files = ["right.py", "wrong.py", "fastact/__init__.pyi"]
+    if find_spec("torch") is not None:
+        head, mistakes, known = HEAD + TORCH_HEAD, MISTAKES + TORCH_MISTAKES, TYPES | TORCH_TYPES
+        files.append("fastact/torch/__init__.pyi")
+    types = [f"assert_type({expression}, {type_})" for expression, type_ in known.items()]
+    (tmp_path / "wrong.py").write_text("\n".join([head, *mistakes]), encoding="utf-8")
+    (tmp_path / "right.py").write_text("\n".join([head, *types, RIGHT]), encoding="utf-8")
     (tmp_path / "fastact").symlink_to(Path(fa.__file__).parent)
-    found = errors(checker, tmp_path)
-    first = HEAD.count("\n") + 2
+    found = errors(checker, tmp_path, files)
+    first = head.count("\n") + 2
     wrong = {line for file, line in found if file == "wrong.py"}
-    missed = set(range(first, first + len(MISTAKES))) - wrong
-    assert not [MISTAKES[line - first] for line in missed]
+    missed = set(range(first, first + len(mistakes))) - wrong
+    assert not [mistakes[line - first] for line in missed]
     assert not {place: message for place, message in found.items() if place[0] != "wrong.py"}
 
 
-def errors(checker: str, folder: Path) -> dict[tuple[str, int], str]:
-    """Return what the checker finds in the programs and in the stub: file and line -> message."""
-    files = ["right.py", "wrong.py", "fastact/__init__.pyi"]
+def errors(checker: str, folder: Path, files: list[str]) -> dict[tuple[str, int], str]:
+    """Return what the checker finds in the programs and in the stubs: file and line -> message."""
     if checker == "pyright":
-        said = run(folder, "-m", "pyright", "--outputjson", *files)
+        said = run(folder, "-m", "pyright", "--pythonpath", sys.executable, "--outputjson", *files)
         if not said.startswith("{"):
             pytest.skip(f"pyright does not run here: {said}")
         return {
