@@ -251,6 +251,7 @@ LONG = {
 }
 
 
+@pytest.mark.slow
 @looped("case", LONG)
 @looped("char", "fd")
 @pytest.mark.parametrize(

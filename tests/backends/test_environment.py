@@ -99,6 +99,7 @@ CASES = [(name, "") for name in BACKENDS] + [("numba", "blocked")] * (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="changes what glibc calls the environment")
 @pytest.mark.skipif(
     not hasattr(os, "uname") or os.uname().machine not in ("x86_64", "aarch64"),

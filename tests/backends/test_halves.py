@@ -110,6 +110,7 @@ def test_parameters_may_be_arrays(half: np.dtype[Any], subject: Backend) -> None
         check(*kernels, given, 1, [0.1, *ramps[1:]])
 
 
+@pytest.mark.slow
 @looped("key", [(n, p) for n, row in ROWS.items() for p in row.passes])
 def test_rows(key: tuple[str, str], half: np.dtype[Any], subject: Backend) -> None:
     """What belongs to a row is float32."""
@@ -154,6 +155,7 @@ def test_conversions(name: str, half: np.dtype[Any]) -> None:
     assert not backend.convert(wide[::2], back[: 1 << 15])
 
 
+@pytest.mark.slow
 @looped("name", FUNCTIONS)
 def test_functions(name: str, half: np.dtype[Any], backend: str) -> None:
     """Through the calling path, for backends without kernels for these dtypes, too."""

@@ -143,6 +143,7 @@ def test_a_second_process_does_not_compile(variables: dict[str, str], filled: Pa
     assert int(run_in(filled, COUNT, **variables)) == 0
 
 
+@pytest.mark.slow
 def test_an_edited_kernel_is_compiled_again(filled: Path, tmp_path: Path) -> None:
     shutil.copytree(filled, tmp_path / "edited")
     for module in (tmp_path / "edited/fastact/backends/numba/_kernels").glob("*.py"):
@@ -167,6 +168,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.slow
 def test_damaged_cache_files_are_replaced(filled: Path, tmp_path: Path) -> None:
     shutil.copytree(filled, tmp_path / "damaged")
     files = list(cache_files(tmp_path / "damaged"))

@@ -87,6 +87,7 @@ def test_folder_of_the_user(given: str, expected: str, ready: Path, tmp_path: Pa
     assert run_in(ready, FOLDER, **variables) == str(tmp_path / expected)
 
 
+@pytest.mark.slow
 def test_numbas_variable_is_respected(ready: Path, tmp_path: Path) -> None:
     variables = user_folders(tmp_path / "home") | {"NUMBA_CACHE_DIR": str(tmp_path / "given")}
     assert Path(run_in(ready, FOLDER, **variables)).is_relative_to(tmp_path / "given")
@@ -98,6 +99,7 @@ def test_numbas_variable_is_respected(ready: Path, tmp_path: Path) -> None:
 # --- what is told apart ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_files_of_two_functions_change_places(copied: Path) -> None:
     """Each file is whole and has its digest, but it is another function's."""
     files = sorted(cache_files(copied))
@@ -122,6 +124,7 @@ def test_two_clones_share_a_folder(edited: str, copied: Path, tmp_path: Path) ->
     assert compiled_in(other, **shared) == compiled_in(copied, **shared) == 0
 
 
+@pytest.mark.slow
 def test_parallel_and_serial_are_told_apart(ready: Path, tmp_path: Path) -> None:
     (tmp_path / "counting.py").write_text(
         "from numba import prange\n"
@@ -146,6 +149,7 @@ for parallel in (False, True):
     assert run_in(ready, script, **cold).split() == ["False", "False"]
 
 
+@pytest.mark.slow
 def test_settings_that_change_the_code_are_told_apart(copied: Path) -> None:
     assert compiled_in(copied, NUMBA_BOUNDSCHECK="1") > 0
     assert compiled_in(copied) == 0

@@ -282,6 +282,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 @limits_memory
 @pytest.mark.parametrize("pass_", ["forward", "value_and_derivative"])
 def test_memory_does_not_grow_with_the_file(pass_: str, large: Path, folder: Path) -> None:

@@ -102,6 +102,7 @@ def test_errors_with_closed_streams(command: str, status: int, redirections: str
     assert os.listdir() == ["x.npy"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_full_streams(command: str) -> None:

@@ -283,6 +283,7 @@ def test_scheduling_keeps_all_operations_and_operands_first(pass_: str) -> None:
         assert all(order[k].op == "lookup" for k in range(place[node], first))
 
 
+@pytest.mark.slow
 def test_unchanged_files_are_left_alone(tmp_path: Path) -> None:
     build.write_numba(tmp_path)
     before = {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}

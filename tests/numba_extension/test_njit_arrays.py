@@ -148,6 +148,7 @@ def test_layouts_and_axes_of_rows() -> None:
         assert same((soft, each, np.float32(every), last), wanted), layout
 
 
+@pytest.mark.slow
 def test_integer_rows_are_float64() -> None:
     x = np.arange(12).reshape(3, 4)
     np.testing.assert_allclose(compiled("x", "f(x)", f=fa.softmax)(x), fa.softmax(x), 1e-14)

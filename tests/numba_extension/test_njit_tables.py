@@ -149,6 +149,7 @@ print(len(permutations) > 8, "gather" in code, np.array_equal(y, z), np.array_eq
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not binding.get_host_cpu_features().get("avx2"), reason="the permutation is that of AVX2"
 )
