@@ -149,7 +149,10 @@ def main(
         "--pictures", type=Path, default=PICTURES, help="folder for the picture [%(default)s]"
     )
     parser.add_argument(
-        "--format", choices=["png", "svg", "pdf"], default="png", help="[%(default)s]"
+        "--format",
+        choices=["png", "svg", "pdf"],
+        default="png",
+        help="of the picture [%(default)s]",
     )
     for name, default in options.items():
         several = isinstance(default, tuple)

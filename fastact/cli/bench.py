@@ -47,12 +47,21 @@ PLAIN: dict[str, Callable[[Array], Array]] = {
     "tanh_shrink": lambda x: x - np.tanh(x),
 }
 
-# The name of their row; the backend is "numpy", in lower case.
-_PLAIN = "NumPy"
+# The name of their row: they are no backend.
+_PLAIN = "textbook"
 _silence = partial(np.errstate, all="ignore")
 
 _WIDTHS = (-24, -13, 10, 12, 8, 10, 10, -24)
-_HEAD = ("function", "backend", "ns/element", "M elements/s", "GB/s", "x NumPy", "worst ulp", "at")
+_HEAD = (
+    "function",
+    "backend",
+    "ns/element",
+    "M elements/s",
+    "GB/s",
+    "x textbook",
+    "worst ulp",
+    "at",
+)
 _COUNTS = {"float32": 1 << 17, "float64": 300, "float16": 1 << 16, "bfloat16": 1 << 16}
 
 
@@ -89,7 +98,7 @@ def bench(
     """Measure NAMES (all activations by default) on every available backend.
 
     All backends write into the same array, are warmed up and take turns; the best time is shown.
-    "NumPy" is the formula written by hand, for the forward pass. GB/s counts each input and output
+    "textbook" is the formula written in NumPy, for the forward pass. GB/s counts each input and output
     once. Errors are over inputs spaced evenly by bit pattern.
 
     Row functions are measured with rows of 512 elements, losses with their mean; without an error where

@@ -15,7 +15,7 @@ from typing import Any
 from ..calling.docs import FLOAT_NAMES, Text, document
 from .catalogue import PUBLIC, names
 
-__all__ = ["ARGUMENTS", "Declared", "declared", "in_its_words"]
+__all__ = ["ARGUMENTS", "Declared", "declared", "in_its_words", "meant"]
 
 # PyTorch's signature, without its deprecated arguments; the function here; the class in torch.nn. What has no default
 # and no type, or the default None, is a tensor.
@@ -232,8 +232,8 @@ class Declared:
         said = self._described(name).partition("\n")[2].strip()
         said = re.sub(r"\s+", " ", said)
         said = re.sub(r"A number, or an array that broadcasts with the others[.;] ?", "", said)
-        said = re.sub(r"(: r|^R)eal numbers; integers and booleans count as float64\.", "", said)
-        said = re.sub(r"\bAn array (has|is given)\b.*", "", said).strip()
+        said = re.sub(r"(^R|: r)eal numbers; integers and booleans count as float64", "", said)
+        said = re.sub(r"^\.$|\bAn array (has|is given)\b.*", "", said).strip()
         if name not in self.optional:
             said = said.replace("None leaves it out.", "").strip()
         if self.types[name] != "tensor":
@@ -263,6 +263,12 @@ def in_its_words(text: str, one: Declared) -> str:
     if "dim" not in one.types:
         text = text.replace("`axis`", "dimension 1")
     return _WORD.sub(lambda found: _WORDS[found[0]], text)
+
+
+def meant(name: str) -> str | None:
+    """Return the name in fastact.torch of a function that has this one in fastact."""
+    function = PUBLIC.get(name)
+    return next((one.label for one in declared().values() if one.function is function), None)
 
 
 @cache

@@ -8,7 +8,7 @@ written where they are. There are first derivatives only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 try:
     import torch
@@ -17,6 +17,8 @@ except ModuleNotFoundError as error:
         "fastact.torch needs PyTorch, which is not installed: pip install torch"
     ) from error
 
+from ..functions.pytorch import meant
+from ..messages import suggestion
 from .functional import FUNCTIONS
 from .modules import CLASSES, replace
 
@@ -25,6 +27,9 @@ globals().update(FUNCTIONS)
 globals().update(CLASSES)
 __all__ = ["replace", *sorted({**FUNCTIONS, **CLASSES})]
 
-if TYPE_CHECKING:
 
-    def __getattr__(name: str) -> Any: ...
+def __getattr__(name: str) -> Any:
+    """Say what a wrong name may stand for: fastact's own, for example."""
+    here = meant(name)
+    hint = f"; did you mean {here!r}?" if here else suggestion(name, __all__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")

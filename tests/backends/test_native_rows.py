@@ -62,8 +62,10 @@ def row_by_row(
     return out
 
 
-def assert_close(got: list[np.ndarray], expected: list[np.ndarray], ulps: float) -> None:
-    """Assert equality but for the order of summation: relative to the largest of the row."""
+def assert_close(
+    got: list[np.ndarray], expected: list[np.ndarray], ulps: float, terms: Any = 0.0
+) -> None:
+    """Assert equality but for the order of summation: relative to the largest of the row, and to what is added up."""
     for a, b in zip(got, expected, strict=True):
         assert (np.isnan(a) == np.isnan(b)).all()
         assert (np.isinf(a) == np.isinf(b)).all() and (a[np.isinf(a)] == b[np.isinf(b)]).all()
@@ -72,7 +74,19 @@ def assert_close(got: list[np.ndarray], expected: list[np.ndarray], ulps: float)
             initial=1e-3, axis=1 if b.ndim == 3 else None, keepdims=True
         )
         error = np.where(finite, np.abs(np.where(finite, a, 0) - np.where(finite, b, 0)), 0)
-        assert (error <= ulps * np.finfo(a.dtype).eps * scale).all()
+        assert (error <= np.finfo(a.dtype).eps * (ulps * scale + terms)).all()
+
+
+def added_up(name: str, pass_: str, arrays: list[np.ndarray], mask: Any) -> Any:
+    """Return the sum of |g| where the results depend on that of g, which may cancel.
+
+    (1, 300, 40) has a row with the sum 0.37 of numbers whose absolute values have the sum 232; the largest gradient is
+    2.4.
+    """
+    if (name, pass_) != ("log_softmax", "vjp"):
+        return 0.0
+    g = arrays[0] if mask is None else np.where(mask, arrays[0], 0)
+    return np.abs(g).sum(1, keepdims=True)
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -97,7 +111,8 @@ def test_every_layout_gives_what_single_rows_give(
         masks = [None, random.random(shape) < 0.6, random.random((1, *shape[1:])) < 0.6]
         for given in product(masks[: 3 if shape[1] < 200 else 2], (1.0, 1.3)):
             got = run(kernel, name, pass_, arrays, *given)
-            assert_close(got, row_by_row(plain, key, arrays, *given), 8)
+            terms = added_up(name, pass_, arrays, given[0])
+            assert_close(got, row_by_row(plain, key, arrays, *given), 8, terms)
 
 
 def test_kernels_are_found_by_name() -> None:

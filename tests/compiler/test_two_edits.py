@@ -171,6 +171,11 @@ FEWER = """
 for _name in {{*{table}}} - {{*{kept}}}:
     del {table}[_name]
 """
+# Of PyTorch's names those of functions that are left.
+FEWER_OF_PYTORCH = """
+
+_DECLARED = tuple(one for one in _DECLARED if one[1] in PUBLIC)
+"""
 PROGRAM = """
 import numpy as np
 import fastact as fa
@@ -244,6 +249,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 continue  # which has passes of functions
             with (folder / "fastact" / floor / name).open("a", encoding="utf-8") as file:
                 file.write(FEWER.format(table=table, kept=kept))
+    with (folder / "fastact/functions/pytorch.py").open("a", encoding="utf-8") as file:
+        file.write(FEWER_OF_PYTORCH)
     skip = {} if find_spec("Cython") else {"FASTACT_NO_EXTENSION": "1"}
     command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
     environment = {**os.environ, "FASTACT_BUILD_ISAS": "baseline", **skip}
@@ -276,6 +283,10 @@ def they_are_in_the_stub(copy: Path) -> None:
     stub = (copy / "fastact/__init__.pyi").read_text(encoding="utf-8")
     for name in ("hump", "odd_square", "odd_gate", "odd_pair", "row_share", "odd_row", "odd_loss"):
         assert f"\n{name}: " in stub
+    of_torch = (copy / "fastact/torch/__init__.pyi").read_text(encoding="utf-8")
+    assert (
+        "\ndef odd_square(input: Tensor" in of_torch and "\ndef odd_gate(gate: Tensor" in of_torch
+    )
 
 
 def it_is_on_the_command_line(copy: Path) -> None:

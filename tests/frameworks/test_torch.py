@@ -271,6 +271,14 @@ def test_errors_are_in_the_words_of_pytorch() -> None:
             with pytest.raises((TypeError, ValueError, IndexError), match=match) as raised:
                 run(given)
             assert not re.search(r"\b(axis|axes|arrays?|keepdims|ndarray|x)\b", str(raised.value))
+    for wrong, right in (
+        ("hard_swish", "hardswish"),
+        ("mse", "mse_loss"),
+        ("swish", "silu"),
+        ("gelo", "gelu"),
+    ):
+        with pytest.raises(AttributeError, match=f"'{wrong}'; did you mean '{right}'"):
+            getattr(ft, wrong)
     with pytest.raises(ValueError, match=r"mse_loss\(\): target"):
         ft.mse_loss.operation.operator(x, x[:1], "mean")
 
