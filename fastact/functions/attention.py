@@ -46,7 +46,7 @@ _VJP_TEXTS = {
 _NOTE = (
     "The logits are rounded to the dtype that is computed in where the temperature differs from row to row, or a cap,\n"
     "a bias or a sink is given. Then only NumPy and masked arrays are taken, a block of rows at a time: beyond input\n"
-    "and output a call uses at most 1 MiB, but for copies of long rows by the Numba and NumPy backends."
+    "and output a call uses at most 1 MiB, but for copies of long rows by the NumPy backend."
 )
 
 

@@ -51,8 +51,8 @@ _RAISES = {
 }
 _NOTES = """\
 A NaN makes its whole row NaN and affects no other row. Beyond input and output a call uses at most
-1 MiB of memory. Only the Numba and NumPy backends copy rows of more than
-20,000 elements that are not contiguous or have another dtype than the output: one at a time."""
+1 MiB of memory. Only the NumPy backend copies rows of more than 20,000 elements that are not
+contiguous or have another dtype than the output: one at a time."""
 
 
 class RowPass(Pass):
