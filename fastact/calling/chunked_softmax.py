@@ -15,7 +15,8 @@ from ..reference.arithmetic import FLOAT64, Pair, difference_over
 from .axes import kept, walked_dtype
 from .dtypes import Array, DType, computing
 from .fast import KernelTable
-from .row_layout import RowOperands, compute
+from .row_layout import RowOperands
+from .rows import compute
 
 __all__ = ["FINISHES", "PAIR", "combined", "finish", "log_of_sum", "statistic"]
 

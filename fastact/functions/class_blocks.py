@@ -12,7 +12,8 @@ from ..backends.protocol import Kernel
 from ..calling.dtypes import Array, is_ready
 from ..calling.fast import KernelTable
 from ..calling.memory import Scratch
-from ..calling.row_layout import RowOperands, compute
+from ..calling.row_layout import RowOperands
+from ..calling.rows import compute
 
 if TYPE_CHECKING:
     from .class_losses import ClassTask

@@ -14,7 +14,8 @@ from ..calling import arguments, axes, docs, fast, labelled, protocols
 from ..calling.dtypes import Array, DType
 from ..calling.fast import KernelTable
 from ..calling.row_arguments import RowArguments
-from ..calling.row_layout import RowOperands, compute
+from ..calling.row_layout import RowOperands
+from ..calling.rows import compute
 from .base import Function, Pass
 
 __all__ = [

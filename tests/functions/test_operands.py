@@ -13,7 +13,7 @@ import pytest
 
 import fastact as fa
 from conftest import BACKENDS
-from fastact.calling import broadcast, row_layout, summed
+from fastact.calling import broadcast, row_walk, rows, summed
 from fastact.functions import (
     binary_cross_entropy,
     channels,
@@ -32,7 +32,8 @@ Array = npt.NDArray[Any]
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Walk the operands in many blocks; how they are walked is the same for every backend, so the fastest will do."""
     monkeypatch.setattr(broadcast, "SCRATCH_BYTES", 1 << 12)
-    monkeypatch.setattr(row_layout, "SCRATCH_BYTES", 1 << 12)
+    for module in (row_walk, rows):
+        monkeypatch.setattr(module, "SCRATCH_BYTES", 1 << 12)
     monkeypatch.setattr(class_losses, "ROWS", 4)
     monkeypatch.setattr(class_losses, "ELEMENTS", 1 << 9)
     monkeypatch.setattr(parameter_vjp, "SUM_BLOCK", 1 << 8)

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import fastact as fa
-from fastact.calling import row_layout
+from fastact.calling import row_layout, row_walk, rows
 from fastact.functions.rows import ROW_FUNCTIONS, RowFunction
 from halves import CHARS
 from representatives import looped
@@ -154,7 +154,7 @@ def test_contiguous_arrays_are_handed_over_as_they_are() -> None:
     for x, axes, shape in cases:
         calls.clear()
         operands = row_layout.RowOperands([x], (), (np.empty_like(x),), (), None, (1.0,))
-        row_layout.compute(kernel, x.dtype, x.dtype, axes, operands)
+        rows.compute(kernel, x.dtype, x.dtype, axes, operands)
         assert calls == [shape]
 
 
@@ -179,9 +179,10 @@ def test_masks_broadcast(
     kind: str, axis: Any, block: int | None, strict: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if block:
-        monkeypatch.setattr(row_layout, "SCRATCH_BYTES", 8 * block)
-        monkeypatch.setattr(row_layout, "MASK_BYTES", block)
-        monkeypatch.setattr(row_layout, "FEW", 1)
+        monkeypatch.setattr(rows, "SCRATCH_BYTES", 8 * block)
+        monkeypatch.setattr(row_walk, "SCRATCH_BYTES", 8 * block)
+        monkeypatch.setattr(row_walk, "MASK_BYTES", block)
+        monkeypatch.setattr(row_walk, "FEW", 1)
     rng = np.random.default_rng(0)
     x = rng.normal(0, 2, (3, 2, 8, 9))
     mask = MASKS[kind](rng.random(x.shape) < 0.7)
