@@ -139,6 +139,7 @@ def pytorch() -> str:
         (f"`{one.label}{one.signature}`", f"`{one.module}`" if one.module else "", _page(one))
         for one in declared().values()
     ]
+    rows.append(("", "`Softmax2d`", _page(declared()["softmax"])))
     return table(("function of `fastact.torch`", "module", "computes"), rows, 3) + "\n"
 
 

@@ -19,6 +19,7 @@ VARIABLES = {
     "#767676": "--picture-grey",
     "#808080": "--picture-grey",
     "#8a8a8a": "--picture-grey",
+    "#999999": "--picture-grey",
     "#000000": "--color-foreground-primary",
     "#1f2328": "--color-foreground-primary",
     "#59636e": "--color-foreground-secondary",
@@ -35,6 +36,8 @@ VARIABLES = {
 }
 #: For images inside of pictures; SVG's own unit is 1/72 inch.
 DPI = 100
+# In 1/72 inch: drawn as wide as the text, letters of wider pictures were half as large as its own.
+WIDE = 700
 
 
 def inline(figure: Any, title: str, css: str = "picture") -> str:
@@ -58,7 +61,9 @@ def themed(svg: str, title: str, css: str = "picture") -> str:
     text = re.sub(r"(font-family: |font: [^;\"]*?px )[^;\"]+", r"\1inherit", text)
     size = re.compile(r'width="([\d.]+)pt" height="[\d.]+pt"|height="[\d.]+pt"|width="([\d.]+)pt"')
     head, rest = text.split(">", 1)
-    head = size.sub("", head) + f' role="img" aria-label="{html.escape(title)}" class="{css}"'
+    width = float(head.partition('viewBox="0 0 ')[2].split()[0])
+    classes = f"{css} wide" if css == "picture" and width > WIDE else css
+    head = size.sub("", head) + f' role="img" aria-label="{html.escape(title)}" class="{classes}"'
     for colour, variable in VARIABLES.items():
         rest = rest.replace(colour, f"var({variable})")
     picture = re.sub(r"\n\s*", "\n", f"{head}>{rest}").strip()

@@ -6,6 +6,8 @@ import ast
 import copy
 import inspect
 import io
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -90,6 +92,14 @@ def test_training_of_learned_and_drawn_slopes() -> None:
     y.sum().backward()
     torch.testing.assert_close(x.grad, torch.where(x < 0, slopes, 1.0))
     assert torch.equal(ft.RReLU().eval()(x), ft.leaky_relu(x, (1 / 8 + 1 / 3) / 2))
+
+
+def test_the_compiler_is_not_imported() -> None:
+    program = (
+        "import sys, torch, torch.nn.functional; before = 'torch._dynamo' in sys.modules; import fastact.torch; "
+        "assert ('torch._dynamo' in sys.modules) == before"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=100)
 
 
 def test_the_stub_has_what_is_there() -> None:

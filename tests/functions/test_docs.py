@@ -237,6 +237,15 @@ def test_the_index_has_a_picture_of_every_function(pages: Any) -> None:
     assert all(f'<a href="{name}.html">' in text for name in fa.names())
 
 
+def test_pictures_follow_the_theme_of_the_page(pages: Any, modules: Any) -> None:
+    text = modules("themed").inline(modules("fastact.plotting").panels("relu"), "a picture")
+    assert "var(--picture-blue)" in text and "var(--color-background-primary)" in text
+    colours = {*re.findall(r"(?:fill|stroke): (#\w+)", text)}
+    # The ends of the colours of the image are beside it, whatever the theme.
+    assert colours <= {"#003a5c"}, colours
+    assert ">the function</text>" in text and not re.search(r'id="(?!p[0-9a-f]{8}-)', text)
+
+
 def test_uses_and_defaults_are_of_functions_that_are_here(pages: Any) -> None:
     assert set(pages.uses()) <= set(fa.names())
     for _, _, here in pages._differing():
