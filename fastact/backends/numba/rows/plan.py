@@ -83,6 +83,8 @@ class Plan:
             self._each += (wide - 1) * layout.SLOT_COUNT * VECTOR
         self._parts = fields["parts"]
         fields["storing"] &= self._parts == 1
+        if fields["fuses"] and self._parts == 1 and fields["layout"] == layout.ALONG:
+            fields["first_step"] = layout.AT_ONCE
         self._tasks = fields.pop("tasks")
         self._slots = wide * self._parts * PART_SLOT_BYTES if self._parts > 1 else 0
         self.large = self._shared or self._parts > 1

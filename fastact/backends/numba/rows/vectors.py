@@ -87,6 +87,13 @@ class Operations(Arithmetic):
             high, low = half.grown(a, half.add(*self._halves(low)), b)
         return self.splat(self._lane0(high)), self.splat(self._lane0(low))
 
+    def plain_total(self, vector: Any) -> Any:
+        """Return the sum of all lanes in all lanes, without what is lost."""
+        while vector.type.count > 1:
+            a, b = self._halves(vector)
+            vector = self.builder.fadd(a, b)
+        return self.splat(self._lane0(vector))
+
     def rotated(self, vector: Any, distance: int) -> Any:
         """Return a vector whose lane k is lane k + distance, past the end from the beginning on."""
         count = self.kind.count
