@@ -16,9 +16,10 @@ from llvmlite import ir
 from numba.core import cgutils
 
 from ....definitions.declare import DERIVED, MAX, SUMS, VALUE
+from ..arithmetic import VECTOR, VECTORS
 from ..llvm import INT, pointer
 from . import layout
-from .vectors import BYTE, FLOATS, VECTOR, Operations
+from .vectors import BYTE, Operations
 
 # Terms that are added plainly before the sum is carried on in two parts. Worst errors of softmax, float32 and float64,
 # and time: one 3.2, 3.1 ulp, 1.1; two 3.2, 3.1 ulp, 1.05; four 3.4, 3.9 ulp, 1.
@@ -60,7 +61,7 @@ class Body:
         phase: Any,
         job: Any,
     ) -> None:
-        self._builder, self._kind = builder, FLOATS[about["dtype"]]
+        self._builder, self._kind = builder, VECTORS[about["dtype"]]
         self._o, self._stored = Operations(builder, self._kind), stored
         self._excluded, self._masked, self._pieces = about["excluded"], masked, pieces
         self._sums_only = about["statistic"] == "sums"
@@ -115,7 +116,7 @@ class Body:
         number = builder.bitcast(self._fields["param"], ir.DoubleType())
         high = builder.fptrunc(number, ir.FloatType())
         low = builder.fsub(number, builder.fpext(high, ir.DoubleType()))
-        single = self._kind == FLOATS["f32"]
+        single = self._kind == VECTORS["f32"]
         self._values: dict[str, Any] = {
             "p0": self._o.splat(high if single else number),
             "p0_lo": self._o.splat(builder.fptrunc(low, ir.FloatType()) if single else low),

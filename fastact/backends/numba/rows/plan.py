@@ -12,8 +12,8 @@ from numba import types
 
 from .... import threads
 from .. import runtime
+from ..arithmetic import VECTOR
 from . import layout, tasks
-from .vectors import VECTOR
 
 __all__ = ["LAID_OUT", "PART_SLOT_BYTES", "Plan", "address", "laid_out", "thread_bytes"]
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from numba.core import types
 
+from ..arithmetic import VECTOR
 from ..llvm import step_returning
 from . import layout
 from .layout import JOB_BYTES
@@ -23,7 +24,6 @@ from .memory import (
     move,
     plan_at,
 )
-from .vectors import VECTOR
 
 _SLOTS: Final = 2 * JOB_BYTES + layout.SLOTS_BEFORE * VECTOR
 _PART_SLOT_BYTES: Final = layout.PART_SLOT_COUNT * VECTOR
