@@ -24,8 +24,8 @@ from .vectors import BYTE, Operations
 # Terms that are added plainly before the sum is carried on in two parts. Worst errors of softmax, float32 and float64,
 # and time: one 3.2, 3.1 ulp, 1.1; two 3.2, 3.1 ulp, 1.05; four 3.4, 3.9 ulp, 1.
 _BLOCK: Final = 2
-# Sums of products, as in vjp, have as many as in C: 16 registers, which are 8 of these vectors.
-_PLAIN_SUMS: Final = 8
+# Sums of products, as in vjp, have twice as many, as in plan.py a chunk.
+_PLAIN_SUMS: Final = 4
 _TRUE: Final = ir.IntType(1)(1)
 _FALSE: Final = ir.IntType(1)(0)
 
