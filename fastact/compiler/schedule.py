@@ -31,7 +31,7 @@ def in_order_of_need(nodes: Sequence[Node]) -> list[Node]:
     def at(node: Node) -> float:
         """When its operands are there, look-ups that are made for it left aside."""
         known = (start[arg] + LATENCY.get(arg.op, 1) for arg in node.args if arg in start)
-        return max(now, *known) if node.args else now
+        return max([now, *known])
 
     def fits(node: Node) -> bool:
         return all(arg.op == "lookup" and not missing(arg) for arg in missing(node))

@@ -19,7 +19,7 @@ import json, re, sys
 import numpy as np
 from numba import njit, types
 from fastact.backends.numba.arithmetic import inlined
-from fastact.backends.numba.operations import independent_loops, load, store
+from fastact.backends.numba.operations import STEP_F32, STEP_F64, independent_loops, load, step_at, store
 from fastact.backends.numba.tables import BLOCK
 
 single = sys.argv[1] == "float32"
@@ -30,14 +30,16 @@ def piece(o, in0):
     return [o.fma(in0, first, o.lookup(o.leading(in0), *(float(3 * k * k) for k in range(8))))]
 
 name = "f32" if single else "f64"
+step = STEP_F32 if single else STEP_F64
 looked_up = inlined(name, piece, in_blocks=True)
 alone = inlined(name, piece)
 
 def kernel(x, out):
     whole = x.size - x.size % BLOCK
     for block in range(0, whole, BLOCK):
-        for place in range(BLOCK):
-            store(out, block + place, looked_up(load(x, block + place), place))
+        for place in range(0, BLOCK, step):
+            i = step_at(block + place, step)
+            store(out, i, looked_up(load(x, i), place))
     for place in range(x.size - whole):
         store(out, whole + place, looked_up(load(x, whole + place), place))
     independent_loops()
@@ -51,9 +53,11 @@ array = (types.float32 if single else types.float64)[::1]
 options = njit(error_model="numpy", nogil=True, boundscheck=False)
 compiled = options(kernel)
 compiled.compile(types.none(array, array))
-PATTERNS = {"perm": r"vperm(?:ps|pd|d|q)\\s.*%[yz]mm"}
-(code,) = compiled.inspect_asm().values()
-found = {word: len(re.findall(PATTERNS.get(word, word), code)) for word in ("perm", "gather", "zmm")}
+PATTERNS = {"perm": r"vperm(?:ps|pd|d|q)\\s.*%[yz]mm", "pairs": r"vpermilpd\\s+[^$]"}
+users = options(plain)
+users.compile(types.none(array, array))
+code = "".join(text for made in (compiled, users) for text in made.inspect_asm().values())
+found = {word: len(re.findall(PATTERNS.get(word, word), code)) for word in ("perm", "pairs", "gather", "zmm")}
 if sys.argv[2] == "run":
     x = (np.random.default_rng(1).standard_normal(1003) * 9).astype(kind)
     out = np.empty_like(x)
@@ -63,7 +67,7 @@ if sys.argv[2] == "run":
     high = ((x.view(bits) >> bits(22 if single else 51)) & bits(7)).astype(kind)
     found["same"] = bool((out == (x.astype("g") * low + 3 * high * high).astype(kind)).all())
     there = np.empty_like(x)
-    options(plain)(x, there)
+    users(x, there)
     found["same"] &= bool((out == there).all())
 print(json.dumps(found))
 """
@@ -94,12 +98,14 @@ def test_the_instructions(processor: str, dtype: str) -> None:
     found = loop(dtype, False, NUMBA_CPU_NAME=processor, NUMBA_CPU_FEATURES=features)
     print(processor, dtype, found)
     assert bool(found["zmm"]) == (processor == "skylake-avx512")
-    # No single instruction looks up doubles on AVX2.
-    if processor == "sandybridge" or (processor, dtype) == ("haswell", "float64"):
+    if processor == "sandybridge":
         assert not found["perm"]
-    else:
-        assert found["perm"] >= 8  # two tables, four vectors a block
-        assert not found["gather"]
+        return
+    assert not found["gather"]
+    assert found["perm"] >= 8  # two tables, four vectors at a time, or halves of two
+    # In users' loops AVX2 chooses one of four pairs of doubles; how often LLVM interleaves that is its business.
+    if (processor, dtype) == ("haswell", "float64"):
+        assert found["pairs"] >= 8
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 8, 16, 32])

@@ -12,9 +12,11 @@ from typing import Any, Final
 
 from llvmlite import ir
 from numba import types
+from numba.core.registry import cpu_target
+from numba.extending import models, register_model
 
 from .llvm import call_llvm, intrinsic
-from .tables import looked_up
+from .tables import chosen, looked_up
 
 _NAMES: Final = {
     **{ir.FloatType(): "f32", ir.DoubleType(): "f64"},
@@ -26,6 +28,39 @@ TYPES: Final = {"f32": types.float32, "f64": types.float64}
 KINDS: Final = {"f32": ir.FloatType(), "f64": ir.DoubleType()}
 
 Piece = Callable[..., list[Any]]
+
+
+def _vector_bytes() -> int:
+    """Return two registers of the processor that is compiled for, which is part of the cache's key."""
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
+    has = features.split(",")
+    return 128 if "+avx512f" in has else 64 if "+avx" in has else 32
+
+
+#: Bytes of a vector: two registers, so that two are in flight.
+VECTOR: Final = _vector_bytes()
+VECTORS: Final = {
+    "f32": ir.VectorType(ir.FloatType(), VECTOR // 4),
+    "f64": ir.VectorType(ir.DoubleType(), VECTOR // 8),
+}
+
+
+class Vector(types.Type):
+    """A vector of a float type, as a Numba type: what `load` returns for `lanes`."""
+
+    def __init__(self, dtype: str) -> None:
+        self.kind = VECTORS[dtype]
+        super().__init__(name=f"vector({dtype})")
+
+
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, dmm: Any, fe_type: Any) -> None:
+        super().__init__(dmm, fe_type, fe_type.kind)
+
+
+register_model(Vector)(_VectorModel)
+#: Numba's float types -> those of vectors of them.
+VECTOR_TYPES: Final = {types.float32: Vector("f32"), types.float64: Vector("f64")}
 
 
 def suffix(kind: Any) -> str:
@@ -71,7 +106,7 @@ class Arithmetic:
     kind : llvmlite.ir.Type
         A float type, or a vector of one.
     place : llvmlite.ir.Value, optional
-        What tables.py takes for look-ups in loops over blocks.
+        What tables.py takes for look-ups of single numbers in loops over blocks.
     """
 
     def __init__(self, builder: Any, kind: Any, place: Any = None) -> None:
@@ -115,6 +150,8 @@ class Arithmetic:
     def lookup(self, index: Any, *values: float) -> Any:
         """Return of eight numbers the one that the lowest three bits of index name."""
         bits = self.builder.bitcast(index, self.integers())
+        if is_vector(self.kind):
+            return chosen(self.builder, bits, [*values], self.kind.element)
         return looked_up(self.builder, bits, [*values], self.kind, self._place)
 
     def integers(self) -> Any:
@@ -133,10 +170,17 @@ class Arithmetic:
         return self.integers()([by] * self.kind.count if is_vector(self.kind) else by)
 
 
+def splat(builder: Any, number: Any, count: int) -> Any:
+    """Return a vector of so many lanes of one number."""
+    vector, index = ir.VectorType(number.type, count), ir.IntType(32)
+    one = builder.insert_element(vector(ir.Undefined), number, index(0))
+    return builder.shuffle_vector(one, one, ir.VectorType(index, count)([0] * count))
+
+
 def written(
     builder: Any, dtype: str, piece: Piece, leaves: dict[str, Any], place: Any = None
 ) -> list[Any]:
-    """Write an elementwise piece; return its outputs.
+    """Write an elementwise piece; return its outputs, which are vectors if some of the leaves are.
 
     Parameters
     ----------
@@ -149,31 +193,40 @@ def written(
     place : llvmlite.ir.Value, optional
         The place in a block, for look-ups.
     """
-    operations = Arithmetic(builder, KINDS[dtype], place)
     names = piece.__code__.co_varnames[1 : piece.__code__.co_argcount]
-    return [*map(operations.value, piece(operations, *(leaves[name] for name in names)))]
+    given = [leaves[name] for name in names]
+    kind = next((value.type for value in given if is_vector(value.type)), KINDS[dtype])
+    if is_vector(kind):
+        given = [
+            value if is_vector(value.type) else splat(builder, value, kind.count) for value in given
+        ]
+    operations = Arithmetic(builder, kind, place)
+    return [*map(operations.value, piece(operations, *given))]
 
 
 def inlined(dtype: str, piece: Piece, in_blocks: bool = False) -> Any:
     """Make an elementwise piece an intrinsic of its leaves; it returns the output, or a tuple of several.
 
-    One for a loop over blocks takes the place in the block, too, and looks up as tables.py tells.
+    Where some of the leaves are vectors, so are the outputs. One for a loop over blocks takes the place in the block,
+    too, and looks up as tables.py tells.
     """
     leaves = piece.__code__.co_varnames[1 : piece.__code__.co_argcount]
-    element: Any = TYPES[dtype]
+    one: Any = TYPES[dtype]
+    several = VECTOR_TYPES[one]
 
     def definition(typingctx: Any, *args: Any) -> Any:
-        if any(arg != element for arg in args[: len(leaves)]):
+        given = args[: len(leaves)]
+        if any(arg not in (one, several) for arg in given):
             return None
         if any(arg not in types.signed_domain for arg in args[len(leaves) :]):
             return None
+        element = several if several in given else one
         count = len(piece(_Unwritten(), *leaves))
         returns = element if count == 1 else types.Tuple((element,) * count)
 
         def build(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            given = dict(zip(leaves, values, strict=False))
             place = values[-1] if in_blocks else None
-            outputs = written(builder, dtype, piece, given, place)
+            outputs = written(builder, dtype, piece, dict(zip(leaves, values, strict=False)), place)
             return outputs[0] if count == 1 else context.make_tuple(builder, returns, outputs)
 
         return returns(*args), build

@@ -15,9 +15,10 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import models, register_model
 
-from .arithmetic import low_part_of
+from .arithmetic import VECTOR_TYPES, VECTORS, low_part_of, splat
 from .halves import NARROW, WIDEN
-from .llvm import DistinctNode, in_group, intrinsic
+from .llvm import INT, DistinctNode, in_group, intrinsic
+from .tables import in_vectors
 
 # LLVM prefers 256-bit registers where the processor has 512. Asked for in each kernel, without
 # touching any setting of the user's; a processor with narrower registers ignores it. Sapphire
@@ -38,12 +39,46 @@ def _same_float(a: Any, b: Any) -> bool:
     return a in (types.float32, types.float64) and a == b
 
 
+class Lanes(types.Type):
+    """The type of an index at which a vector begins: `load` and `store` take one, or the number of an element."""
+
+    def __init__(self) -> None:
+        super().__init__(name="lanes")
+
+
+@register_model(Lanes)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, dmm: Any, fe_type: Any) -> None:
+        super().__init__(dmm, fe_type, INT)
+
+
+_LANES: Final = Lanes()
+#: How many elements a step of a loop that looks up is: a vector where tables.py wants one.
+STEP_F32: Final = VECTORS["f32"].count if in_vectors(32) else 1
+STEP_F64: Final = VECTORS["f64"].count if in_vectors(64) else 1
+
+
+@intrinsic
+def step_at(typingctx: Any, first: Any, step: Any) -> Any:
+    """Return the index of the vector that begins with an element, or of the element if a step is one."""
+    if first not in types.signed_domain or not isinstance(step, types.IntegerLiteral):
+        return None
+    index = _LANES if step.literal_value > 1 else types.intp
+    return index(first, step), lambda context, builder, signature, args: args[0]
+
+
 @intrinsic
 def select(typingctx: Any, mask: Any, a: Any, b: Any) -> Any:
-    """Return a where mask holds, else b, without a branch."""
-    if mask != types.boolean or not _same_float(a, b):
+    """Return a where mask holds, else b, without a branch; a may be a vector."""
+    if mask != types.boolean or not (_same_float(a, b) or VECTOR_TYPES.get(b) == a):
         return None
-    return a(mask, a, b), lambda context, builder, signature, args: builder.select(*args)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        mask, first, second = args
+        other = second if a == b else splat(builder, second, first.type.count)
+        return builder.select(mask, first, other)
+
+    return a(mask, a, b), codegen
 
 
 @intrinsic
@@ -58,10 +93,15 @@ def low_part(typingctx: Any, value: Any) -> Any:
     return types.float32(value), codegen
 
 
-def _element(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
-    """Return the address of one element, with no wrap-around of negative indices."""
-    view = context.make_array(array_type)(context, builder, value=array)
-    return builder.gep(view.data, [index])
+def _place(context: Any, builder: Any, signature: Any, array: Any, index: Any) -> Any:
+    """Return the address of an element or of a vector, with no wrap-around of negative indices."""
+    kind = signature.args[0]
+    view = context.make_array(kind)(context, builder, value=array)
+    address = builder.gep(view.data, [index])
+    if signature.args[1] != _LANES:
+        return address
+    vector = ir.VectorType(address.type.pointee, VECTOR_TYPES[_computed(kind)].kind.count)
+    return builder.bitcast(address, vector.as_pointer())
 
 
 class Memory(types.Array):
@@ -96,35 +136,41 @@ def _computed(array: Any) -> Any:
     return types.float32 if is_narrow(array) else array.dtype
 
 
-def _is_vector(array: Any) -> bool:
+def _is_contiguous(array: Any) -> bool:
     return isinstance(array, types.Array) and array.ndim == 1 and array.layout == "C"
+
+
+def _item(array: Any) -> int:
+    """Return the bytes of an element."""
+    return 2 if is_narrow(array) else array.dtype.bitwidth // 8
 
 
 @intrinsic
 def load(typingctx: Any, array: Any, index: Any) -> Any:
-    """Return array[index] for a contiguous 1-D array and an index within it."""
-    if not _is_vector(array):
+    """Return array[index] for a contiguous 1-D array and an index within it, or a vector."""
+    if not _is_contiguous(array):
         return None
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        address = _element(context, builder, signature.args[0], *args)
-        value = in_group(builder, builder.load(address))
+        address = _place(context, builder, signature, *args)
+        value = in_group(builder, builder.load(address, align=_item(array)))
         return WIDEN[array.element](builder, value) if is_narrow(array) else value
 
-    return _computed(array)(array, types.intp), codegen
+    one = _computed(array)
+    return (VECTOR_TYPES[one](array, index) if index == _LANES else one(array, types.intp)), codegen
 
 
 @intrinsic
 def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
-    """Do array[index] = value for a contiguous 1-D array and an index within it."""
-    if not _is_vector(array) or _computed(array) != value:
+    """Do array[index] = value for a contiguous 1-D array and an index within it, or for a vector."""
+    if not _is_contiguous(array) or value not in (_computed(array), VECTOR_TYPES[_computed(array)]):
         return None
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        address, value = _element(context, builder, signature.args[0], *args[:2]), args[2]
+        address, value = _place(context, builder, signature, *args[:2]), args[2]
         if is_narrow(array):
             value = NARROW[array.element](builder, value)
-        written = in_group(builder, builder.store(value, address))
+        written = in_group(builder, builder.store(value, address, align=_item(array)))
         if getattr(array, "streamed", False):
             # The alignment of a vector: with that of an element LLVM does not vectorise a non-temporal
             # store. Elements of the remainder loop are stored whatever the alignment says.
@@ -133,7 +179,7 @@ def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
             written.set_metadata("nontemporal", hint)
         return context.get_dummy_value()
 
-    return types.none(array, types.intp, value), codegen
+    return types.none(array, index if index == _LANES else types.intp, value), codegen
 
 
 @intrinsic
@@ -152,11 +198,13 @@ def independent_loops(typingctx: Any) -> Any:
         # 4,096 zeros: 170 ns, and 210 with the C library's memset.
         set.add(function.attributes, '"no-builtin-memset"')
         group = next(node for node in module.metadata if isinstance(node, DistinctNode))
+        one_by_one = ("llvm.loop.vectorize.enable", ir.IntType(1)(0))
+        in_flight = ("llvm.loop.interleave.count", ir.IntType(32)(_vectors_in_flight(function)))
         hints = [
             module.add_metadata([ir.MetaDataString(module, name), value])
             for name, value in (
                 ("llvm.loop.parallel_accesses", group),
-                ("llvm.loop.interleave.count", ir.IntType(32)(_vectors_in_flight(function))),
+                one_by_one if _has_vectors(function) else in_flight,
             )
         ]
         for branch in _back_edges(function):
@@ -174,6 +222,12 @@ def _vectors_in_flight(function: Any) -> int:
     chained = sum(name.startswith("llvm.fma.") for name in calls) >= _CHAIN
     streamed = any("nontemporal" in one.metadata for one in code)
     return _INTERLEAVE_CHAIN if chained and not streamed else _INTERLEAVE
+
+
+def _has_vectors(function: Any) -> bool:
+    """Tell whether a loop is written in vectors, and the other one for the elements that remain."""
+    code = (instruction for block in function.blocks for instruction in block.instructions)
+    return any(isinstance(one.type, ir.VectorType) for one in code)
 
 
 def _back_edges(function: Any) -> list[Any]:

@@ -114,6 +114,7 @@ def fields_of(module: Any, stem: str, about: dict[str, Any], item: int) -> dict[
         "value": max(item, 4),
         "first_step": layout.FIRST_STEPS[about["statistic"]],
         "solves": int(about["statistic"] == "solve"),
+        "fuses": int(about["statistic"] == "sums" and about["outputs"] > about["row_outputs"] == 0),
         # Terms are stored where the results will be, which have no room for them if they are of 16 bits.
         "storing": int(hasattr(module, f"{stem}_stored") and item > 2),
     }

@@ -28,11 +28,12 @@ import numpy as np
 ALONG, TRANSPOSED, ACROSS, FOLDED = range(4)
 
 # The phases of a kernel.
-MAXIMUM, SUM, MERGE, START, NEXT, FINISH, MAP, MAP_STORED = range(8)
+MAXIMUM, SUM, MERGE, START, NEXT, FINISH, MAP, MAP_STORED, FUSED = range(9)
 
 # The steps of a task. It begins with MAXIMA where an equation is solved with several TOTALS, with BOTH where a maximum
-# and sums are all, with TOTALS where sums are, and with NOTHING where the output depends on nothing else.
-MAXIMA, TOTALS, BOTH, NOTHING, RESULTS, DONE = range(6)
+# and sums are all, with TOTALS where sums are, and with NOTHING where the output depends on nothing else. AT_ONCE takes
+# the place of TOTALS and what follows where a kernel `fuses` them: ALONG, in one part.
+MAXIMA, TOTALS, BOTH, NOTHING, RESULTS, AT_ONCE, DONE = range(7)
 FIRST_STEPS: Final = {"none": NOTHING, "sums": TOTALS, "exp_sum": BOTH, "solve": MAXIMA}
 
 # What `tasks.run` does: whole tasks, or of one task the beginning, some parts of a step, the end of that step.

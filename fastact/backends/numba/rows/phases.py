@@ -16,16 +16,18 @@ from llvmlite import ir
 from numba.core import cgutils
 
 from ....definitions.declare import DERIVED, MAX, SUMS, VALUE
+from ..arithmetic import VECTOR, VECTORS
 from ..llvm import INT, pointer
 from . import layout
-from .vectors import BYTE, FLOATS, VECTOR, Operations
+from .vectors import BYTE, Operations
 
 # Terms that are added plainly before the sum is carried on in two parts. Worst errors of softmax, float32 and float64,
 # and time: one 3.2, 3.1 ulp, 1.1; two 3.2, 3.1 ulp, 1.05; four 3.4, 3.9 ulp, 1.
 _BLOCK: Final = 2
-# Sums of products, as in vjp, have as many as in C: 16 registers, which are 8 of these vectors.
-_BLOCKS: Final = {"sums": 8}
+# Sums of products, as in vjp, have twice as many, as in plan.py a chunk.
+_PLAIN_SUMS: Final = 4
 _TRUE: Final = ir.IntType(1)(1)
+_FALSE: Final = ir.IntType(1)(0)
 
 Piece = Callable[..., list[Any]]
 
@@ -59,10 +61,11 @@ class Body:
         phase: Any,
         job: Any,
     ) -> None:
-        self._builder, self._kind = builder, FLOATS[about["dtype"]]
+        self._builder, self._kind = builder, VECTORS[about["dtype"]]
         self._o, self._stored = Operations(builder, self._kind), stored
         self._excluded, self._masked, self._pieces = about["excluded"], masked, pieces
-        self._plain = _BLOCKS.get(about["statistic"], _BLOCK)
+        self._sums_only = about["statistic"] == "sums"
+        self._plain = _PLAIN_SUMS if self._sums_only else _BLOCK
         self._slots_of_sums = [(SUMS + k, layout.FIRST_LOW + k) for k in range(about["sums"])]
         self._phase, self._job = phase, job
         self._leaves = {
@@ -88,6 +91,7 @@ class Body:
             (layout.FINISH, self._finish, "rows"),
             (layout.MAP, lambda: self._map("map"), "map"),
             (layout.MAP_STORED, lambda: self._map("stored"), "stored"),
+            (layout.FUSED, self._fused, "map" if self._sums_only else ""),
         ):
             if piece in self._pieces:
                 block = builder.append_basic_block()
@@ -113,7 +117,7 @@ class Body:
         number = builder.bitcast(self._fields["param"], ir.DoubleType())
         high = builder.fptrunc(number, ir.FloatType())
         low = builder.fsub(number, builder.fpext(high, ir.DoubleType()))
-        single = self._kind == FLOATS["f32"]
+        single = self._kind == VECTORS["f32"]
         self._values: dict[str, Any] = {
             "p0": self._o.splat(high if single else number),
             "p0_lo": self._o.splat(builder.fptrunc(low, ir.FloatType()) if single else low),
@@ -142,10 +146,11 @@ class Body:
         across = _TRUE if row is None else self._across
         self._o.store_slot(self._slot(number, row), value, across, row or INT(0))
 
-    def _fetch(self, name: str, row: Any = None) -> None:
-        """Fetch the values of the row that a piece needs."""
+    def _fetch(self, name: str, row: Any = None, known: dict[str, Any] | None = None) -> None:
+        """Fetch the values of the row that a piece needs, unless they are known."""
+        self._values |= known or {}
         for leaf in self._leaves[name]:
-            if leaf.startswith("row"):
+            if leaf.startswith("row") and leaf not in (known or {}):
                 number = int(leaf[3:])
                 value = self._get(number, row)
                 if SUMS <= number < DERIVED:
@@ -267,34 +272,61 @@ class Body:
             with builder.if_then(begun):
                 for pair, numbers in zip(sums, self._slots_of_sums, strict=True):
                     self._set(pair, [self._get(number, r) for number in numbers])
-            blocks = builder.sdiv(builder.add(count, INT(self._plain - 1)), INT(self._plain))
-            with self._loop(blocks) as block:
-                first = builder.mul(block, INT(self._plain))
-                left = builder.sub(count, first)
-                less = builder.icmp_signed("<", left, INT(self._plain))
-                parts = [self._variable(0.0) for _ in sums]
-                with self._loop(builder.select(less, left, INT(self._plain))) as k:
-                    i = builder.add(start, builder.add(first, k))
-                    whole, mask = self._elements("terms", i, r)
-                    terms = self._call("terms")
-                    for part, term in zip(parts, terms, strict=True):
-                        more = o.add(builder.load(part), o.select(mask, term, 0.0))
-                        builder.store(more, part)
-                    if "stored" in self._pieces:
-                        with builder.if_then(storing):
-                            o.store(self._address("t", i, r), terms[0], whole, self._some)
-                for pair, part in zip(sums, parts, strict=True):
-                    high, low = self._loaded(pair)
-                    self._set(pair, o.grown(high, low, builder.load(part)))
+            self._add_up(sums, r, start, count, storing)
             for pair, numbers in zip(sums, self._slots_of_sums, strict=True):
                 with builder.if_then(builder.not_(self._across)):
-                    self._set(pair, o.total(*self._loaded(pair)))
+                    self._set(pair, self._total(*self._loaded(pair)))
                 for distance in self._distances():
                     high, low = self._loaded(pair)
                     more, more_low = (o.rotated(value, distance) for value in (high, low))
                     self._set(pair, o.grown(high, o.add(low, more_low), more))
                 for number, value in zip(numbers, self._loaded(pair), strict=True):
                     self._put(number, value, r)
+
+    def _add_up(self, sums: Sequence[Any], r: Any, start: Any, count: Any, storing: Any) -> None:
+        """Add the terms of some steps of a row to sums in two parts."""
+        builder, o = self._builder, self._o
+        blocks = builder.sdiv(builder.add(count, INT(self._plain - 1)), INT(self._plain))
+        with self._loop(blocks) as block:
+            first = builder.mul(block, INT(self._plain))
+            left = builder.sub(count, first)
+            less = builder.icmp_signed("<", left, INT(self._plain))
+            parts = [self._variable(0.0) for _ in sums]
+            with self._loop(builder.select(less, left, INT(self._plain))) as k:
+                i = builder.add(start, builder.add(first, k))
+                whole, mask = self._elements("terms", i, r)
+                terms = self._call("terms")
+                for part, term in zip(parts, terms, strict=True):
+                    more = o.add(builder.load(part), o.select(mask, term, 0.0))
+                    builder.store(more, part)
+                if "stored" in self._pieces:
+                    with builder.if_then(storing):
+                        o.store(self._address("t", i, r), terms[0], whole, self._some)
+            for pair, part in zip(sums, parts, strict=True):
+                high, low = self._loaded(pair)
+                self._set(pair, o.grown(high, low, builder.load(part)))
+
+    def _total(self, high: Any, low: Any) -> tuple[Any, Any]:
+        """Return the sum of all lanes in two parts; of plain sums it is one, as in C."""
+        if not self._sums_only:
+            return self._o.total(high, low)
+        return self._o.plain_total(self._o.joined(high, low)), self._o.value(0.0)
+
+    def _fused(self) -> None:
+        """Do sum, finish and map for one row after the other: the next is read while this one is written."""
+        o = self._o
+        with self._loop(self._fields["rows"]) as r:
+            self._fetch("terms", r)
+            sums = [(self._variable(0.0), self._variable(0.0)) for _ in self._slots_of_sums]
+            self._add_up(sums, r, INT(0), self._fields["steps"], _FALSE)
+            known = {
+                f"row{SUMS + k}": o.joined(*self._total(*self._loaded(pair)))
+                for k, pair in enumerate(sums)
+            }
+            self._fetch("finish", r, known)
+            known |= {f"row{DERIVED + k}": v for k, v in enumerate(self._call("finish"))}
+            self._fetch("map", r, known)
+            self._map_steps("map", r, INT(0), self._fields["steps"])
 
     def _merge(self) -> None:
         """Combine the results of all parts, in order."""
@@ -365,14 +397,17 @@ class Body:
 
     def _map(self, name: str) -> None:
         """Compute the output, from the inputs or from the stored terms."""
-        builder = self._builder
         with self._tiled() as (r, first, size, _):
             self._fetch(name, r)
-            with self._loop(size) as k:
-                i = builder.add(first, k)
-                whole, mask = self._elements(name, i, r)
-                (out,) = self._call(name)
-                if self._masked:
-                    out = self._o.select(mask, out, self._excluded)
-                place = self._address("y", i, r)
-                self._o.store_elements(self._stored, place, out, whole, self._some)
+            self._map_steps(name, r, first, size)
+
+    def _map_steps(self, name: str, r: Any, first: Any, size: Any) -> None:
+        builder = self._builder
+        with self._loop(size) as k:
+            i = builder.add(first, k)
+            whole, mask = self._elements(name, i, r)
+            (out,) = self._call(name)
+            if self._masked:
+                out = self._o.select(mask, out, self._excluded)
+            place = self._address("y", i, r)
+            self._o.store_elements(self._stored, place, out, whole, self._some)

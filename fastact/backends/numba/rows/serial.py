@@ -58,9 +58,13 @@ def compute(
     given = fields_of(module, form.stem, about, item)
     fields = _laid_out(context, b, shape, item)
     n_tasks, parts = fields.pop("tasks"), fields["parts"]
+    fuses = INT(given.pop("fuses"))
     fields |= {name: INT(value) for name, value in given.items()} | addresses
     one_part = b.icmp_signed("==", parts, INT(1))
     fields["storing"] = b.select(one_part, fields["storing"], INT(0))
+    along = b.icmp_signed("==", fields["layout"], INT(layout.ALONG))
+    at_once = b.and_(b.and_(along, one_part), b.icmp_signed("!=", fuses, INT(0)))
+    fields["first_step"] = b.select(at_once, INT(layout.AT_ONCE), fields["first_step"])
     fields["kernel"] = _address(context, b, _phases(form), (types.intp,) * 2)
     transposed = b.icmp_signed("==", fields["layout"], INT(layout.TRANSPOSED))
     each = _called(

@@ -11,6 +11,7 @@ from typing import Final
 
 from numba.core import types
 
+from ..arithmetic import VECTOR
 from ..llvm import step_returning
 from . import layout
 from .layout import JOB_BYTES
@@ -23,7 +24,6 @@ from .memory import (
     move,
     plan_at,
 )
-from .vectors import VECTOR
 
 _SLOTS: Final = 2 * JOB_BYTES + layout.SLOTS_BEFORE * VECTOR
 _PART_SLOT_BYTES: Final = layout.PART_SLOT_COUNT * VECTOR
@@ -132,7 +132,9 @@ def run_part(plan, unit, step, part, memory):  # type: ignore[no-untyped-def]
             for row in range(task.slot_rows):
                 given = task.slots + row * task.slot_row
                 copy(job.slots + row * job.slot_row, given, layout.GIVEN_SLOTS * VECTOR)
-    if step == layout.RESULTS:
+    if step == layout.AT_ONCE:
+        call_kernel(plan.kernel, layout.FUSED, address)
+    elif step == layout.RESULTS:
         phase = layout.MAP_STORED if task.storing != 0 else layout.MAP
         call_kernel(plan.kernel, phase, address)
     elif step != layout.NOTHING:
@@ -146,7 +148,7 @@ def run_part(plan, unit, step, part, memory):  # type: ignore[no-untyped-def]
 def end_step(plan, unit, step):  # type: ignore[no-untyped-def]
     """Combine the parts and do what comes before the next step, which is returned."""
     job = job_at(unit)
-    if step == layout.RESULTS:
+    if step >= layout.RESULTS:
         return layout.DONE
     if plan.parts > 1 and step != layout.NOTHING:
         call_kernel(plan.kernel, layout.MERGE, unit)

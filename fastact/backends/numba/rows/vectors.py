@@ -9,50 +9,18 @@ from __future__ import annotations
 from typing import Any, Final
 
 from llvmlite import ir
-from numba.core.registry import cpu_target
 
-from ..arithmetic import Arithmetic, suffix
+from ..arithmetic import Arithmetic, splat, suffix
 from ..halves import NARROW, WIDEN
 from ..llvm import call_llvm, pointer
-from ..tables import lanes, loaded, permuted
 
 BYTE: Final = ir.IntType(8)
 _INT32: Final = ir.IntType(32)
 _INT16: Final = ir.IntType(16)
 
 
-def _vector_bytes() -> int:
-    """Return two registers of the processor that is compiled for, which is part of the cache's key."""
-    _, _, features = cpu_target.target_context.codegen().magic_tuple()
-    has = features.split(",")
-    return 128 if "+avx512f" in has else 64 if "+avx" in has else 32
-
-
-VECTOR: Final = _vector_bytes()
-FLOATS: Final = {
-    "f32": ir.VectorType(ir.FloatType(), VECTOR // 4),
-    "f64": ir.VectorType(ir.DoubleType(), VECTOR // 8),
-}
-
-
 class Operations(Arithmetic):
     """The operations of the dialect on vectors of one type, sums and maxima of lanes, and memory."""
-
-    def lookup(self, index: Any, *values: float) -> Any:
-        """Return of eight numbers those that the lowest three bits of each lane name."""
-        return self._chosen(self.builder.bitcast(index, self.integers()), [*values])
-
-    def _chosen(self, index: Any, values: list[float]) -> Any:
-        count = index.type.count
-        if count in lanes(index.type.element.width):
-            return permuted(self.builder, index, values, self.kind.element)
-        if count == 1:
-            number = loaded(self.builder, self._lane0(index), values, self.kind.element)
-            one = ir.VectorType(self.kind.element, 1)
-            return self.builder.insert_element(one(ir.Undefined), number, _INT32(0))
-        halves = [self._chosen(half, values) for half in self._halves(index)]
-        both = ir.VectorType(_INT32, count)(list(range(count)))
-        return self.builder.shuffle_vector(*halves, both)
 
     # --- what sums and maxima need --------------------------------------------------------------------------------
 
@@ -87,6 +55,13 @@ class Operations(Arithmetic):
             high, low = half.grown(a, half.add(*self._halves(low)), b)
         return self.splat(self._lane0(high)), self.splat(self._lane0(low))
 
+    def plain_total(self, vector: Any) -> Any:
+        """Return the sum of all lanes in all lanes, without what is lost."""
+        while vector.type.count > 1:
+            a, b = self._halves(vector)
+            vector = self.builder.fadd(a, b)
+        return self.splat(self._lane0(vector))
+
     def rotated(self, vector: Any, distance: int) -> Any:
         """Return a vector whose lane k is lane k + distance, past the end from the beginning on."""
         count = self.kind.count
@@ -106,9 +81,7 @@ class Operations(Arithmetic):
 
     def splat(self, number: Any) -> Any:
         """Return a vector of one number, of any type."""
-        vector = ir.VectorType(number.type, self.kind.count)
-        one = self.builder.insert_element(vector(ir.Undefined), number, _INT32(0))
-        return self._shuffled(one, [0] * vector.count)
+        return splat(self.builder, number, self.kind.count)
 
     def first_lanes(self, count: Any) -> Any:
         """Return the mask of so many lanes."""
