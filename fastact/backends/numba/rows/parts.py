@@ -13,9 +13,9 @@ from typing import Any, Final
 import numpy as np
 
 from .. import runtime
+from ..arithmetic import VECTOR
 from . import layout
 from .plan import LAID_OUT, PART_SLOT_BYTES, address, aligned, laid_out, runner
-from .vectors import VECTOR
 
 __all__ = ["BUFFER_BYTES", "LoadedRow"]
 
