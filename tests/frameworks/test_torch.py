@@ -212,6 +212,9 @@ def test_graphs() -> None:
     (gx,) = torch.autograd.grad(ft.gelu(x).sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match=r"gelu.* no second derivative"):
         gx.sum().backward()
+    for transform in (torch.vmap, torch.func.grad):
+        with pytest.raises(RuntimeError, match=r"^gelu.* does not support torch\.func"):
+            transform(lambda x: ft.gelu(x).sum())(torch.ones(3))
     loss = ft.mse_loss(x, torch.ones(10))
     (gx,) = torch.autograd.grad(loss, x, create_graph=True)
     with pytest.raises(RuntimeError, match=r"mse_loss.* no second derivative"):
