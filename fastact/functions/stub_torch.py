@@ -39,6 +39,9 @@ __all__ = [
 
 _Model = TypeVar("_Model", bound=torch.nn.Module)
 
+def register_operators() -> None:
+    """{register}"""
+
 def replace(model: _Model) -> _Model:
     """{replace}"""
 '''
@@ -49,10 +52,11 @@ def stub() -> str:
     functions = declared()
     modules = {one.module: one for one in functions.values() if one.module is not None}
     modules["Softmax2d"] = functions["softmax"]
-    names = ["replace", *sorted({*functions, *modules})]
+    names = ["register_operators", "replace", *sorted({*functions, *modules})]
     head = _HEAD.format(
         doc="Emitted by the build from fastact/functions.\n\n" + _doc_of("__init__.py"),
         names="\n".join(f'    "{name}",' for name in names),
+        register=_doc_of("functional.py", "register_operators"),
         replace=_doc_of("modules.py", "replace"),
     )
     parts = [*map(_function, functions.values())]

@@ -19,13 +19,13 @@ except ModuleNotFoundError as error:
 
 from ..functions.pytorch import meant
 from ..messages import suggestion
-from .functional import FUNCTIONS
+from .functional import FUNCTIONS, register_operators
 from .modules import CLASSES, replace
 
 del torch
 globals().update(FUNCTIONS)
 globals().update(CLASSES)
-__all__ = ["replace", *sorted({**FUNCTIONS, **CLASSES})]
+__all__ = ["register_operators", "replace", *sorted({**FUNCTIONS, **CLASSES})]
 
 
 def __getattr__(name: str) -> Any:

@@ -55,6 +55,12 @@ class Operation:
             return self.computed(tensors, options, inplace)
         except RAISED as error:
             raise reworded(error, self.declared) from None
+        except RuntimeError:
+            if not _is_transformed():
+                raise
+            raise RuntimeError(
+                f"{self.name}() of fastact.torch does not support torch.func (grad, vmap, jvp and so on)"
+            ) from None
 
     def computed(self, tensors: Sequence[Any], options: Options, inplace: bool) -> Any:
         """Compute from tensors in memory, without a gradient."""
@@ -89,6 +95,11 @@ class Operation:
     def operator(self) -> Callable[..., Any]:
         """The opaque operator, registered on first use."""
         return opaque.registered(self.declared, self.kernels, self._schema)
+
+
+def _is_transformed() -> bool:
+    """Tell whether a transform of torch.func calls."""
+    return bool(getattr(torch._C, "_are_functorch_transforms_active", bool)())
 
 
 def _has_gradient(tensors: Sequence[Any]) -> bool:

@@ -8,6 +8,7 @@ import inspect
 import io
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,6 +101,19 @@ def test_the_compiler_is_not_imported() -> None:
         "assert ('torch._dynamo' in sys.modules) == before"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=100)
+
+
+def test_an_exported_program_is_loaded_by_another_process(tmp_path: Path) -> None:
+    layers = nn.Sequential(ft.GELU(), ft.RReLU(), ft.Softmax(-1)).eval()
+    x = torch.ones(2, 3)
+    torch.export.save(torch.export.export(layers, (x,)), tmp_path / "program.pt2")
+    program = (
+        "import sys, torch, fastact.torch; fastact.torch.register_operators(); "
+        "print(torch.export.load(sys.argv[1]).module()(torch.ones(2, 3)).sum().item())"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "program.pt2")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert done.stdout and abs(float(done.stdout) - 2.0) < 1e-6, done.stderr
 
 
 def test_the_stub_has_what_is_there() -> None:
