@@ -11,7 +11,10 @@ import sys
 import numpy as np
 import pytest
 
+from conftest import BACKENDS, check_python
+
 numba = pytest.importorskip("numba")
+binding = pytest.importorskip("llvmlite.binding")
 
 # Compiles for the processor that the environment names a loop that looks up, and prints what is in it.
 PROGRAM = """
@@ -147,3 +150,35 @@ def test_vectors_of_every_length(dtype: str, count: int) -> None:
         found = np.empty(count, dtype.replace("f32", "f4").replace("f64", "f8"))
         call(patterns.ctypes.data, found.ctypes.data)
     assert found.tolist() == [entries[p & 7] for p in patterns.tolist()]
+
+
+# Functions with tables in float64, one with a parameter in an array: whether Numba and C give the same bits.
+SAME_BITS = """
+import numpy as np
+import fastact as fa
+from fastact.backends import registry
+random = np.random.default_rng(3)
+for n in (1, 15, 16, 64, 65, 1003):
+    x, y = random.uniform(0, 1, (2, n))
+    p = random.uniform(0.1, 0.9, n)
+    def results():
+        yield from (f(x) for f in (fa.entr, fa.log1p, fa.log_expm1, fa.erfinv, fa.entr.derivative))
+        yield from (fa.log1mexp(-x), fa.rel_entr(x, y), fa.erfinv.vjp(y, x), *fa.log1p.value_and_derivative(x))
+        out = np.empty(n)
+        registry.active().kernel("kl_div", "forward", np.dtype(float))(x, y, out, p, 1.0)
+        yield out
+    found = []
+    for backend in ("cython", "numba"):
+        with fa.use_backend(backend):
+            found.append([*results()])
+    for a, b in zip(*found, strict=True):
+        assert np.array_equal(a, b, equal_nan=True), n
+print("same")
+"""
+
+
+def test_the_bits_of_c_in_vectors_of_avx2() -> None:
+    if BACKENDS.count("cython") == 0 or not binding.get_host_cpu_features().get("avx2"):
+        pytest.skip("the extension is not built, or the processor has no AVX2")
+    features = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma"}
+    assert check_python(SAME_BITS, **{**os.environ, **features}).split() == ["same"]
