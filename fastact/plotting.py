@@ -23,6 +23,7 @@ import numpy as np
 from .curves import Activation, Array, Curve, Drawn, drawn_as, labels_of
 from .functions.catalogue import get, names
 from .graphs import asymptotes, graph, jumps, kinks
+from .messages import shown
 
 try:
     from matplotlib import rc_context
@@ -116,9 +117,9 @@ def panels(
         _label(rows[1, 0], f"{SAMPLES:,} evenly spaced samples", "x", "samples in a bin")
         _label(rows[1, 1], "their activations", "f(x)", "samples in a bin")
         _draw_image(rows[2, 0], pixels, "an image, half of it below 0")
-        shown = _draw_image(rows[2, 1], drawn.value(pixels), "the image activated")
+        activated = _draw_image(rows[2, 1], drawn.value(pixels), "the image activated")
         bar = figure.colorbar(
-            shown,
+            activated,
             cax=figure.add_subplot(grid[3, :]),
             orientation="horizontal",
             label="x and f(x)",
@@ -151,7 +152,7 @@ def compare(
     drawn = list({one.label: one for one in map(drawn_as, functions)}.values())
     limits = _limits(xlim, REACH_OF_SEVERAL)
     tallest = max(map(abs, limits))
-    labels = labels_of(drawn, REACH_OF_SEVERAL)
+    labels = labels_of(drawn, limits)
     width, height = (9.0, 4.2) if len(drawn) <= MOST_IN_SMALL else (12.0, 5.6)
     columns = _legend_columns(labels, width)
     with rc_context(STYLE):
@@ -198,7 +199,10 @@ def _legend_columns(labels: Sequence[str], width: float) -> int:
 
 def _limits(xlim: tuple[float, float] | None, reach: float) -> tuple[float, float]:
     """Return the range of x; raise ValueError if it is none."""
-    low, high = (-reach, reach) if xlim is None else map(float, xlim)
+    try:
+        low, high = (-reach, reach) if xlim is None else map(float, xlim)
+    except (TypeError, ValueError):
+        raise TypeError(f"xlim={shown(xlim)}: expected two numbers") from None
     if not -1e100 < low < high < 1e100:
         raise ValueError(
             f"xlim=({low:g}, {high:g}): expected two finite numbers, the lower one first"

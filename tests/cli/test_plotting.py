@@ -175,7 +175,10 @@ def test_nothing_of_the_legend_is_cut_off(count: int, digits: int) -> None:
 def test_curves_that_coincide() -> None:
     figure = plotting.compare("relu", "elu", "relu", "celu", ("relu", {}))
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["relu", "elu", "celu (= elu)"]
+    assert labels == ["relu", "elu", "celu (= elu here)"]
+    for limits, label in (((-4, 4), "relu6 (= relu here)"), ((-4, 8), "relu6")):
+        wider = plotting.compare("relu", "relu6", xlim=limits)
+        assert [text.get_text() for text in wider.legends[0].get_texts()] == ["relu", label]
     first, *others = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 2]
     # A dashed line is over a whole one, which shows in its gaps.
     assert first.get_linestyle() == "-" and all(line.get_linestyle() != "-" for line in others)
@@ -207,6 +210,9 @@ def test_wrong_arguments() -> None:
         plotting.panels("relu", image=np.ones((3, 3)))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="the lower one first"):
         plotting.compare("relu", xlim=(2, 1))
+    for wrong in (3, (1, 2, 3), ("a", "b")):
+        with pytest.raises(TypeError, match=r"^xlim=.*: expected two numbers$"):
+            plotting.panels("relu", xlim=wrong)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least one"):
         plotting.compare()
 
