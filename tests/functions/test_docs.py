@@ -123,8 +123,14 @@ def test_formulas_become_mathml(formulas: Any, modules: Any) -> None:
 
 def test_words_are_explained(formulas: Any, pages: Any) -> None:
     assert list(formulas.MEANINGS) == [
-        getattr(formulas, word) for word in ("sigma", "softplus", "Phi", "phi")
+        *(getattr(formulas, word) for word in ("sigma", "softplus", "Phi", "phi")),
+        *(sympy.erf, sympy.erfc, sympy.erfinv),
     ]
+    assert "erfinv}(z)) = z`" in pages.page("erfinv")
+    # The formula of what a call computes by default comes without bounds that are not given.
+    for name in ("gelu", "gelu_tanh", "softplus"):
+        equations = pages.page(name).partition("```{raw}")[0]
+        assert "cases" not in equations and not re.search("limit|threshold", equations), equations
     assert pages.page("gelu").count("{math}`") == 2
     assert "softplus}(z)" in pages.page("mish")
     assert "{math}`" not in pages.page("relu")
