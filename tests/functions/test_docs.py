@@ -278,6 +278,15 @@ OPTIONAL = ("torch", "sklearn", "onnx", "pandas", "xarray", "dask", "numba", "mp
 BOOK = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("howto/*.md"))]
 
 
+@pytest.mark.parametrize("path", [*BOOK, ROOT / "CONTRIBUTING.md"], ids=lambda path: path.stem)
+def test_blocks_name_their_language(path: Path) -> None:
+    """Sphinx takes other blocks for Python, and colours the words of it in them."""
+    opening = re.findall(
+        r"^(?:```|:::)([^\n]*)\n.*?^(?:```|:::)$", path.read_text("utf-8"), re.M | re.S
+    )
+    assert "" not in opening
+
+
 # Python 3.12 warns of every fork of a process with threads.
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("path", BOOK, ids=lambda path: path.stem)
