@@ -9,14 +9,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import Any, cast
+from typing import Any
 
 import click
 import numpy as np
 
 from ..functions.base import Function
 from ..functions.catalogue import get
-from ..functions.elementwise import Elementwise
 from ..messages import suggestion
 from .process import cleaned_up_by
 
@@ -86,20 +85,15 @@ def find_callable(name: str) -> Any:
         raise click.UsageError(f"{name}: {error}") from None
 
 
-def find_elementwise(name: str) -> Elementwise:
-    """Return the elementwise function of that name; raise UsageError for any other."""
-    function = cast(Elementwise, find_function(name))
-    if function.family != "elementwise":
-        raise click.UsageError(
-            f"{name} is not elementwise and cannot be used here; call it from Python"
-        )
-    return function
-
-
 def find_streamable(name: str) -> Function:
     """Return the elementwise or row function of that name; raise UsageError for any other."""
     function = find_function(name)
-    return function if function.family == "rows" else find_elementwise(name)
+    if function.family not in ("elementwise", "rows"):
+        raise click.UsageError(
+            "fastact apply takes functions of one array, elementwise or along an axis, such as gelu and softmax, "
+            f"not {name}: call it from Python"
+        )
+    return function
 
 
 def parse_axis(text: str) -> int | tuple[int, ...] | None:

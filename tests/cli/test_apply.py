@@ -182,7 +182,12 @@ def test_progress(folder: Path) -> None:
     ("arguments", "status", "words"),
     [
         (["gellu", "x.npy", "y.npy"], 1, "'gellu'; did you mean 'gelu'"),
-        (["prelu", "x.npy", "y.npy"], 2, "prelu is not elementwise"),
+        (
+            ["prelu", "x.npy", "y.npy"],
+            2,
+            "such as gelu and softmax, not prelu: call it from Python",
+        ),
+        (["swiglu", "x.npy", "y.npy"], 2, "elementwise or along an axis"),
         (["relu", "x.npy", "y.npy", "--param=alpha=1"], 2, "no parameter 'alpha'; it takes none"),
         (["elu", "x.npy", "y.npy", "--param=beta=1"], 2, "no parameter 'beta'; it takes alpha"),
         (["elu", "x.npy", "y.npy", "--param=alpha"], 2, "expected NAME=VALUE"),
