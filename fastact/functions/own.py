@@ -104,7 +104,8 @@ def activation(function: FunctionType) -> Activation:
         names, then ``return``. It may have arithmetic, ``**`` with a constant, comparisons, ``and``, ``or``, ``not``,
         ``a if c else b``, numbers of modules, ``abs``, ``min``, ``max``; ``exp, expm1, log, log1p, sqrt, sin, cos, tan,
         atan, sinh, cosh, tanh, erf, erfc, floor, copysign, pi, e, inf``, by their names in `math`, `numpy` or
-        fastact; ``np.where, maximum, minimum, clip``; the elementwise functions of fastact; and other activations.
+        fastact; ``np.where, maximum, minimum, clip, square, reciprocal``, ``pow``; the elementwise functions of
+        fastact; and other activations.
 
     Returns
     -------
