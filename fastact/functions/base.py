@@ -84,7 +84,10 @@ class Pass:
         """
         parameters = self._signature().parameters.values()
         positional = [one.name for one in parameters if one.kind is not one.KEYWORD_ONLY]
+        unnamed = [one.name for one in parameters if one.kind is one.POSITIONAL_ONLY]
         for name in unknown:
+            if name in unnamed:
+                raise TypeError(f"{self.__qualname__}() takes {listed(unnamed)} by position")
             known = [one.name for one in parameters if one.kind is not one.POSITIONAL_ONLY]
             raise unknown_argument(self.__qualname__, name, known)
         raise too_many(self.__qualname__, positional, len(positional) + more)
