@@ -277,9 +277,7 @@ class Body:
                 with builder.if_then(builder.not_(self._across)):
                     self._set(pair, self._total(*self._loaded(pair)))
                 for distance in self._distances():
-                    high, low = self._loaded(pair)
-                    more, more_low = (o.rotated(value, distance) for value in (high, low))
-                    self._set(pair, o.grown(high, o.add(low, more_low), more))
+                    self._set(pair, self._folded(*self._loaded(pair), distance))
                 for number, value in zip(numbers, self._loaded(pair), strict=True):
                     self._put(number, value, r)
 
@@ -311,6 +309,14 @@ class Body:
         if not self._sums_only:
             return self._o.total(high, low)
         return self._o.plain_total(self._o.joined(high, low)), self._o.value(0.0)
+
+    def _folded(self, high: Any, low: Any, distance: int) -> tuple[Any, Any]:
+        """Return the sums of lanes so far apart in two parts, of plain sums as `_total` adds them."""
+        o = self._o
+        if not self._sums_only:
+            return o.grown(high, o.add(low, o.rotated(low, distance)), o.rotated(high, distance))
+        high = o.joined(high, low)
+        return o.add(high, o.rotated(high, distance)), o.value(0.0)
 
     def _fused(self) -> None:
         """Do sum, finish and map for one row after the other: the next is read while this one is written."""
