@@ -20,10 +20,10 @@ from ..dialect import (
 )
 from ..elementary import ROUNDER, UNIT, reduced
 from ..normal_inverse import (
-    SQRT_HALF,
     TWICE_SQRT2,
     centre_quantile,
     doubled_far,
+    erfinv_between,
     tail_quantile,
 )
 from ..normal_tail import (
@@ -159,23 +159,14 @@ def over(m: Any, m_low: Any, factor: Any, rest: Any) -> Any:
 def erfinv(x: Any) -> Any:
     """The inverse of erf: ±inf at ±1, NaN outside."""
     size = abs(x)
-    rest = 1.0 - size
-    ratio, ratio_low = centre_quantile(size)
-    a, a_low = tail_quantile(0.0, 0.5 * rest)
-    z, z_low = two_product(a, SQRT_HALF)
-    far = z + fma(a, low(SQRT_HALF), fma(a_low, SQRT_HALF, z_low))
-    near = fma(size, ratio, size * ratio_low)
-    return copysign(near if size < 0.5 else outside(rest, far), x)
+    return copysign(erfinv_between(size) if size < 1.0 else (inf if size == 1.0 else nan), x)
 
 
 @erfinv.derivative
 def erfinv_slope(x: Any) -> Any:
     size = abs(x)
     rest = 1.0 - size
-    ratio, _ = centre_quantile(size)
-    far, _ = tail_quantile(0.0, 0.5 * rest)
-    a = SQRT2 * size * ratio if size < 0.5 else far
-    m, m_low = twice_mills(a, absent)
+    m, m_low = twice_mills(SQRT2 * erfinv_between(size), absent)
     return outside(rest, over(m, m_low, HALF_ROOT_PI, rest))
 
 
