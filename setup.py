@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 from setuptools.errors import BaseError, CCompilerError, ExecError, PlatformError
 from setuptools.modified import newer_group
+
+# Newer versions of pip show ten lines on folders that come before an installed package, which is the purpose here.
+warnings.filterwarnings("ignore", "Editable installation")
 
 ROOT = Path(__file__).resolve().parent
 CSRC = Path("csrc")

@@ -10,6 +10,7 @@ A formula is a Python expression of x, the parameters and these names:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -44,15 +45,22 @@ MEANINGS = {
     softplus: r"\operatorname{softplus}(z) = \log(1 + e^z)",
     Phi: r"\Phi(z) = \int_{-\infty}^z \phi(t)\,dt",
     phi: r"\phi(z) = e^{-z^2/2}/\sqrt{2\pi}",
+    sympy.erf: r"\operatorname{erf}(z) = \frac{2}{\sqrt\pi}\int_0^z e^{-t^2}\,dt",
+    sympy.erfc: r"\operatorname{erfc}(z) = \frac{2}{\sqrt\pi}\int_z^\infty e^{-t^2}\,dt",
+    sympy.erfinv: r"\operatorname{erf}(\operatorname{erfinv}(z)) = z",
 }
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:
+    if getattr(condition, "rhs", None) == sympy.oo:  # compared with a bound that is absent
+        return b
     others = b.args if isinstance(b, Piecewise) else [(b, True)]
     return Piecewise((a, condition), *others, evaluate=False)
 
 
 def clip(v: Any, low: Any, high: Any) -> Any:
+    if high == sympy.oo:
+        return v
     # The bounds belong to the constant pieces, so that the derivative there is 0.
     return where(v <= low, low, where(v >= high, high, v))
 
@@ -63,9 +71,10 @@ WORDS = {word.__name__: word for word in (where, clip, sigma, softplus, Phi)} | 
 }
 
 
-def parsed(text: str, parameters: Iterable[str]) -> Any:
-    """Return a formula as a SymPy expression, its terms in the written order."""
+def parsed(text: str, parameters: Iterable[str], absent: Iterable[str] = ()) -> Any:
+    """Return a formula as a SymPy expression, its terms in the written order; without the bounds that are absent."""
     symbols = {name: sympy.Symbol(name, real=True) for name in parameters}
+    symbols.update(dict.fromkeys(absent, sympy.oo))
     with sympy.evaluate(False):
         return sympy.sympify(eval(text, {}, {**WORDS, "abs": sympy.Abs, "x": X, **symbols}))
 
@@ -73,6 +82,12 @@ def parsed(text: str, parameters: Iterable[str]) -> Any:
 def definition(function: Any) -> Any:
     """Return the formula of an elementwise function."""
     return parsed(function.formula, function.parameters)
+
+
+def as_called(function: Any) -> Any:
+    """Return the formula without the bounds that calls leave out by default, such as the limit of gelu."""
+    absent = [name for name, default in function.parameters.items() if default in (None, math.inf)]
+    return parsed(function.formula, function.parameters, absent)
 
 
 def derivative(function: Any) -> Any:

@@ -156,7 +156,8 @@ def _use(name: str) -> str:
 
 def _equations(function: Any) -> str:
     if function.formula:
-        found = (formulas.definition(function), formulas.derivative(function))
+        value = formulas.as_called(function)
+        found = (value, formulas.slope(value, formulas.X))
         sides = [("f(x)", found[0]), ("f′(x)", found[1])]
         shown = [(left, formulas.latex(right, function.parameters)) for left, right in sides]
         meanings = formulas.meanings(*found)

@@ -37,7 +37,7 @@ def report(fits: dict[str, Fit]) -> str:
         [
             *lines,
             f"variance of y {points().var():.1f}, noise {NOISE**2:.0f}",
-            f"product of the matrices, first seed: y = {slope[0]:.4f} x + {intercept[0]:.4f}",
+            f"product of the matrices, first seed: y = {slope[0]:z.4f} x + {intercept[0]:.4f}",
         ]
     )
 
@@ -54,7 +54,7 @@ def draw(fits: dict[str, Fit]) -> Figure:
     slope, intercept = (
         part[int(np.argmin(fits["identity"].error))] for part in product(fits["identity"])
     )
-    label = f"product of the two matrices: {slope:.2f} x + {intercept:.1f}"
+    label = f"product of the two matrices: {slope:z.2f} x + {intercept:.1f}"
     axes.plot(X, slope * X + intercept, ":", color=BLACK, linewidth=2, label=label)
     axes.set(
         title="1-6-1 without and with an activation: linear layers multiply to one",

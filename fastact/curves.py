@@ -53,9 +53,9 @@ def _title(label: str, formula: str) -> str:
     return "\n".join(lines) if formula and len(lines) <= 3 else label
 
 
-def labels_of(drawn: Sequence[Drawn], reach: float) -> list[str]:
-    """Return the labels, with the name of the first one whose curve is the same from -reach to reach."""
-    x = np.linspace(-reach, reach, 801)
+def labels_of(drawn: Sequence[Drawn], limits: tuple[float, float]) -> list[str]:
+    """Return the labels, with the name of the first one whose curve is the same between the limits."""
+    x = np.linspace(*limits, 801)
     values = [one.value(x) for one in drawn]
     labels = []
     for index, (one, value) in enumerate(zip(drawn, values, strict=True)):
@@ -65,7 +65,7 @@ def labels_of(drawn: Sequence[Drawn], reach: float) -> list[str]:
             if np.allclose(value, other, rtol=1e-9, atol=1e-12, equal_nan=True)
         )
         first = next(same, "")
-        labels.append(f"{one.label} (= {first})" if first else one.label)
+        labels.append(f"{one.label} (= {first} here)" if first else one.label)
     return labels
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "Curve", "asymptotes", "graph", "jumps", "kinks", "readable"]
+__all__ = ["Array", "Curve", "asymptotes", "domain", "graph", "jumps", "kinks", "readable"]
 
 Array = npt.NDArray[Any]
 Curve = Callable[[Array], Array]
@@ -37,6 +37,22 @@ def graph(function: Curve, low: float, high: float) -> tuple[Array, Array]:
     heights[:, 1] = np.nan
     where = np.repeat(jumps + 1, 3)
     return np.insert(x, where, ends.ravel()), np.insert(y, where, heights.ravel())
+
+
+def domain(value: Curve, reach: float) -> tuple[float, float]:
+    """Return between which numbers a function has values, if it has none at -reach and reach; else these."""
+    x = np.linspace(-reach, reach, 1401)
+    inside = np.flatnonzero(np.isfinite(value(x)))
+    if not inside.size or inside[0] == 0 or inside[-1] == x.size - 1:
+        return -reach, reach
+    first, last = inside[0], inside[-1]
+    without, within = x[[first - 1, last + 1]], x[[first, last]]
+    for _ in range(60):
+        middle = without + (within - without) / 2
+        has_value = np.isfinite(value(middle))
+        without, within = np.where(has_value, without, middle), np.where(has_value, middle, within)
+    low, high = (round(float(end), 9) for end in within)
+    return low, high
 
 
 def jumps(x: Array, y: Array) -> Array:

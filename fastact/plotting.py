@@ -22,7 +22,8 @@ import numpy as np
 
 from .curves import Activation, Array, Curve, Drawn, drawn_as, labels_of
 from .functions.catalogue import get, names
-from .graphs import asymptotes, graph, jumps, kinks
+from .graphs import asymptotes, domain, graph, jumps, kinks
+from .messages import shown
 
 try:
     from matplotlib import rc_context
@@ -73,7 +74,8 @@ def panels(
     """Draw one function in six panels.
 
     They show the function and its derivative, with kinks and asymptotes; a thousand evenly spaced samples
-    around 0 and how their activations are distributed; an image and its activation, in the same colours.
+    around 0 and how their activations are distributed; an image and its activation, in the same colours. Of a
+    function such as erfinv, which has values between two numbers only, samples and image lie between them.
 
     Parameters
     ----------
@@ -84,7 +86,7 @@ def panels(
         Any image that Pillow reads; by default Matplotlib's portrait of Grace Hopper. Its grey values are
         spread evenly from -3 to 3, so that half of its pixels are negative.
     xlim : tuple of two floats, optional
-        The range of the curves; by default from -7 to 7.
+        The range of the curves; by default from -7 to 7, or where the function has values if that is less.
     **parameters
         Parameters of the activation.
 
@@ -94,8 +96,14 @@ def panels(
         A figure that pyplot knows nothing of: save it, or let the notebook show it.
     """
     drawn = Drawn(function, parameters)
-    x = REACH * (np.arange(SAMPLES) + 0.5) / (SAMPLES / 2) - REACH
-    pixels = spread(grey(image))
+    low, high = domain(drawn.value, REACH)
+    is_bounded = high < REACH
+    x = low + (high - low) * (np.arange(SAMPLES) + 0.5) / SAMPLES
+    pixels, image_title = spread(grey(image)), "an image, half of it below 0"
+    if is_bounded:
+        pixels = low + (high - low) * (pixels / (2 * REACH_OF_IMAGE) + 0.5)
+        image_title = f"an image, spread from {low:g} to {high:g}"
+    margin = 0.05 * (high - low) if is_bounded else 0.0
     # A panel is about 2.8 inches wide; without this a wide image left a hole above it.
     image_height = min(max(2.8 * pixels.shape[0] / pixels.shape[1], 0.6), 3.4)
     with rc_context(STYLE):
@@ -105,7 +113,7 @@ def panels(
         rows = np.array(
             [[figure.add_subplot(grid[row, side]) for side in (0, 1)] for row in range(3)]
         )
-        limits = _limits(xlim, REACH)
+        limits = _limits(xlim, low - margin, high + margin)
         _draw_curve(rows[0, 0], drawn.value, limits, color=BLUE)
         _draw_curve(rows[0, 1], drawn.slope, limits, color=VERMILION)
         _frame(rows[0, 0], "the function", "f(x)", limits)
@@ -115,10 +123,10 @@ def panels(
         _draw_histogram(rows[1, 1], drawn.value(x), BLUE)
         _label(rows[1, 0], f"{SAMPLES:,} evenly spaced samples", "x", "samples in a bin")
         _label(rows[1, 1], "their activations", "f(x)", "samples in a bin")
-        _draw_image(rows[2, 0], pixels, "an image, half of it below 0")
-        shown = _draw_image(rows[2, 1], drawn.value(pixels), "the image activated")
+        _draw_image(rows[2, 0], pixels, image_title)
+        activated = _draw_image(rows[2, 1], drawn.value(pixels), "the image activated")
         bar = figure.colorbar(
-            shown,
+            activated,
             cax=figure.add_subplot(grid[3, :]),
             orientation="horizontal",
             label="x and f(x)",
@@ -149,9 +157,9 @@ def compare(
     if not functions:
         raise ValueError("compare() needs at least one activation")
     drawn = list({one.label: one for one in map(drawn_as, functions)}.values())
-    limits = _limits(xlim, REACH_OF_SEVERAL)
+    limits = _limits(xlim, -REACH_OF_SEVERAL, REACH_OF_SEVERAL)
     tallest = max(map(abs, limits))
-    labels = labels_of(drawn, REACH_OF_SEVERAL)
+    labels = labels_of(drawn, limits)
     width, height = (9.0, 4.2) if len(drawn) <= MOST_IN_SMALL else (12.0, 5.6)
     columns = _legend_columns(labels, width)
     with rc_context(STYLE):
@@ -196,9 +204,12 @@ def _legend_columns(labels: Sequence[str], width: float) -> int:
     return max(1, min(6, len(labels), int((100 * width - 20) / (95 + 7 * max(map(len, labels))))))
 
 
-def _limits(xlim: tuple[float, float] | None, reach: float) -> tuple[float, float]:
+def _limits(xlim: tuple[float, float] | None, low: float, high: float) -> tuple[float, float]:
     """Return the range of x; raise ValueError if it is none."""
-    low, high = (-reach, reach) if xlim is None else map(float, xlim)
+    try:
+        low, high = (low, high) if xlim is None else map(float, xlim)
+    except (TypeError, ValueError):
+        raise TypeError(f"xlim={shown(xlim)}: expected two numbers") from None
     if not -1e100 < low < high < 1e100:
         raise ValueError(
             f"xlim=({low:g}, {high:g}): expected two finite numbers, the lower one first"

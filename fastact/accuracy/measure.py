@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ..calling.arguments import real_array
+from ..calling.dtypes import loop_dtype
+from ..messages import shown
 from .samples import samples
 from .truth import error_near_zeros, reference_of, sign_changes, truth
 from .ulp import ulp_error
@@ -114,6 +117,17 @@ def worst_error(
     >>> fa.accuracy.worst_error(fa.tanh, dtype="float64").ulp < 2
     True
     """
+    if getattr(function, "family", None) != "elementwise":
+        raise TypeError(
+            f"worst_error() takes an elementwise function, such as fastact.gelu, not {shown(function)}"
+        )
+    if pass_ not in ("forward", "derivative"):
+        raise ValueError(
+            f"worst_error(): pass_={shown(pass_)}: choose one of 'forward', 'derivative'"
+        )
+    dtype = loop_dtype("worst_error", (), (), dtype)
+    if x is not None:
+        x = real_array("worst_error", x, "x").astype(dtype, copy=False).ravel()
     chosen, values = function.parameter_list.bind(function.__qualname__, (), parameters)
     compute = function.passes[pass_]
     return measure(

@@ -72,9 +72,17 @@ def as_float(label: str, name: str, value: Any) -> float:
 
 
 def as_array(label: str, name: str, value: Any) -> Array:
-    """Return array-like data as an array of any dtype, or raise an error that names it if it is ragged."""
+    """Return array-like data as an array of any dtype, or raise an error that names it if that fails."""
     try:
         return np.asanyarray(value)
+    except (RuntimeError, TypeError) as error:  # of __array__: a tensor with a gradient or of a GPU
+        kind = type(value)
+        known = kind.__module__.partition(".")[0] == "torch"
+        hint = "; fastact.torch has functions of tensors" if known else ""
+        raise TypeError(
+            f"{label}(): {name} of type {kind.__name__} is not converted to an array: "
+            f"{' '.join(str(error).split())[:110].rstrip('.')}{hint}"
+        ) from None
     except ValueError as error:
         if "inhomogeneous" not in str(error):
             raise

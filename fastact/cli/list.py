@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from textwrap import wrap
@@ -14,8 +15,8 @@ from .complete import complete_patterns
 from .options import align, echo_json, json_option
 from .records import record, selected
 
-# Together 99 columns with the gaps: a terminal of 100 does not wrap.
-_WIDTHS = (-32, -29, -34)
+# Together 99 and 79 columns with the gaps: a terminal of 100 or 80 does not wrap.
+_WIDTHS, _NARROW = (-32, -29, -34), (-22, -25, -28)
 _HEAD = ("function", "aliases", "parameters")
 
 
@@ -37,25 +38,30 @@ def list_functions(patterns: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         echo_json(records)
         return
-    click.echo(align(_HEAD, _WIDTHS))
+    widths = _NARROW if shutil.get_terminal_size((100, 24)).columns < 99 else _WIDTHS
+    click.echo(align(_HEAD, widths))
     for group, members in groupby(records, itemgetter("group")):
         click.echo(f"\n{group}")
         for one in members:
-            for line in _lines(one):
+            for line in _lines(one, widths):
                 click.echo(line)
 
 
-def _lines(one: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of one function."""
+def _lines(one: dict[str, Any], widths: Sequence[int]) -> Iterator[str]:
+    """Yield the lines of one function; a name that is longer than its column has a line of its own."""
     texts = f"  {one['name']}", ", ".join(one["aliases"]), parameters(one)
     columns = [
         wrap(text, -width, drop_whitespace=True)
-        for text, width in zip(texts[1:], _WIDTHS[1:], strict=True)
+        for text, width in zip(texts[1:], widths[1:], strict=True)
     ]
-    columns.insert(0, [texts[0]])
+    name = texts[0]
+    if len(name) > -widths[0] and any(columns):
+        yield name
+        name = ""
+    columns.insert(0, [name])
     for row in range(max(map(len, columns))):
         cells = [column[row] if row < len(column) else "" for column in columns]
-        yield align(cells, _WIDTHS)
+        yield align(cells, widths)
 
 
 def parameters(one: dict[str, Any]) -> str:

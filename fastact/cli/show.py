@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ..functions.base import call_of
+from ..graphs import readable
 from .complete import complete_names
 from .options import align, echo_json, find_function, json_option
 from .records import details, required
@@ -53,7 +54,7 @@ def _parts(
     """Yield the titles and the texts of the page, those of tables as lists of lines."""
     yield "Call", known["signature"]
     if known["formula"]:
-        yield "Formula", f"f(x) = {known['formula']}"
+        yield "Formula", f"f(x) = {readable(known['formula'], function.parameters)}"
     yield "Description", blocks[""]
     for title in ("Parameters", "Returns"):
         yield title, blocks[title]

@@ -205,7 +205,7 @@ It is computed from the logits without forming probabilities. Arguments have PyT
         '    for distributions it is over all rows. Sums are in float64. "none" returns an array.',
     },
     (
-        f"A class of probability 0 in the target contributes nothing, even if its logit is -inf. {NOTE}",
+        f"A class of probability 0 in the target contributes nothing, even if its logit is -inf.\n{NOTE}",
     ),
     {
         **RAISES,

@@ -127,7 +127,7 @@ If you have logits, use `cross_entropy` instead: it takes one pass for what othe
             **ARGUMENTS,
             "x": "array_like\n    Log-probabilities, such as log_softmax gives.",
         },
-        (f"With every backend it is computed with NumPy, which picks out the classes. {NOTE}",),
+        (f"With every backend it is computed with NumPy, which picks out the classes.\n{NOTE}",),
         RAISES,
     ),
     "softmax_focal": Loss(

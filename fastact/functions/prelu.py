@@ -167,7 +167,7 @@ def _check_gradient_out(label: str, out: Any, shape: tuple[int, ...]) -> None:
 
 prelu = SlopeFunction(
     "prelu",
-    """x where x > 0, else weight * x; the slope is learned.
+    """x where x > 0, else `weight`·x; the slope is learned.
 
     ``prelu.derivative(x, weight)`` is 1 or the weight, and the weight at 0. ``prelu.vjp(g, x, weight)`` returns
     the gradients with respect to x and to the weight.""",

@@ -102,6 +102,7 @@ _WORDS = {
     "keepdims": "keepdim",
 }
 _WORD = re.compile(rf"\b({'|'.join(sorted(_WORDS, key=len, reverse=True))})\b")
+_QUOTED = re.compile(r"(?<!\w)('[^']*')(?!\w)")
 _KINDS = {"dtype": "torch.dtype", "ints": "int or sequence of int", "tensor": "torch.Tensor"}
 _TEXTS = {
     "dim": "The dimension of the rows.",
@@ -251,12 +252,17 @@ def _type(parameter: inspect.Parameter) -> str:
 
 
 def in_its_words(text: str, one: Declared) -> str:
-    """Return what fastact says of a function in PyTorch's words and with its names."""
+    """Return what fastact says of a function in PyTorch's words and with its names; values stay as they are."""
+    text = text.replace("'none', False, 'tanh', True", "'none', 'tanh'")
+    return "".join(
+        part if part.startswith("'") else _in_its_words(part, one) for part in _QUOTED.split(text)
+    )
+
+
+def _in_its_words(text: str, one: Declared) -> str:
     name, label = one.function.name, one.label
     text = re.sub(rf"\b{name}(\.\w+)?\(", f"{label}(", text)
-    text = text.replace(".astype(int)", ".long()").replace(
-        "'none', False, 'tanh', True", "'none', 'tanh'"
-    )
+    text = text.replace(".astype(int)", ".long()")
     first, *_ = one.function.arrays
     if first != one.tensors[0]:
         text = re.sub(rf"\b{first}\b", one.tensors[0], text)

@@ -53,7 +53,7 @@ def _drawn_again(
 
 rrelu = SlopeFunction(
     "rrelu",
-    """x where x > 0, else slope * x; while training, the slope is drawn for every element.
+    """x where x > 0, else slope·x; while training, the slope is drawn for every element.
 
     While training, ``rrelu.derivative`` and ``rrelu.vjp`` need the integer `rng` of the forward call, from which
     they draw the same slopes. To keep the slopes instead, draw

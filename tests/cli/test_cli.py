@@ -200,6 +200,15 @@ def test_list() -> None:
     assert columns(silu.strip()) == ["silu", "swish", "beta=1"]
 
 
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_list_fits_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    rows = lines("list")
+    assert max(map(len, rows)) == (79 if width == 80 else 98)
+    listed = [row.split()[0] for row in rows[1:] if row[:2] == "  " and row[2] != " "]
+    assert listed == fa.names()
+
+
 def test_list_as_json() -> None:
     records = {record["name"]: record for record in json.loads("\n".join(lines("list", "--json")))}
     assert list(records) == fa.names()

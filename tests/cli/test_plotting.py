@@ -103,8 +103,9 @@ def test_panels_show_what_the_function_computes(name: str) -> None:
     seen = np.isfinite(computed)
     np.testing.assert_array_equal(np.isfinite(after), seen)
     np.testing.assert_array_equal(after[seen], computed[seen])
-    # Half of the image is negative, and both images have the same scale of colours.
-    assert abs((before < 0).mean() - 0.5) < 0.02
+    # Half of the image is below the middle of its range, and both images have the same scale of colours.
+    middle = 0.5 if name in ("logit", "ndtri") else 0.0
+    assert abs((before < middle).mean() - 0.5) < 0.02
     scales = {image.get_clim() for axes in panels[4:6] for image in axes.images}
     assert scales == {(-plotting.REACH_OF_IMAGE, plotting.REACH_OF_IMAGE)}
 
@@ -172,10 +173,27 @@ def test_nothing_of_the_legend_is_cut_off(count: int, digits: int) -> None:
     assert all(axes.bbox.height > 250 for axes in figure.axes)
 
 
+@pytest.mark.parametrize(("name", "low", "high"), [("erfinv", -1, 1), ("logit", 0, 1)])
+def test_a_bounded_domain(name: str, low: float, high: float) -> None:
+    figure = plotting.panels(name)
+    left, right = figure.axes[0].get_xlim()
+    assert low - 0.2 < left < low and high < right < high + 0.2
+    # Every sample and every pixel has a value.
+    assert sum(patch.get_data().values.sum() for patch in figure.axes[3].patches) == 1000
+    pixels, activated = (axes.images[0].get_array() for axes in figure.axes[4:6])
+    assert low < pixels.min() and pixels.max() < high
+    assert np.isfinite(np.ma.getdata(activated)).all()
+    assert f"from {low:g} to {high:g}" in figure.axes[4].get_title()
+    assert plotting.panels("log1p").axes[0].get_xlim() == (-7, 7)
+
+
 def test_curves_that_coincide() -> None:
     figure = plotting.compare("relu", "elu", "relu", "celu", ("relu", {}))
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["relu", "elu", "celu (= elu)"]
+    assert labels == ["relu", "elu", "celu (= elu here)"]
+    for limits, label in (((-4, 4), "relu6 (= relu here)"), ((-4, 8), "relu6")):
+        wider = plotting.compare("relu", "relu6", xlim=limits)
+        assert [text.get_text() for text in wider.legends[0].get_texts()] == ["relu", label]
     first, *others = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 2]
     # A dashed line is over a whole one, which shows in its gaps.
     assert first.get_linestyle() == "-" and all(line.get_linestyle() != "-" for line in others)
@@ -207,6 +225,9 @@ def test_wrong_arguments() -> None:
         plotting.panels("relu", image=np.ones((3, 3)))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="the lower one first"):
         plotting.compare("relu", xlim=(2, 1))
+    for wrong in (3, (1, 2, 3), ("a", "b")):
+        with pytest.raises(TypeError, match=r"^xlim=.*: expected two numbers$"):
+            plotting.panels("relu", xlim=wrong)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least one"):
         plotting.compare()
 

@@ -9,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="fastact.torch needs PyTorch")
 
+import fastact as fa  # noqa: E402
 import fastact.torch as ft  # noqa: E402
 
 
@@ -44,6 +45,8 @@ def test_errors_are_in_the_words_of_pytorch() -> None:
         (lambda x: ft.logsumexp(x, 2), r"logsumexp\(\): dim 2"),
         (lambda x: ft.glu(x), r"glu\(\): dim 1 has 3 elements"),
         (lambda x: ft.gelu(x, approximate="Tanh"), "choose one of 'none', 'tanh'; did you mean"),
+        # A value is shown as it was given, whatever words are in it.
+        (lambda x: ft.gelu(x, approximate="the x"), r"gelu\(\): approximate='the x'"),
         (lambda x: ft.mse_loss(x, x.detach()[:1]), r"mse_loss\(\): target .* the shape of input$"),
         (lambda x: ft.huber_loss(x, x.detach(), delta=-1.0), r"huber_loss\(\): delta=-1"),
         (lambda x: ft.cross_entropy(x, rows), r"cross_entropy\(\): class 5"),
@@ -60,7 +63,9 @@ def test_errors_are_in_the_words_of_pytorch() -> None:
         for given in (x, x.clone().requires_grad_()):
             with pytest.raises((TypeError, ValueError, IndexError), match=match) as raised:
                 run(given)
-            assert not re.search(r"\b(axis|axes|arrays?|keepdims|ndarray|x)\b", str(raised.value))
+            assert not re.search(
+                r"\b(axis|axes|arrays?|keepdims|ndarray|x)\b(?!')", str(raised.value)
+            )
     for wrong, right in (
         ("hard_swish", "hardswish"),
         ("mse", "mse_loss"),
@@ -69,5 +74,9 @@ def test_errors_are_in_the_words_of_pytorch() -> None:
     ):
         with pytest.raises(AttributeError, match=f"'{wrong}'; did you mean '{right}'"):
             getattr(ft, wrong)
+    # fastact itself, which converts tensors to arrays.
+    for tensor in (torch.ones(2, requires_grad=True), torch.ones(2, device="meta")):
+        with pytest.raises(TypeError, match=r"^relu\(\): x of type Tensor .*; fastact\.torch has"):
+            fa.relu(tensor)
     with pytest.raises(ValueError, match=r"mse_loss\(\): target"):
         ft.mse_loss.operation.operator(x, x[:1], "mean")

@@ -38,6 +38,13 @@ OPTIONS: dict[str, Any] = {
 FLAGS: list[Any] = ["yes", 2, 1.5, 1j, LONG]
 
 
+class OnADevice:
+    """An array-like that refuses to be converted, as a tensor with a gradient or of a GPU does."""
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError("not in\nmemory.")
+
+
 def passes(name: str) -> Iterator[tuple[str, Any, list[Any]]]:
     """Yield every pass as it is written, the callable, and positional arguments that are right."""
     function = fa.get(name)
@@ -177,6 +184,20 @@ def test_the_interpreter_suggests_once(line: str) -> None:
         (lambda: fa.prelu.derivative(X, np.ones(5)), r"prelu.derivative\(\): weight has 5"),
         (lambda: fa.elu(X, 10**400), "an integer of 1329 bits: expected a number in the range"),
         (lambda: fa.elu(X, out=np.ones(3)), r"elu\(\): operands of shape \(2, 2\)"),
+        (
+            lambda: fa.relu(OnADevice()),
+            r"^relu\(\): x of type OnADevice is not .* array: not in memory$",
+        ),
+        (lambda: fa.elu(X, OnADevice()), r"^elu\(\): alpha of type OnADevice is not converted"),
+        (lambda: fa.mse(X, OnADevice()), r"^mse\(\): target of type OnADevice is not converted"),
+        (
+            lambda: fa.accuracy.worst_error("gelu"),
+            "an elementwise function, such as .*, not 'gelu'",
+        ),
+        (lambda: fa.accuracy.worst_error(fa.softmax), "not <fastact.softmax"),
+        (lambda: fa.accuracy.worst_error(fa.gelu, "vjp"), "pass_='vjp': choose one of 'forward'"),
+        (lambda: fa.accuracy.worst_error(fa.gelu, dtype=int), "the floating dtypes are float16"),
+        (lambda: fa.accuracy.worst_error(fa.gelu, x="a"), "takes real numbers, .* as x"),
         (lambda: fa.softmax(X, 0, 1), "at most 2 positional arguments, x and axis, not 3"),
     ],
 )
