@@ -14,7 +14,7 @@ from fastact.accuracy import bit_patterns
 from fastact.compiler import emit_c, emit_c_rows
 from fastact.compiler.kernels import kernels
 from fastact.compiler.row_kernels import row_kernels
-from fastact.definitions.declare import Declaration
+from fastact.definitions.declaration import Declaration
 from fastact.definitions.tables import ELEMENTWISE as DECLARED
 from fastact.definitions.tables import ROWS
 

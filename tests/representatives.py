@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastact.compiler import kernels, row_kernels
-from fastact.definitions.declare import Declaration
+from fastact.definitions.declaration import Declaration
 from fastact.definitions.rows import ROWS
 from fastact.definitions.tables import ACTIVATIONS, ELEMENTWISE
 

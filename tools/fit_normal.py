@@ -65,10 +65,9 @@ def slope_bounded(v: Real) -> Real:
     return (a + 1) ** 2 * erfcx_fall(a)
 
 
-def erf_ratio(s: Real) -> Real:
-    """erf(x)/x at x² = s."""
-    x = mp.sqrt(s)
-    return mp.erf(x) / x
+def erf_exponent(x: Real) -> Real:
+    """-log(1 - erf x)/x; what an error of it is of erf x falls with 1 - erf x."""
+    return -mp.log(mp.erfc(x)) / x
 
 
 def erfcx_far(w: Real) -> Real:
@@ -142,7 +141,13 @@ FITS = [
     ),
     relative("MILLS_BOUNDED_RISE", mills_rise, (-HALF, HALF), {"f64": 3}),
     relative("ERFCX_SLOPE_BOUNDED", slope_bounded, (-HALF, HALF), {"f64": 27}),
-    relative("ERF_RATIO", erf_ratio, (mp.mpf(0), QUARTER), {"f64": 8}),
+    Fit(
+        "ERF_EXPONENT",
+        erf_exponent,
+        lambda x: mp.erfc(x) * x / mp.erf(x),
+        (mp.mpf(0), mp.mpf(6)),
+        {"f64": 24},
+    ),
     relative("ERFCX_FAR", erfcx_far, (mp.mpf(0), 2 / FAR**2), {"f32": 3}),
     relative("ERFCX_FAR", erfcx_far, (mp.mpf(0), VERY_FAR), {"f64": 1}),
     relative("ERFCX_SLOPE_FAR", erfcx_slope_far, (mp.mpf(0), 2 / FAR**2), {"f32": 3}),

@@ -1,7 +1,7 @@
-"""Fit the tables of coefficients_tail.py and coefficients_mills.py: float32 polynomials in eight pieces.
+"""Fit the tables of coefficients_tail.py, _mills.py, _erf.py and _erfinv.py: polynomials in eight pieces.
 
 A piece's polynomials are in a - c. Of the numbers near the middle of the piece the centre c is one at which the
-constant terms of all functions are, to a few thousandths of a unit in the last place, float32 numbers: Gal and
+constant terms of all functions are, to a few thousandths of a unit in the last place, numbers of the type: Gal and
 Bachelis, An accurate elementary mathematical library for the IEEE floating point standard, ACM TOMS 17 (1991) 26-45.
 """
 
@@ -15,6 +15,7 @@ import mpmath as mp
 from minimax import Function, Real, chebyshev_nodes, hexadecimal, in_order, least_squares, rounded
 
 DTYPE = "f32"
+MANTISSA_BITS = {"f32": 23, "f64": 52}
 PIECES = 8
 #: Of how many numbers on each side of the middle the centre is chosen.
 CANDIDATES = 1 << 15
@@ -67,17 +68,18 @@ def erfcx_fall(a: Real) -> Real:
 class Family:
     """Functions with the same pieces and centres: name -> (function, weight).
 
-    `first` is what is known of the first piece, whose centre is 0; in it d itself is added apart to the functions of
-    `exact`. The pieces end where the leading bits of `steepness`·a + 1 change, and at `end`.
+    `first` is what is known of the first piece, whose centre is 0 unless it is None; in it d itself is added apart to
+    the functions of `exact`. The pieces end where the leading bits of `steepness`·a + 1 change, and at `end`.
     """
 
     centres: str
     functions: dict[str, tuple[Function, Function]]
-    first: dict[str, tuple[Real, ...]]
+    first: dict[str, tuple[Real, ...]] | None
     exact: tuple[str, ...] = ()
     degree: int = 7
-    steepness: int = 1
+    steepness: float = 1
     end: float = 15.0
+    dtype: str = DTYPE
 
 
 ZERO, ONE = mp.mpf(0), mp.mpf(1)
@@ -108,6 +110,32 @@ ERF = Family(
 )
 
 
+def quantile_ratio(w: Real) -> Real:
+    """erfinv(x)/x at 1 - x² = exp(-w)."""
+    x = mp.sqrt(-mp.expm1(-w))
+    z = mp.mpf(float(mp.erfinv(mp.mpf(float(x))))) if w < 16 else mp.sqrt(w - mp.log(w * mp.pi) / 2)
+    for _ in range(9):
+        rest = mp.erfc(z)
+        fall = 4 * mp.exp(-z * z) * (1 - rest) / mp.sqrt(mp.pi) / (rest * (2 - rest))
+        z += (mp.log(rest * (2 - rest)) + w) / fall if fall else 0
+    return z / x
+
+
+# The logarithms of 1 - x² for the x next to 1 are -15.95 and -36.05.
+INVERSES = [
+    Family(
+        "ERFINV_CENTRES",
+        {"ERFINV": (quantile_ratio, lambda w: 1 / quantile_ratio(w))},
+        None,
+        degree=degree,
+        steepness=steepness,
+        end=15 / steepness,
+        dtype=dtype,
+    )
+    for dtype, degree, steepness in (("f32", 6, 0.9375), ("f64", 15, 0.416))
+]
+
+
 def edges(family: Family) -> list[Real]:
     """Where the leading bits of the steepness times a + 1 change: half an octave of it each."""
     found = [mp.mpf(0)]
@@ -123,8 +151,9 @@ def fixed(value: Real) -> int:
 
 
 def centre(family: Family, middle: Real, nodes: list[Real]) -> Real:
-    """Where the constant terms of the fits, as far from their functions as at the middle, are float32 numbers."""
-    unit = mp.mpf(2) ** (mp.floor(mp.log(middle, 2)) - 23)
+    """Where the constant terms of the fits, as far from their functions as at the middle, are numbers of the type."""
+    bits = MANTISSA_BITS[family.dtype]
+    unit = mp.mpf(2) ** (mp.floor(mp.log(middle, 2)) - bits)
     series = []
     for function, weight in family.functions.values():
         target, weights = list(map(function, nodes)), list(map(weight, nodes))
@@ -132,7 +161,7 @@ def centre(family: Family, middle: Real, nodes: list[Real]) -> Real:
         above = least_squares(target, weights, shifted, range(family.degree + 1))[0] - function(
             middle
         )
-        last = mp.mpf(2) ** (mp.floor(mp.log(abs(function(middle)), 2)) - 23)
+        last = mp.mpf(2) ** (mp.floor(mp.log(abs(function(middle)), 2)) - bits)
         terms = mp.taylor(function, middle, 4)
         terms[0] += above
         series.append([fixed(term * unit**k / last) for k, term in enumerate(terms)])
@@ -153,7 +182,9 @@ def piece_fits(
 ) -> tuple[Real, dict[str, tuple[list[Real], float]]]:
     """The centre of a piece; of each function the coefficients and log₂ of the worst error."""
     nodes = chebyshev_nodes(low, high)
-    c = centre(family, rounded((low + high) / 2, DTYPE), nodes) if low else mp.mpf(0)
+    middle = rounded((low + high) / 2, family.dtype)
+    at_zero = family.first is not None and not low
+    c = mp.mpf(0) if at_zero else centre(family, middle, nodes)
     fits = {}
     for name, (function, weight) in family.functions.items():
         exact = 1 if name in family.exact and not low else 0
@@ -164,9 +195,9 @@ def piece_fits(
         def weighted(d: Real, weight: Function = weight) -> Real:
             return weight(c + d)
 
-        first = family.first[name] if not low else ()
+        first = family.first[name] if family.first is not None and not low else ()
         fits[name] = in_order(
-            shifted, weighted, [a - c for a in nodes], family.degree, DTYPE, first
+            shifted, weighted, [a - c for a in nodes], family.degree, family.dtype, first
         )
     return c, fits
 
@@ -185,14 +216,15 @@ def tables() -> Iterator[tuple[str, list[str], str]]:
     """(name, digits, error) of every table and piece."""
     found, error = exp2_fit()
     yield "EXP2", [hexadecimal(c, DTYPE) for c in found], f"2^{error:.1f}"
-    for family in (GELU, NORMAL, ERF):
+    for family in (GELU, NORMAL, ERF, *INVERSES):
         yield from pieces(family)
 
 
 def pieces(family: Family) -> Iterator[tuple[str, list[str], str]]:
     for low, high in itertools.pairwise(edges(family)):
         c, fits = piece_fits(family, low, high)
-        piece = f"{float(low):g} to {float(high):g}"
-        yield f"{family.centres} {piece}", [hexadecimal(c, DTYPE)], "exact"
+        piece = f"{family.dtype} {float(low):g} to {float(high):g}"
+        yield f"{family.centres} {piece}", [hexadecimal(c, family.dtype)], "exact"
         for name, (coefficients, error) in fits.items():
-            yield f"{name} {piece}", [hexadecimal(v, DTYPE) for v in coefficients], f"2^{error:.1f}"
+            digits = [hexadecimal(v, family.dtype) for v in coefficients]
+            yield f"{name} {piece}", digits, f"2^{error:.1f}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..definitions.declare import BY
+from ..definitions.declaration import BY
 from ..definitions.tables import ELEMENTWISE
 from ..reference import activations, rows, several
 from .environment import silent

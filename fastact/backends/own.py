@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..definitions.declare import Declaration
+from ..definitions.declaration import Declaration
 from ..reference import expressions
 from . import numpy as plain
 from .environment import silent

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ..definitions.declare import Declaration
+from ..definitions.declaration import Declaration
 from ..messages import listed, shown, suggestion
 from .arguments import choose, parameter_value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ..definitions.declare import BY
+from ..definitions.declaration import BY
 from .expression import Called, Expression, Pool, walk
 
 __all__ = ["derivative"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..definitions.declare import DERIVED, MAX, SLOTS, SUMS, VALUE
+from ..definitions.declaration import DERIVED, MAX, SLOTS, SUMS, VALUE
 from .emit_c import lines, literal
 from .graph import Node
 from .row_kernels import Piece, RowKernel

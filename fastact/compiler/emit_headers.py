@@ -7,7 +7,7 @@ from math import inf
 from pathlib import Path
 from typing import cast
 
-from ..definitions.declare import Parameter
+from ..definitions.declaration import Parameter
 from ..definitions.dialect import DType
 from . import emit_c
 from .emit_numba import leaves

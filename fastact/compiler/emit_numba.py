@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite
 
-from ..definitions.declare import Declaration
+from ..definitions.declaration import Declaration
 from ..definitions.dialect import DType
 from .graph import OPERATIONS, Node
 from .kernels import Kernel

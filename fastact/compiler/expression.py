@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import copysign
 from typing import Any
 
-from ..definitions.declare import Declaration
+from ..definitions.declaration import Declaration
 
 __all__ = ["COMPARISONS", "Called", "Expression", "Pool", "digest", "walk"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from ..definitions.declare import Declaration, Signature
+from ..definitions.declaration import Declaration, Signature
 from ..definitions.dialect import DType
 from .graph import OPERATIONS, Graph, Node
 from .trace import Tracer

@@ -9,7 +9,7 @@ from types import FunctionType
 from typing import Any, Final
 
 from .._version import __version__
-from ..definitions.declare import BY, SIGNATURES, Declaration, DeclaredPass, Parameter
+from ..definitions.declaration import BY, SIGNATURES, Declaration, DeclaredPass, Parameter
 from ..definitions.domain import Condition
 from .differentiate import derivative
 from .expression import Called, Expression, Pool, digest, walk

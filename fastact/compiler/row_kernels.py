@@ -11,15 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..definitions.declare import (
-    DERIVED,
-    MAX,
-    SLOTS,
-    SUMS,
-    VALUE,
-    Declaration,
-    DeclaredPass,
-)
+from ..definitions.declaration import DERIVED, MAX, SLOTS, SUMS, VALUE, Declaration, DeclaredPass
 from ..definitions.dialect import DType
 from .graph import OPERATIONS, Graph, Node
 from .kernels import DTYPES, arguments

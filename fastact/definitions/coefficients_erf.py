@@ -1,4 +1,4 @@
-"""The error function in float32, as ``python tools/fit.py`` prints it: polynomials in pieces of 2a + 1, in a - c.
+"""The error function, as ``python tools/fit.py`` prints it: in float32 polynomials in pieces of 2a + 1, in a - c.
 
 The leading bits of 2a + 1 change at a = 0.25, 0.5, 1, 1.5, 2.5 and 3.5; above 4 the function is 1.
 """
@@ -6,7 +6,7 @@ The leading bits of 2a + 1 change at a = 0.25, 0.5, 1, 1.5, 2.5 and 3.5; above 4
 from __future__ import annotations
 
 from .coefficients_tail import FIRST
-from .dialect import entries, pieces
+from .dialect import coefficients, entries, pieces
 
 ERF_CENTRES = entries(
     f32=(
@@ -114,4 +114,36 @@ ERF_RISE = pieces(
         ),
     ),
     first=FIRST,
+)
+
+# -log(1 - erf x)/x for 0 ≤ x ≤ 6: f64 degree 24, error of erf x 2^-57.4.
+ERF_EXPONENT = coefficients(
+    f64=(
+        "0x1.20dd750429b6dp+0",
+        "0x1.45f306dc9c898p-1",
+        "0x1.a4f4e2a1b1e6p-4",
+        "-0x1.39668593c9617p-6",
+        "-0x1.b6b68c549a17p-13",
+        "0x1.bca67c3df2e4fp-10",
+        "-0x1.3565546147758p-11",
+        "0x1.b22e1959a3854p-16",
+        "0x1.0e7df09473d5bp-14",
+        "-0x1.f2a1853e1b999p-16",
+        "0x1.c89503e4f59p-19",
+        "0x1.7d7750de16869p-19",
+        "-0x1.d5657566a3921p-20",
+        "0x1.6f4e8ffdf3a5dp-22",
+        "0x1.1eac554abf8adp-23",
+        "-0x1.2c54758b17d87p-23",
+        "0x1.16ebd5cfca33p-24",
+        "-0x1.63a2bef6ebd02p-26",
+        "0x1.52bc5b43fd6aep-28",
+        "-0x1.eba443e27897fp-31",
+        "0x1.0dc808e26959p-33",
+        "-0x1.b311822a4febbp-37",
+        "0x1.e715573eabeb4p-41",
+        "-0x1.525ff91acccfcp-45",
+        "0x1.b76aa56835412p-51",
+    ),
+    rest=("0x0p+0", "0x1.610bf43dfd40ep-57"),
 )

@@ -89,22 +89,6 @@ ERFCX_SLOPE_BOUNDED = coefficients(
     rest=("0x0p+0", "0x1.87b149235de74p-55"),
 )
 
-# erf(x)/x in x² for |x| ≤ 1/2: f64 degree 8, 2^-57.8.
-ERF_RATIO = coefficients(
-    f64=(
-        "0x1.20dd750429b6dp+0",
-        "-0x1.812746b0379b3p-2",
-        "0x1.ce2f21a03d61dp-4",
-        "-0x1.b82ce30f1b9bcp-6",
-        "0x1.565bcbf5179f3p-8",
-        "-0x1.c02d4e6de302ep-11",
-        "0x1.f98d8da7a4ab7p-14",
-        "-0x1.f221fdf55e0b1p-17",
-        "0x1.8b346a5ae10cep-20",
-    ),
-    rest=("0x0p+0", "0x1.91616d0c582b5p-57"),
-)
-
 # x·erfcx(x) in 1/x² from ERFCX_FAR_FROM on: f32 degree 3, 2^-31.4, f64 degree 1, 2^-83.4.
 ERFCX_FAR = coefficients(
     f32=(

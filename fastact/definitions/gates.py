@@ -13,7 +13,8 @@ from typing import Any
 from .activations.capped import capped, situ_parts, situ_slope_parts
 from .activations.table import above, inside
 from .activations.weighted import QUICK
-from .declare import Declaration, Table
+from .declaration import Declaration
+from .declare import Table
 from .dialect import absent, known
 from .elementary import UNIT, scaled
 from .gate_parts import (

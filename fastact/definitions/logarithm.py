@@ -34,9 +34,14 @@ INTEGER = per_type(f32=12582912.0, f64=6755399441055744.0)
 BIASED = per_type(f32=12583039.0, f64=6755399441056767.0)
 
 
+def biased_exponent(x: Any) -> Any:
+    """What is BIASED more than the integer k for which x·2⁻ᵏ is at least 3/4 and below 3/2, for a normal x."""
+    return fma(fma(leading(x) + NORMAL, ONE_OVER_NORMAL, LESS_ONE), HALF, INTEGER)
+
+
 def exponent(x: Any) -> Any:
-    """The integer k for which x·2⁻ᵏ is at least 3/4 and below 3/2, for a normal x."""
-    return fma(fma(leading(x) + NORMAL, ONE_OVER_NORMAL, LESS_ONE), HALF, INTEGER) - BIASED
+    """That integer."""
+    return biased_exponent(x) - BIASED
 
 
 def log_of_positive(x: Any) -> Any:
@@ -57,6 +62,16 @@ def log_of_positive(x: Any) -> Any:
     total, total_low = fast_two_sum(base, y)
     rest = fma(r * r * r, polynomial(r, LOG_REST), fma(k, LN2_TAIL, lookup(index, LOG_LOW)))
     return total, (total_low + base_low) + (rest + y_low)
+
+
+def negative_log(x: Any) -> Any:
+    """-log x for a normal x of at most 1, to 1.5 units in the last place of itself or, near 0, of 1/8."""
+    minus_k = BIASED - biased_exponent(x)
+    m = scale(x, INTEGER + minus_k)
+    index = fma(m, 8.0, INTEGER)
+    r = fma(m, lookup(index, INVERSES), -1.0)
+    near = fma(r * r, fma(r, polynomial(r, LOG_REST), -0.5), fma(minus_k, -LN2_TAIL, r))
+    return fma(minus_k, LN2_HEAD, -lookup(index, LOG_HIGH)) - near
 
 
 def log_parts(x: Any) -> Any:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
 
-from .declare import Declaration, Table
+from .declaration import Declaration
+from .declare import Table
 from .dialect import absent, copysign, exact, fma, low
 from .distances import (
     difference,

@@ -1,22 +1,32 @@
-"""The inverse of the normal distribution function: what erfinv and ndtri are made of.
+"""The inverses of the error function and of the normal distribution function.
 
-Near the centre it is x times a polynomial in x², in the tails s minus a polynomial for Φ(-a) = exp(-s²/2), with s in
-two parts. That a logarithm and a square root take the singularity away is the idea of Giles, GPU Computing Gems Jade
-Edition (2011) 109-116.
+That a logarithm takes the singularities away is the idea of Giles, GPU Computing Gems Jade Edition (2011) 109-116:
+erfinv x is x times polynomials in -log(1 - x²), up to 36. The other inverse, which goes on to the smallest Φ, is near
+the centre x times a polynomial in x², in the tails s minus a polynomial for Φ(-a) = exp(-s²/2), with s in two parts.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from .coefficients_erfinv import ERFINV, ERFINV_CENTRES, ERFINV_RISE, ERFINV_STEEPNESS
 from .coefficients_normal import ERFINV_RATIO, SHORTFALL
-from .dialect import exact, fma, low, per_type, polynomial_parts, sqrt
+from .dialect import exact, fma, leading, lookup, low, per_type, piecewise, polynomial_parts, sqrt
 from .elementary import LN2, log1p_parts
+from .logarithm import negative_log
 from .two_parts import fast_two_sum, two_product
 
-SQRT_HALF = exact(
-    "0.707106781186547524400844362104849039284835937688474036588339868995366239231054"
-)
+
+def erfinv_between(size: Any) -> Any:
+    """erfinv of 0 ≤ `size` < 1."""
+    w = negative_log(fma(-size, size, 1.0))
+    index = leading(fma(w, ERFINV_STEEPNESS, 1.0))
+    d = w - lookup(index, ERFINV_CENTRES)
+    # Not as the product of `size` and a sum, which is rounded: up to half an ulp more.
+    rise = d * piecewise(d, index, ERFINV_RISE)
+    return fma(size, lookup(index, ERFINV), size * rise)
+
+
 TWICE_SQRT2 = exact(
     "2.82842712474619009760337744841939615713934375075389614635335947598146495692421"
 )

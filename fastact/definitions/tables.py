@@ -5,7 +5,7 @@ from __future__ import annotations
 from .activations import TABLE as ACTIVATIONS
 from .binary import BINARY
 from .channels import CHANNELS
-from .declare import Declaration
+from .declaration import Declaration
 from .gates import GATES
 from .losses import LOSSES
 from .rows import ROWS

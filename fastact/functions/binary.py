@@ -11,7 +11,7 @@ from ..backends.environment import silent
 from ..calling import arguments, docs, labelled, protocols
 from ..calling.memory import check_distinct
 from ..definitions.binary import BINARY
-from ..definitions.declare import Declaration
+from ..definitions.declaration import Declaration
 from .base import Function
 from .elementwise import ElementwisePass
 from .gradients import TwoGradients

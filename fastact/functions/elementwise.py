@@ -15,7 +15,7 @@ from ..calling.dtypes import loop_dtype
 from ..calling.fast import Caller, fast_call
 from ..calling.parameters import ParameterList, too_few
 from ..definitions.activations import TABLE
-from ..definitions.declare import BY, Declaration
+from ..definitions.declaration import BY, Declaration
 from ..definitions.domain import Condition
 from ..reference import activations
 from .base import Function, Pass

@@ -14,7 +14,7 @@ from ..calling import arguments, axes, labelled
 from ..calling.dtypes import Array, computing
 from ..calling.memory import without_overlap
 from ..calling.summed import BLOCK, summed
-from ..definitions.declare import Declaration
+from ..definitions.declaration import Declaration
 from ..definitions.losses import LOSSES as DECLARED
 from .broadcast_gradients import blocks
 from .elementwise import ElementwisePass

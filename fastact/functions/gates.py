@@ -15,7 +15,7 @@ from ..calling.axes import checked_axis
 from ..calling.broadcast import SHORTEST_ROW
 from ..calling.dtypes import Array, is_real, loop_dtype
 from ..calling.fast import MAX_SIZE, alike, fits
-from ..definitions.declare import Declaration
+from ..definitions.declaration import Declaration
 from ..definitions.gates import GATES
 from .base import Function
 from .elementwise import ElementwisePass

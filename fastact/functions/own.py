@@ -11,7 +11,7 @@ from ..calling import arguments, fast
 from ..compiler.expression import Expression, Pool
 from ..compiler.own import declared
 from ..definitions.activations import TABLE
-from ..definitions.declare import Declaration
+from ..definitions.declaration import Declaration
 from ..reference import expressions
 from .elementwise import FUNCTIONS, Elementwise, ElementwisePass
 

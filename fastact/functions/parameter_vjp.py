@@ -14,7 +14,7 @@ from ..calling import arguments, docs, labelled
 from ..calling.broadcast import as_slices, regions
 from ..calling.dtypes import Array, loop_dtype
 from ..calling.fast import KernelTable, alike
-from ..definitions.declare import BY
+from ..definitions.declaration import BY
 from ..messages import listed
 from .base import Pass
 

@@ -10,7 +10,7 @@ from ..backends.protocol import Kernel
 from ..calling import arguments
 from ..calling.dtypes import DType, computing
 from ..calling.fast import KernelTable
-from ..definitions.declare import Declaration
+from ..definitions.declaration import Declaration
 from ..definitions.rows import ROWS
 from .attention import CLASSES
 from .base import named

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..definitions.declare import Declaration
+from ..definitions.declaration import Declaration
 from . import activations
 from .arithmetic import FLOAT64, exact_arithmetic
 

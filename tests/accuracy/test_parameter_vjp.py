@@ -12,7 +12,7 @@ from conftest import BACKENDS
 from fastact import accuracy
 from fastact.backends.registry import active
 from fastact.definitions.activations import TABLE
-from fastact.definitions.declare import BY
+from fastact.definitions.declaration import BY
 from fastact.functions.elementwise import FUNCTIONS
 
 WITH_PARAMETERS = [name for name, declaration in TABLE.items() if declaration.params]

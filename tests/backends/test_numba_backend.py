@@ -20,7 +20,7 @@ from conftest import BACKENDS
 from fastact import threads
 from fastact.backends.numba import backend, runtime, variant
 from fastact.definitions.activations import TABLE
-from fastact.definitions.declare import SIGNATURES
+from fastact.definitions.declaration import SIGNATURES
 from representatives import KERNEL_KINDS, KINDS, looped
 
 if (REASON := backend.why_unavailable()) is not None:

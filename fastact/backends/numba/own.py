@@ -8,7 +8,7 @@ from functools import cache
 from types import ModuleType
 from typing import Final, cast
 
-from ...definitions.declare import Declaration
+from ...definitions.declaration import Declaration
 from ...definitions.dialect import DType
 
 __all__ = ["KERNELS", "declare", "module", "module_name", "text"]

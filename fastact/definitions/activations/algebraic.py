@@ -19,17 +19,17 @@ def softsign(x: Any) -> Any:
     return copysign(a / (1.0 + a), x)
 
 
-# Here 1 + a has long been a; (1 + a) - a must not be inf - inf.
-LINEAR_END = per_type(f32=1e30, f64=1e300)
+# From here on the derivative is 0; (1 + a) - a must not be inf - inf.
+SLOPE_END = per_type(f32=1e30, f64=1e300)
 
 
 @softsign.derivative
 def softsign_slope(x: Any) -> Any:
-    a = abs(x)
+    a = min(abs(x), SLOPE_END)
     d, d_low = two_sum(a, 1.0)
     r = 1.0 / d
     r = fma(remainder(1.0, absent, d, d_low, r), r, r)
-    return r * r if a < LINEAR_END else 1.0 / a / a
+    return r * r
 
 
 # Above this x² + b is x² to the last bit for every b that is not itself enormous, and x² nears overflow.
@@ -41,18 +41,15 @@ def squareplus_parts(x: Any, b: Any) -> Any:
     """For a = |x|: √(a² + b), (√ + a)/2 and (√ - a)/2, the last as b/4 over the one before."""
     a = min(abs(x), LARGEST)
     square = fma(a, a, b)
-    near = sqrt(square)
     far = a > BIG or b == 0.0
-    root = a if far else near
+    root = a if far else sqrt(square)
     half = fma(0.5, a, 0.5 * root)
     inverse = min(1.0 / half, LARGEST)
-    # 1/(2·root) in a/half: within 3 %, which is enough to correct the rounding error of the root.
-    quotient = a * inverse
-    root_low = fma(-near, near, square) * inverse * fma(fma(0.125, quotient, 0.125), quotient, 0.25)
-    half_low = fma(0.5, a, 0.5 * root - half) + (0.0 if far else 0.5 * root_low)
     quarter = 0.25 * b
-    below = quarter * inverse
-    below = fma(remainder(quarter, absent, half, half_low, below), inverse, below)
+    y = quarter * inverse
+    # A step of Newton's method for y·(y + a) = b/4, for which 1/(1 + y/half), half/root, is known to 6 %.
+    rest = fma(-y, y, fma(-a, y, quarter))
+    below = fma(rest * inverse, fma(-0.46875, y * inverse, 0.9375), y)
     return root, half, below
 
 

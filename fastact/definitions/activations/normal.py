@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import inf, nan
 from typing import Any
 
-from ..coefficients_erf import ERF, ERF_CENTRES, ERF_RISE
-from ..coefficients_normal import ERF_RATIO
+from ..coefficients_erf import ERF, ERF_CENTRES, ERF_EXPONENT, ERF_RISE
 from ..dialect import (
     absent,
     copysign,
@@ -19,12 +18,12 @@ from ..dialect import (
     piecewise,
     polynomial_parts,
 )
-from ..elementary import UNIT
+from ..elementary import ROUNDER, UNIT, reduced
 from ..normal_inverse import (
-    SQRT_HALF,
     TWICE_SQRT2,
     centre_quantile,
     doubled_far,
+    erfinv_between,
     tail_quantile,
 )
 from ..normal_tail import (
@@ -53,8 +52,8 @@ HALF_ROOT_PI = exact(
     "0.886226925452758013649083741670572591398774728061193564106903894926455642295516"
 )
 
-# The pieces end here; from 3.92 on the float32 nearest to erf is 1.
-ERF_END = 4.0
+# The pieces and the polynomial end here; from 3.92 and 5.87 on the number nearest to erf is 1.
+ERF_END = per_type(f32=4.0, f64=6.0)
 
 
 def erf_by_table(x: Any) -> Any:
@@ -66,15 +65,16 @@ def erf_by_table(x: Any) -> Any:
     return copysign(fma(piecewise(d, index, ERF_RISE), d, start), x)
 
 
-def erf_by_parts(x: Any) -> Any:
-    """Near 0 x times a polynomial, elsewhere 1 - erfc."""
-    ratio, ratio_low = polynomial_parts(x * x, ERF_RATIO)
-    near = fma(x, ratio, x * ratio_low)
-    u, _ = erfc_parts(x)
-    return near if abs(x) < 0.5 else copysign(fma(u, -UNIT, 1.0), x)
+def erf_by_exponential(x: Any) -> Any:
+    """1 - exp(-l), where l = -log(1 - erf |x|) is |x| times a polynomial, in two parts."""
+    a = min(abs(x), ERF_END)
+    slope, slope_low = polynomial_parts(a, ERF_EXPONENT)
+    exponent, exponent_low = two_product(a, slope)
+    q, power = reduced(-exponent, -fma(a, slope_low, exponent_low), ROUNDER)
+    return copysign(fma(-power, q, 1.0 - power), x)
 
 
-erf_ = per_type(f32=erf_by_table, f64=erf_by_parts)
+erf_ = per_type(f32=erf_by_table, f64=erf_by_exponential)
 
 
 @elementwise(formula="erf(x)", source="Abramowitz, Stegun 1964, 7.1.1")
@@ -159,23 +159,14 @@ def over(m: Any, m_low: Any, factor: Any, rest: Any) -> Any:
 def erfinv(x: Any) -> Any:
     """The inverse of erf: ±inf at ±1, NaN outside."""
     size = abs(x)
-    rest = 1.0 - size
-    ratio, ratio_low = centre_quantile(size)
-    a, a_low = tail_quantile(0.0, 0.5 * rest)
-    z, z_low = two_product(a, SQRT_HALF)
-    far = z + fma(a, low(SQRT_HALF), fma(a_low, SQRT_HALF, z_low))
-    near = fma(size, ratio, size * ratio_low)
-    return copysign(near if size < 0.5 else outside(rest, far), x)
+    return copysign(erfinv_between(size) if size < 1.0 else (inf if size == 1.0 else nan), x)
 
 
 @erfinv.derivative
 def erfinv_slope(x: Any) -> Any:
     size = abs(x)
     rest = 1.0 - size
-    ratio, _ = centre_quantile(size)
-    far, _ = tail_quantile(0.0, 0.5 * rest)
-    a = SQRT2 * size * ratio if size < 0.5 else far
-    m, m_low = twice_mills(a, absent)
+    m, m_low = twice_mills(SQRT2 * erfinv_between(size), absent)
     return outside(rest, over(m, m_low, HALF_ROOT_PI, rest))
 
 

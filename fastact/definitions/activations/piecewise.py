@@ -112,7 +112,9 @@ def on_ramp(x: Any, slope: Any, offset: Any, value: Any) -> Any:
     # The largest x below the upper end gives a y that is rounded to 1.
     left = 1.0 - offset
     end, end_low = ratio(left, ((1.0 - left) - offset) - low(offset), slope)
-    rest = ((end - x) + end_low) * slope if abs(end) < FAR_END else 1.0 - y
+    near = abs(end) < FAR_END
+    rest = ((end if near else 0.0) - x) + (end_low if near else absent)
+    rest = fma(rest, slope, 0.0 if near else left)
     return inside(y > 0.0 and rest > 0.0, x, value)
 
 
@@ -134,7 +136,9 @@ def ratio(number: Any, number_low: Any, divisor: Any) -> Any:
 def ramp(x: Any, slope: Any, offset: Any) -> Any:
     """slope·x + offset, as (x + offset/slope)·slope: the zero lies where a slope such as 1/6 means it to lie."""
     shift, shift_low = ratio(offset, low(offset), slope)
-    return ((x + shift) + shift_low) * slope if abs(shift) < FAR_END else fma(slope, x, offset)
+    near = abs(shift) < FAR_END
+    moved = (x + (shift if near else 0.0)) + (shift_low if near else absent)
+    return fma(moved, slope, 0.0 if near else offset)
 
 
 @elementwise(formula="where(x > 0, x, 0)", source="Nair, Hinton 2010, ICML")

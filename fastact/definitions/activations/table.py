@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..declare import BY, Table
+from ..declaration import BY
+from ..declare import Table
 from ..dialect import low
 
 TABLE = Table(

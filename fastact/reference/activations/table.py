@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...definitions.declare import BY
+from ...definitions.declaration import BY
 from ..arithmetic import FLOAT64, Mathematics, Number, exact_arithmetic
 
 Definition = Callable[..., Number]

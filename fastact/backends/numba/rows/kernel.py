@@ -93,7 +93,8 @@ def phases_of(
         def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             # llvmlite's list of known attributes has none of the form "name"="value".
             set.add(builder.function.attributes, f'"prefer-vector-width"="{VECTOR_BITS}"')
-            return Body(builder, about, stored, masked, pieces, *args).build()
+            phase, job = args
+            return Body(builder, about, stored, masked, pieces, job).build(phase)
 
         return types.intp(types.intp, types.intp), build
 

@@ -1,8 +1,8 @@
 """How rows lie in memory, as the compiled functions are told: jobs, plans and their fields.
 
 A *tile* is some rows that are computed together. What is known of its rows stands in its *slots*: vectors with a lane
-for each row, numbered as in definitions/declare.py. Its *steps* are the vectors that its rows consist of. How elements
-stand in them depends on the layout:
+for each row, numbered as in definitions/declaration.py. Its *steps* are the vectors that its rows consist of. How
+elements stand in them depends on the layout:
 
 ALONG
     the axis is the last one; a vector holds elements of one row, and the rows of a tile are done one after the other.
