@@ -17,9 +17,13 @@ def main(args: list[str] | None = None, prog_name: str | None = None) -> None:
         process.settle_streams()
     except KeyboardInterrupt:
         sys.exit(130)
-    from .program import program
-
     try:
+        from .program import program
+
         program.main(args, prog_name)
+    except ModuleNotFoundError as error:
+        if error.name != "click":
+            raise
+        sys.exit("fastact: the command line needs click and tqdm (pip install click tqdm)")
     finally:
         process.drop_what_is_unwritten()

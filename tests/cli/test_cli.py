@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import fastact as fa
+from conftest import run_python
 from fastact.backends import registry
 from fastact.cli import several
 from fastact.cli.bench import PLAIN, QUICK
@@ -65,6 +66,15 @@ def environment_with(**more: str) -> dict[str, str]:
 def test_version() -> None:
     assert run("--version").stdout == f"fastact {fa.__version__}\n"
     assert process("-V").stdout == f"fastact {fa.__version__}\n"
+
+
+def test_without_click() -> None:
+    program = "import sys; sys.modules['click'] = None; from fastact.cli.main import main; main()"
+    done = run_python(program, "info")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "fastact: the command line needs click and tqdm (pip install click tqdm)\n"
+    )
 
 
 @pytest.mark.parametrize("arguments", [(), ("-h",), ("--help",)])
