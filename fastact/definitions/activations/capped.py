@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..coefficients import EXPM1
-from ..dialect import absent, copysign, fma, known, low, per_type, polynomial
+from ..dialect import absent, copysign, fma, low, per_type
 from ..elementary import (
     LOWEST,
     ONE_OVER_UNIT,
-    SCALED,
     UNIT,
     bell_parts,
     exp_negative,
@@ -17,9 +15,8 @@ from ..elementary import (
     facing,
     over_one_plus,
     ratio_parts,
-    reduction,
 )
-from ..two_parts import fast_two_sum, fused_remainder, two_fma, two_product
+from ..two_parts import fast_two_sum, two_fma, two_product
 from .exponential import by_reciprocal
 
 # cap·tanh(x/cap) is x below this |x/cap|, where its quotient may be subnormal, within 2^-29 or 2^-57.
@@ -61,44 +58,19 @@ def logistic_of(x: Any) -> Any:
 
 
 def situ_parts(x: Any, scale: Any) -> Any:
-    """`scale`·tanh(x/`scale`)·σ(x) as (p, p_low, unit), as the gates want it: u/(d·f), times exp(-|x|) below 0.
-
-    With t = expm1(-2|x|/`scale`), `scale`·tanh(x/`scale`) is u/d for d = 2 + t, and σ(|x|) is 1/f for
-    f = 1 + exp(-|x|).
-    """
-    # The default is a power of two.
-    z, z_low = (x * (1.0 / scale), absent) if known(scale) else by_reciprocal(x, scale)
-    a = abs(z)
-    r, power = reduction(max(-2.0 * a, LOWEST), absent, SCALED)
-    q, q_low = fast_two_sum(r, r * r * polynomial(r, EXPM1))
-    plain = power * UNIT
-    down, down_low = fast_two_sum(-1.0, plain)
-    t, t_low = two_fma(plain, q, down)
-    t_low = fma(plain, q_low, t_low + down_low)
-    t_low = t_low if known(scale) else fma(1.0 + t, 2.0 * facing(z, z_low), t_low)
-    d, d_low = fast_two_sum(2.0, t)
-    signed = copysign(scale, x)
-    u, u_low = two_product(signed, -t)
-    u_low = u_low - fma(signed, t_low, (-low(scale) if x < 0.0 else low(scale)) * t)
-    # Near 0 u/d is x, and x/scale may be subnormal.
-    tame = a < TAME
-    u, u_low = x if tame else u, 0.0 if tame else u_low
-    d, d_low = 1.0 if tame else d, 0.0 if tame else d_low + t_low
-    e, unit = exp_negative(-abs(x), absent)
-    f, f_low = fast_two_sum(1.0, e * unit)
-    bottom, bottom_low = two_product(d, f)
-    bottom_low = bottom_low + fma(d, f_low, d_low * f)
+    """`scale`·tanh(x/`scale`)·σ(x) as (p, p_low, unit), as the gates want it."""
+    c, c_low, _, _, _ = capped(x, scale)
+    e, s, s_low = logistic_of(x)
     falling = x < 0.0
     small = abs(x) < 1.0 and not falling
-    factor = e if falling else (ONE_OVER_UNIT if small else 1.0)
-    factor = 0.0 if x < LOWEST else factor
-    n, n_low = two_product(u, factor)
-    n_low = fma(u_low, factor, n_low)
-    inverse = 1.0 / bottom
-    y = n * inverse
-    left = fused_remainder(n, n_low, bottom, bottom_low, y)
-    p = fma(left, inverse, y)
-    return p, fma(left, inverse, y - p), UNIT if falling or small else 1.0
+    c = c * ONE_OVER_UNIT if small else (0.0 if x < LOWEST else c)
+    c_low = c_low * ONE_OVER_UNIT if small else (0.0 if x < LOWEST else c_low)
+    product, product_low = two_product(s, e)
+    s_low = fma(s_low, e, product_low) if falling else s_low
+    s = product if falling else s
+    rest = fma(c, s_low, c_low * s)
+    p = fma(c, s, rest)
+    return p, fma(c, s, -p) + rest, UNIT if falling or small else 1.0
 
 
 def situ_slope_parts(x: Any, scale: Any) -> Any:
