@@ -1,6 +1,6 @@
 """x·σ(z) and its derivative, without a branch: what silu, quick_gelu, gelu_tanh and the gates are made of.
 
-`swish` and `bounded_slope` take a z between two bounds, which saves operations; the rest take any z, or return their
+`swish` and `plain_slope` take a z between two bounds, which saves operations; the rest take any z, or return their
 result in parts.
 """
 
@@ -88,19 +88,14 @@ DEEP_ONE = per_type(f32=2.0**-40, f64=2.0**-140)
 
 
 def plain_slope(x: Any) -> Any:
-    """The derivative of x·σ(x)."""
-    x = min(max(x, BOTTOM), SATURATED)
-    return bounded_slope(-x, absent, 1.0 + x)
+    """σ·(1 + x·(1 - σ)) as (1 + e·(1 + x))/(1 + e)², e = exp(-x), in half the operations of `swish_slope`.
 
-
-def bounded_slope(minus_z: Any, minus_z_low: Any, one_plus_z: Any) -> Any:
-    """σ·(1 + z·(1 - σ)) as (1 + e·(1 + z))/(1 + e)², e = exp(-z), in half the operations of `swish_slope`.
-
-    For z from BOTTOM to SATURATED. The divisors have 1 + e rounded and what that lost, twice: their product is
-    (1 + e)², but for one rounding. With the same divisor twice: 4.2 ulp in float32.
+    The divisors have 1 + e rounded and what that lost, twice: their product is (1 + e)², but for one rounding. With the
+    same divisor twice: 4.2 ulp in float32.
     """
-    q, power = reduced(minus_z, minus_z_low, DEEP)
+    x = min(max(x, BOTTOM), SATURATED)
+    q, power = reduced(-x, absent, DEEP)
     e = fma(power, q, power)
     first = e + DEEP_ONE
     second = e + (2.0 * DEEP_ONE - (first - e))
-    return fma(e, one_plus_z, DEEP_ONE) / first / second * DEEP_ONE
+    return fma(e, 1.0 + x, DEEP_ONE) / first / second * DEEP_ONE

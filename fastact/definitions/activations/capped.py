@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..coefficients import EXPM1
-from ..dialect import absent, copysign, fma, known, low, per_type, polynomial
+from ..dialect import absent, copysign, fma, low, per_type
 from ..elementary import (
     LOWEST,
     ONE_OVER_UNIT,
-    SCALED,
     UNIT,
     bell_parts,
     exp_negative,
@@ -17,9 +15,8 @@ from ..elementary import (
     facing,
     over_one_plus,
     ratio_parts,
-    reduction,
 )
-from ..two_parts import fast_two_sum, fused_remainder, two_fma, two_product
+from ..two_parts import fast_two_sum, two_fma, two_product
 from .exponential import by_reciprocal
 
 # cap·tanh(x/cap) is x below this |x/cap|, where its quotient may be subnormal, within 2^-29 or 2^-57.
@@ -60,69 +57,33 @@ def logistic_of(x: Any) -> Any:
     return e, s, left * inverse
 
 
-def situ_numbers(x: Any, scale: Any) -> Any:
-    """What situ and its derivative are quotients of: in two parts u, d, h and f, then e, and d·f in two parts.
-
-    With t = expm1(-2|x|/`scale`), `scale`·tanh(x/`scale`) is u/d for d = 2 + t, and σ(|x|) is 1/f for
-    f = 1 + exp(-|x|); h is 4·(1 + t)/UNIT and e exp(-|x|)/UNIT.
-    """
-    # The default is a power of two.
-    z, z_low = (x * (1.0 / scale), absent) if known(scale) else by_reciprocal(x, scale)
-    a = abs(z)
-    r, power = reduction(max(-2.0 * a, LOWEST), absent, SCALED)
-    q, q_low = fast_two_sum(r, r * r * polynomial(r, EXPM1))
-    h, h_low = two_fma(power, q, power)
-    h_low = fma(power, q_low, h_low)
-    plain = power * UNIT
-    down, down_low = fast_two_sum(-1.0, plain)
-    t, t_low = two_fma(plain, q, down)
-    t_low = fma(plain, q_low, t_low + down_low)
-    t_low = t_low if known(scale) else fma(1.0 + t, 2.0 * facing(z, z_low), t_low)
-    h_low = h_low if known(scale) else fma(h, 2.0 * facing(z, z_low), h_low)
-    d, d_low = fast_two_sum(2.0, t)
-    signed = copysign(scale, x)
-    u, u_low = two_product(signed, -t)
-    u_low = u_low - fma(signed, t_low, (-low(scale) if x < 0.0 else low(scale)) * t)
-    # Near 0 u/d is x, and x/scale may be subnormal.
-    tame = a < TAME
-    u, u_low = x if tame else u, 0.0 if tame else u_low
-    d, d_low = 1.0 if tame else d, 0.0 if tame else d_low + t_low
-    h, h_low = ONE_OVER_UNIT if tame else 4.0 * h, 0.0 if tame else 4.0 * h_low
-    e, unit = exp_negative(-abs(x), absent)
-    f, f_low = fast_two_sum(1.0, e * unit)
-    bottom, bottom_low = two_product(d, f)
-    bottom_low = bottom_low + fma(d, f_low, d_low * f)
-    return u, u_low, d, d_low, h, h_low, f, f_low, e, bottom, bottom_low
-
-
 def situ_parts(x: Any, scale: Any) -> Any:
-    """`scale`·tanh(x/`scale`)·σ(x) as (p, p_low, unit), as the gates want it: u/(d·f), times exp(-|x|) below 0."""
-    u, u_low, _, _, _, _, _, _, e, bottom, bottom_low = situ_numbers(x, scale)
+    """`scale`·tanh(x/`scale`)·σ(x) as (p, p_low, unit), as the gates want it."""
+    c, c_low, _, _, _ = capped(x, scale)
+    e, s, s_low = logistic_of(x)
     falling = x < 0.0
     small = abs(x) < 1.0 and not falling
-    factor = e if falling else (ONE_OVER_UNIT if small else 1.0)
-    factor = 0.0 if x < LOWEST else factor
-    n, n_low = two_product(u, factor)
-    n_low = fma(u_low, factor, n_low)
-    inverse = 1.0 / bottom
-    y = n * inverse
-    left = fused_remainder(n, n_low, bottom, bottom_low, y)
-    p = fma(left, inverse, y)
-    return p, fma(left, inverse, y - p), UNIT if falling or small else 1.0
+    c = c * ONE_OVER_UNIT if small else (0.0 if x < LOWEST else c)
+    c_low = c_low * ONE_OVER_UNIT if small else (0.0 if x < LOWEST else c_low)
+    product, product_low = two_product(s, e)
+    s_low = fma(s_low, e, product_low) if falling else s_low
+    s = product if falling else s
+    rest = fma(c, s_low, c_low * s)
+    p = fma(c, s, rest)
+    return p, fma(c, s, -p) + rest, UNIT if falling or small else 1.0
 
 
 def situ_slope_parts(x: Any, scale: Any) -> Any:
-    """The derivative as (d, unit): h·f + u·d·e over (d·f)² from 0 on, (h·f + u·d)·e over it below."""
-    u, u_low, d, d_low, h, h_low, f, f_low, e, bottom, bottom_low = situ_numbers(x, scale)
-    falling = x < 0.0
-    h, h_low = h * UNIT if falling else h, h_low * UNIT if falling else h_low
-    first, first_low = two_product(h, f)
-    first_low = first_low + fma(h, f_low, h_low * f)
-    w, w_low = two_product(u, d)
-    w_low = w_low + fma(u, d_low, u_low * d)
-    factor = 1.0 if falling else e
-    second, second_low = two_product(w, factor)
-    total = (first + second) + (first_low + fma(w_low, factor, second_low))
-    square = fma(bottom, bottom, 2.0 * bottom * bottom_low)
-    slope = (total * e if falling else total) / square
-    return slope, 0.0 if x < LOWEST else UNIT
+    """The derivative as (d, unit)."""
+    c, c_low, bell, bell_low, raised = capped(x, scale)
+    e, s, s_low = logistic_of(x)
+    deep = abs(x) > -LOWEST
+    c = 0.0 if deep else c
+    c_low = 0.0 if deep else c_low
+    product, product_low = two_product(e, s)
+    product_low = fma(e, s_low, product_low)
+    rising = fma(c, product, raised + fma(c, product_low, c_low * product))
+    rising = fma(rising, s, rising * s_low)
+    falling = fma(c, s, bell) + (bell_low + fma(c, s_low, c_low * s))
+    falling = fma(product, falling, product_low * falling)
+    return falling if x < 0.0 else rising, 0.0 if x < LOWEST else UNIT

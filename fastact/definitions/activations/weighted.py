@@ -20,7 +20,7 @@ from ..elementary import (
     scaled,
 )
 from ..gaussian import DENSITY, QUARTER, gelu_slope_tail, gelu_tail
-from ..logistic import bounded_slope, plain_slope, swish, swish_of_any, swish_slope
+from ..logistic import plain_slope, swish, swish_of_any, swish_slope
 from ..two_parts import fast_two_sum, fused_remainder, remainder, two_fma, two_product, two_sum
 from .table import above, elementwise, inside
 
@@ -77,10 +77,8 @@ def quick_gelu(x: Any) -> Any:
 
 @quick_gelu.derivative
 def quick_gelu_slope(x: Any) -> Any:
-    x = min(max(x, QUICK_BOTTOM), QUICK_SATURATED)
-    minus_z, minus_z_low = two_product(x, -QUICK)
-    one_plus_z = fma(x, QUICK, fma(x, low(QUICK), 1.0))
-    return bounded_slope(minus_z, fma(x, -low(QUICK), minus_z_low), one_plus_z)
+    z, z_low = scaled(x, QUICK)
+    return swish_slope(z, z_low, z, z_low)
 
 
 def mish_parts(x: Any) -> Any:
