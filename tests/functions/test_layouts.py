@@ -294,7 +294,9 @@ def test_any_layouts_broadcast(
         if small_blocks:
             patch.setattr(broadcast, "SCRATCH_BYTES", 128)
         result = function.vjp(g, x, **parameters)
-    np.testing.assert_array_equal(result, expected)
+    assert result.dtype == expected.dtype
+    # NumPy does not take a bfloat16 NaN for one.
+    np.testing.assert_array_equal(result.astype(float), expected.astype(float))
     assert result.dtype == loop
 
 
