@@ -17,7 +17,7 @@ from ....definitions.declaration import DERIVED, MAX, SUMS, VALUE
 from ..arithmetic import VECTOR
 from ..llvm import INT
 from . import layout
-from .writer import Piece, Writer
+from .writer import Writer
 
 # Terms that are added plainly before the sum is carried on in two parts. Worst errors of softmax, float32 and float64,
 # and time: one 3.2, 3.1 ulp, 1.1; two 3.2, 3.1 ulp, 1.05; four 3.4, 3.9 ulp, 1.
@@ -30,23 +30,12 @@ _FALSE: Final = ir.IntType(1)(0)
 class Body(Writer):
     """The code of one kernel; its parameters are those of `Writer`."""
 
-    def __init__(
-        self,
-        builder: Any,
-        about: dict[str, Any],
-        stored: str,
-        masked: bool,
-        pieces: dict[str, Piece],
-        job: Any,
-    ) -> None:
-        super().__init__(builder, about, stored, masked, pieces, job)
+    def build(self, phase: Any) -> Any:
+        """Write a switch over the phases, of which the kernel is given one; return its result."""
+        about, builder = self._about, self._builder
         self._sums_only = about["statistic"] == "sums"
         self._plain = _PLAIN_SUMS if self._sums_only else _BLOCK
         self._slots_of_sums = [(SUMS + k, layout.FIRST_LOW + k) for k in range(about["sums"])]
-
-    def build(self, phase: Any) -> Any:
-        """Write a switch over the phases, of which the kernel is given one; return its result."""
-        builder = self._builder
         with builder.goto_entry_block():
             self._result = builder.alloca(INT)
         builder.store(INT(0), self._result)

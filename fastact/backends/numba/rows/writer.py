@@ -53,7 +53,7 @@ class Writer:
         self._builder, self._kind = builder, VECTORS[about["dtype"]]
         self._o, self._stored = Operations(builder, self._kind), stored
         self._excluded, self._masked, self._pieces = about["excluded"], masked, pieces
-        self._job = job
+        self._about, self._job = about, job
         self._leaves = {
             name: piece.__code__.co_varnames[1 : piece.__code__.co_argcount]
             for name, piece in pieces.items()
