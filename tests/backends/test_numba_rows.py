@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import re
 import tracemalloc
 from collections.abc import Callable
@@ -159,10 +160,11 @@ def test_arithmetic_is_on_vectors(key: str, suffix: str) -> None:
     name, pass_ = key.split("-")
     module = importlib.import_module(f"fastact.backends.numba._kernels.rows_{name}")
     masked = suffix.endswith("_masked")
-    for bits, element in (("f32", "float"), ("f64", "double")):
+    kinds = (("f32", "float"), ("f64", "double"))
+    for (bits, element), along in itertools.product(kinds, (True, False)):
         stem = f"{pass_}_{bits}{suffix.removesuffix('_masked')}"
         about = getattr(module, f"{pass_}_{bits}".upper())
-        function = row_kernels.phases_of(module, stem, about, bits, masked)
+        function = row_kernels.phases_of(module, stem, about, bits, masked, along)
         dispatcher = numba_compile.dispatcher(function)
         arguments = (types.intp, types.intp)
         dispatcher.compile(types.intp(*arguments))

@@ -66,6 +66,8 @@ class Plan:
     ----------
     kernel : dict of str to int
         The fields of a plan in layout.py that describe the kernel.
+    form : callable
+        Gives the address of the kernel, for the layout ALONG or for the others.
     shape : tuple of int
         The length before the axis, along it and after it.
     full_mask : bool
@@ -82,7 +84,12 @@ class Plan:
     """
 
     def __init__(
-        self, kernel: dict[str, int], shape: tuple[int, ...], full_mask: bool, width: int = 0
+        self,
+        kernel: dict[str, int],
+        form: Callable[[bool], int],
+        shape: tuple[int, ...],
+        full_mask: bool,
+        width: int = 0,
     ) -> None:
         item, value = kernel["item"], kernel["value"]
         # Read once: what is gathered, the memory and the pieces must depend on one number.
@@ -93,6 +100,8 @@ class Plan:
             outer, axis, max(width, VECTOR // value) if width else inner, item, value, full_mask
         )
         fields = kernel | dict(zip(LAID_OUT, found, strict=True))
+        along = fields["layout"] == layout.ALONG
+        fields["kernel"] = form(along)
         if width:
             blocks = -(-inner // fields["tile_rows"])
             fields |= {"outer_rows": inner, "blocks": blocks, "tasks": blocks}
@@ -106,7 +115,7 @@ class Plan:
             self._each += (wide - 1) * layout.SLOT_COUNT * VECTOR
         self._parts = fields["parts"]
         fields["storing"] &= self._parts == 1
-        if fields["fuses"] and self._parts == 1 and fields["layout"] == layout.ALONG:
+        if fields["fuses"] and self._parts == 1 and along:
             fields["first_step"] = layout.AT_ONCE
         self._tasks = fields.pop("tasks")
         self._slots = wide * self._parts * PART_SLOT_BYTES if self._parts > 1 else 0

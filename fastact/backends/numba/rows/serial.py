@@ -65,7 +65,10 @@ def compute(
     along = b.icmp_signed("==", fields["layout"], INT(layout.ALONG))
     at_once = b.and_(b.and_(along, one_part), b.icmp_signed("!=", fuses, INT(0)))
     fields["first_step"] = b.select(at_once, INT(layout.AT_ONCE), fields["first_step"])
-    fields["kernel"] = _address(context, b, _phases(form), (types.intp,) * 2)
+    fields["kernel"] = b.select(
+        along,
+        *(_address(context, b, _phases(form, one), (types.intp,) * 2) for one in (True, False)),
+    )
     transposed = b.icmp_signed("==", fields["layout"], INT(layout.TRANSPOSED))
     each = _called(
         context,
@@ -89,11 +92,11 @@ def compute(
 
 
 @cache
-def _phases(form: RowForm) -> Callable[..., int]:
-    """Return the kernel as Numba compiles it."""
+def _phases(form: RowForm, along: bool) -> Callable[..., int]:
+    """Return the kernel as Numba compiles it, for the layout ALONG or for the others."""
     module, stem = form.module, f"{form.stem}_plain" if form.plain else form.stem
     about = getattr(module, form.stem.upper())
-    return phases_of(module, stem, about, form.dtype, masked=False)
+    return phases_of(module, stem, about, form.dtype, masked=False, along=along)
 
 
 def _called(

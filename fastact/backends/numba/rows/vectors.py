@@ -92,9 +92,14 @@ class Operations(Arithmetic):
     # --- memory, given by addresses -------------------------------------------------------------------------------
 
     def load(self, address: Any, whole: Any, some: Any, element: Any = None) -> Any:
-        """Return a vector, of floats or of the given elements; if it is not whole, zero outside the lanes `some`."""
+        """Return a vector, of floats or of the given elements; unless it is whole (None: it is), the lanes `some`.
+
+        The others are zero.
+        """
         kind = ir.VectorType(element or self.kind.element, self.kind.count)
         place = pointer(self.builder, address, kind)
+        if whole is None:
+            return self.builder.load(place, align=1)
         with self.builder.if_else(whole) as (then, otherwise):
             with then:
                 everything, first = self.builder.load(place, align=1), self.builder.block
@@ -102,11 +107,17 @@ class Operations(Arithmetic):
                 name = f"llvm.masked.load.{suffix(kind)}.p0{suffix(kind)}"
                 part = call_llvm(self.builder, name, kind, place, _INT32(1), some, kind(None))
                 second = self.builder.block
-        return self._joined_at((everything, first), (part, second))
+        result = self.builder.phi(kind)
+        result.add_incoming(everything, first)
+        result.add_incoming(part, second)
+        return result
 
     def store(self, address: Any, value: Any, whole: Any, some: Any) -> None:
-        """Store a vector, of any elements; if it is not whole, the lanes `some`."""
+        """Store a vector, of any elements; unless it is whole, the lanes `some`."""
         place = pointer(self.builder, address, value.type)
+        if whole is None:
+            self.builder.store(value, place, align=1)
+            return
         with self.builder.if_else(whole) as (then, otherwise):
             with then:
                 self.builder.store(value, place, align=1)
@@ -127,34 +138,18 @@ class Operations(Arithmetic):
             value = NARROW[stored](self.builder, value)
         self.store(address, value, whole, some)
 
-    def load_slot(self, address: Any, across: Any, lane: Any) -> Any:
-        """Return a slot, or unless `across` one of its lanes in all."""
-        with self.builder.if_else(across) as (then, otherwise):
-            with then:
-                place = pointer(self.builder, address, self.kind)
-                vector, first = self.builder.load(place, align=1), self.builder.block
-            with otherwise:
-                same, second = (
-                    self.splat(self.builder.load(self._lane(address, lane))),
-                    self.builder.block,
-                )
-        return self._joined_at((vector, first), (same, second))
+    def load_slot(self, address: Any, lane: Any = None) -> Any:
+        """Return a slot, or one of its lanes in all."""
+        if lane is not None:
+            return self.splat(self.builder.load(self._lane(address, lane)))
+        return self.builder.load(pointer(self.builder, address, self.kind), align=1)
 
-    def store_slot(self, address: Any, value: Any, across: Any, lane: Any) -> None:
-        """Set a slot, or unless `across` one of its lanes to the first of a vector."""
-        with self.builder.if_else(across) as (then, otherwise):
-            with then:
-                place = pointer(self.builder, address, self.kind)
-                self.builder.store(value, place, align=1)
-            with otherwise:
-                self.builder.store(self._lane0(value), self._lane(address, lane))
+    def store_slot(self, address: Any, value: Any, lane: Any = None) -> None:
+        """Set a slot, or one of its lanes to the first of a vector."""
+        if lane is not None:
+            self.builder.store(self._lane0(value), self._lane(address, lane))
+        else:
+            self.builder.store(value, pointer(self.builder, address, self.kind), align=1)
 
     def _lane(self, address: Any, lane: Any) -> Any:
         return self.builder.gep(pointer(self.builder, address, self.kind.element), [lane])
-
-    def _joined_at(self, *branches: tuple[Any, Any]) -> Any:
-        """Return the value of the branch that was taken."""
-        result = self.builder.phi(branches[0][0].type)
-        for value, block in branches:
-            result.add_incoming(value, block)
-        return result

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils
 
 from ....definitions.declaration import DERIVED, SUMS
 from ..arithmetic import VECTOR, VECTORS
+from ..halves import WIDEN
 from ..llvm import INT, pointer
 from . import layout
 from .vectors import BYTE, Operations
 
 __all__ = ["Piece", "Writer"]
-
-_TRUE: Final = ir.IntType(1)(1)
 
 Piece = Callable[..., list[Any]]
 
@@ -35,6 +34,8 @@ class Writer:
         What the type of the elements in memory is called.
     masked : bool
         Whether there is a mask.
+    along : bool
+        Whether the layout is ALONG.
     pieces : dict of str to callable
         Its pieces, functions of `Operations` and vectors that return a list of vectors.
     job : llvmlite.ir.Value
@@ -47,13 +48,14 @@ class Writer:
         about: dict[str, Any],
         stored: str,
         masked: bool,
+        along: bool,
         pieces: dict[str, Piece],
         job: Any,
     ) -> None:
         self._builder, self._kind = builder, VECTORS[about["dtype"]]
         self._o, self._stored = Operations(builder, self._kind), stored
         self._excluded, self._masked, self._pieces = about["excluded"], masked, pieces
-        self._about, self._job = about, job
+        self._about, self._job, self._across = about, job, not along
         self._leaves = {
             name: piece.__code__.co_varnames[1 : piece.__code__.co_argcount]
             for name, piece in pieces.items()
@@ -68,7 +70,12 @@ class Writer:
             name: builder.load(builder.gep(start, [INT(k)]))
             for k, name in enumerate(layout.JOB.names or ())
         }
-        self._across = builder.icmp_signed("!=", self._fields["across"], INT(0))
+        if not self._across:
+            # Of known length, steps are parts of addresses in machine code.
+            lanes = self._kind.count
+            item = 2 if self._stored in WIDEN else VECTOR // lanes
+            self._fields |= dict.fromkeys(("x_step", "y_step", "t_step"), INT(lanes * item))
+            self._fields["m_step"] = INT(lanes)
         self._begun = builder.icmp_signed("!=", self._fields["begun"], INT(0))
         self._some = self._o.first_lanes(self._fields["lanes_left"])
         number = builder.bitcast(self._fields["param"], ir.DoubleType())
@@ -95,13 +102,12 @@ class Writer:
         """Return a slot as it is, or with vectors along rows what it has for one of them."""
         if slots is not None:
             place = self._builder.add(slots, INT(number * VECTOR))
-            return self._o.load_slot(place, _TRUE, INT(0))
-        across = _TRUE if row is None else self._across
-        return self._o.load_slot(self._slot(number, row), across, row or INT(0))
+            return self._o.load_slot(place)
+        lane = None if self._across else row
+        return self._o.load_slot(self._slot(number, row), lane)
 
     def _put(self, number: int, value: Any, row: Any = None) -> None:
-        across = _TRUE if row is None else self._across
-        self._o.store_slot(self._slot(number, row), value, across, row or INT(0))
+        self._o.store_slot(self._slot(number, row), value, None if self._across else row)
 
     def _fetch(self, name: str, row: Any = None, known: dict[str, Any] | None = None) -> None:
         """Fetch the values of the row that a piece needs, unless they are known."""
@@ -136,7 +142,7 @@ class Writer:
         with self._loop(chunks) as number, self._loop(self._fields["rows"]) as r:
             first = builder.mul(number, chunk)
             left = builder.sub(count, first)
-            size = builder.select(builder.icmp_signed("<", left, chunk), left, chunk)
+            size = self._least(left, chunk)
             later = builder.icmp_signed(">", number, INT(0))
             yield r, first, size, builder.or_(later, self._begun)
 
@@ -147,6 +153,41 @@ class Writer:
             self._slots = self._slots_of(row)
             yield row
 
+    def _blocks(
+        self, r: Any, start: Any, count: Any, size: int
+    ) -> Iterator[tuple[Iterator[tuple[Any, bool]], Any]]:
+        """Write two loops over steps of a row: blocks of whole vectors without a mask, written out, and the others.
+
+        Yields the steps of each block with whether they are of the first kind, and how many are done after it.
+        """
+        builder, done = self._builder, INT(0)
+        if not self._masked:
+            whole = self._least(count, builder.sub(self._fields["whole_steps"], start))
+            if self._across:
+                inside = builder.icmp_signed("<", r, self._fields["whole_rows"])
+                whole = builder.select(inside, whole, INT(0))
+            blocks = builder.sdiv(whole, INT(size))
+            with self._loop(blocks) as number:
+                before = builder.mul(number, INT(size))
+                first = builder.add(start, before)
+                steps: Iterator[tuple[Any, bool]]
+                steps = ((builder.add(first, INT(k)), True) for k in range(size))
+                yield steps, builder.add(before, INT(size))
+            done = builder.mul(blocks, INT(size))
+        left = builder.sub(count, done)
+        with self._loop(builder.sdiv(builder.add(left, INT(size - 1)), INT(size))) as number:
+            before = builder.add(done, builder.mul(number, INT(size)))
+            after = self._least(builder.add(before, INT(size)), count)
+            steps = self._some_steps(builder.add(start, before), builder.sub(after, before))
+            yield steps, after
+
+    def _some_steps(self, first: Any, count: Any) -> Iterator[tuple[Any, bool]]:
+        with self._loop(count) as k:
+            yield self._builder.add(first, k), False
+
+    def _least(self, a: Any, b: Any) -> Any:
+        return self._builder.select(self._builder.icmp_signed("<", a, b), a, b)
+
     def _address(self, array: str, i: Any, r: Any) -> Any:
         """Return where step i of row r is."""
         builder, name = self._builder, array[0]
@@ -154,12 +195,14 @@ class Writer:
         step = builder.mul(i, self._fields[f"{name}_step"])
         return builder.add(builder.add(self._fields[array], row), step)
 
-    def _elements(self, name: str, i: Any, r: Any) -> tuple[Any, Any]:
-        """Fetch the elements that a piece needs; return whether the vector is whole, and which lanes count."""
-        whole = self._builder.and_(
-            self._builder.icmp_signed("<", i, self._fields["whole_steps"]),
-            self._builder.icmp_signed("<", r, self._fields["whole_rows"]),
-        )
+    def _elements(self, name: str, i: Any, r: Any, is_whole: bool) -> tuple[Any, Any]:
+        """Fetch the elements that a piece needs; return whether the vector is whole, and which lanes count or None."""
+        whole = None
+        if not is_whole:
+            whole = self._builder.and_(
+                self._builder.icmp_signed("<", i, self._fields["whole_steps"]),
+                self._builder.icmp_signed("<", r, self._fields["whole_rows"]),
+            )
         for leaf in self._leaves[name]:
             if leaf.startswith("in"):
                 if name == "stored":
@@ -168,11 +211,17 @@ class Writer:
                     place = self._address(f"x{leaf[2:]}", i, r)
                     value = self._o.load_elements(self._stored, place, whole, self._some)
                 self._values[leaf] = value
+        if is_whole:
+            return None, None
         if not self._masked:
             every = self._some.type([1] * self._kind.count)
             return whole, self._builder.select(whole, every, self._some)
         mask = self._o.load(self._address("m", i, r), whole, self._some, BYTE)
         return whole, self._builder.icmp_unsigned("!=", mask, mask.type(None))
+
+    def _counting(self, mask: Any, value: Any, other: float) -> Any:
+        """Return a value where lanes count, elsewhere another."""
+        return value if mask is None else self._o.select(mask, value, other)
 
     def _variable(self, value: Any) -> Any:
         """Return a variable that has a value to begin with."""
@@ -191,7 +240,7 @@ class Writer:
 
     def _distances(self) -> Iterator[int]:
         """Half a vector, a quarter, ... while lanes that far apart belong to one row: write what combines them."""
-        distance = self._kind.count // 2
+        distance = self._kind.count // 2 if self._across else 0
         while distance:
             near = self._builder.icmp_signed("<=", self._fields["fold"], INT(distance))
             with self._builder.if_then(near):
