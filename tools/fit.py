@@ -1,4 +1,4 @@
-"""Fit the polynomials of fastact/definitions/coefficients*.py: minimax by Remez exchange in 80-digit arithmetic.
+"""Fit the polynomials of fastact/definitions/coefficients: minimax by Remez exchange in 80-digit arithmetic.
 
 Run ``python tools/fit.py`` to print every table with its worst error, ``python tools/fit.py --check`` to compare
 what it prints with what stands there. Needs mpmath.
@@ -216,8 +216,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare with the definitions")
     check = parser.parse_args().check
-    folder = Path(__file__).parent.parent / "fastact" / "definitions"
-    source = "".join(path.read_text(encoding="utf-8") for path in folder.glob("coefficients*.py"))
+    folder = Path(__file__).parent.parent / "fastact/definitions/coefficients"
+    source = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
     missing = 0
     for title, table, more in printed():
         absent = [text for text in table if f'"{text}"' not in source] if check else []

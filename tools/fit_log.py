@@ -1,4 +1,4 @@
-"""Tables of fastact/definitions/coefficients_log.py: log of a number near one of seven. Needs mpmath."""
+"""Tables of fastact/definitions/coefficients/log.py: log of a number near one of seven. Needs mpmath."""
 
 from __future__ import annotations
 

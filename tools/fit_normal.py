@@ -1,4 +1,4 @@
-"""Fit the polynomials of coefficients_normal.py: the normal distribution's tail in float64, far tails, inverses.
+"""Fit the polynomials of coefficients/normal.py: the normal distribution's tail in float64, far tails, inverses.
 
 They are least squares at Chebyshev's nodes: an exchange would take minutes for the inverse and gain a fraction of a
 bit.

@@ -1,4 +1,4 @@
-"""Fit the tables of coefficients_tail.py, _mills.py, _erf.py and _erfinv.py: polynomials in eight pieces.
+"""Fit tail.py, mills.py, erf.py and erfinv.py of fastact/definitions/coefficients: polynomials in eight pieces.
 
 A piece's polynomials are in a - c. Of the numbers near the middle of the piece the centre c is one at which the
 constant terms of all functions are, to a few thousandths of a unit in the last place, numbers of the type: Gal and

@@ -1,4 +1,4 @@
-"""Search the tables of fastact/definitions/coefficients_turns.py: floats that are nearly whole turns. Needs mpmath.
+"""Search the tables of fastact/definitions/coefficients/turns.py: floats that are nearly whole turns. Needs mpmath.
 
 A turn M = m·2ᵉ lies so near to a multiple of 2π that x - k·M, which is exact, differs from x by k times a small number.
 The m are denominators of convergents of 2ᵉ/2π: of all integers below a power of two they come nearest. Of the ladders

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .coefficients import EXPM1
+from .coefficients.elementary import EXPM1
 from .dialect import absent, fma, low, per_type, polynomial
 from .elementary import (
     EXPM1_LOWEST,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .coefficients import EXPM1, LOG1P, SHRINK_BOTTOM, SHRINK_TOP
+from .coefficients.elementary import EXPM1, LOG1P, SHRINK_BOTTOM, SHRINK_TOP
 from .dialect import (
     absent,
     copysign,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .coefficients import EXPM1
+from .coefficients.elementary import EXPM1
 from .dialect import absent, fma, polynomial
 from .elementary import LOWEST, SCALED, UNIT, exp_far, log1p_parts, reduction, scaled
 from .logarithm import log_parts

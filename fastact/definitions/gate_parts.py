@@ -7,7 +7,7 @@ from typing import Any
 
 from .activations.table import above
 from .activations.weighted import tanh_argument
-from .coefficients import MILLS_END
+from .coefficients.elementary import MILLS_END
 from .dialect import absent, copysign, fma, known, low, per_type
 from .elementary import LOWEST, ONE_OVER_UNIT, UNIT, bell_parts, logistic_parts, scaled
 from .gaussian import QUARTER, gelu_slope_tail, gelu_tail_parts

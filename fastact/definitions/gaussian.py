@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .coefficients import EXPM1, MILLS, MILLS_CENTRE, MILLS_END, MILLS_RISE
-from .coefficients_tail import CENTRES, EXP2, EXP2_SLOPE, EXPONENT, SLOPE, TAIL, TAIL_RISE
+from .coefficients.elementary import EXPM1, MILLS, MILLS_CENTRE, MILLS_END, MILLS_RISE
+from .coefficients.tail import CENTRES, EXP2, EXP2_SLOPE, EXPONENT, SLOPE, TAIL, TAIL_RISE
 from .dialect import (
     absent,
     exact,

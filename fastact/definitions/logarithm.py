@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, nan
 from typing import Any
 
-from .coefficients_log import INVERSES, LN2_HEAD, LN2_TAIL, LOG_HIGH, LOG_LOW, LOG_REST
+from .coefficients.log import INVERSES, LN2_HEAD, LN2_TAIL, LOG_HIGH, LOG_LOW, LOG_REST
 from .dialect import fma, leading, lookup, low, per_type, polynomial, scale
 from .elementary import (
     FAR,

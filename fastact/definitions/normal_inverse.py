@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .coefficients_erfinv import ERFINV, ERFINV_CENTRES, ERFINV_RISE, ERFINV_STEEPNESS
-from .coefficients_normal import ERFINV_RATIO, SHORTFALL
+from .coefficients.erfinv import ERFINV, ERFINV_CENTRES, ERFINV_RISE, ERFINV_STEEPNESS
+from .coefficients.normal import ERFINV_RATIO, SHORTFALL
 from .dialect import exact, fma, leading, lookup, low, per_type, piecewise, polynomial_parts, sqrt
 from .elementary import LN2, log1p_parts
 from .logarithm import negative_log

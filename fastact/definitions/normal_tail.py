@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .coefficients import EXPM1
-from .coefficients_mills import ERFCX_FALL, MILLS_CENTRES, TWICE_MILLS, TWICE_MILLS_RISE
-from .coefficients_normal import (
+from .coefficients.elementary import EXPM1
+from .coefficients.mills import ERFCX_FALL, MILLS_CENTRES, TWICE_MILLS, TWICE_MILLS_RISE
+from .coefficients.normal import (
     ERFCX_FAR,
     ERFCX_SLOPE_BOUNDED,
     ERFCX_SLOPE_FAR,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .coefficients_turns import SINE, TURNS_F32, TURNS_F64
+from .coefficients.turns import SINE, TURNS_F32, TURNS_F64
 from .dialect import absent, copysign, exact, fma, low, per_type, polynomial_parts
 from .elementary import ROUNDER
 from .two_parts import two_fma, two_product

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from ..coefficients import EXPM1
+from ..coefficients.elementary import EXPM1
 from ..dialect import absent, copysign, exact, fma, known, low, per_type, polynomial
 from ..elementary import (
     LOWEST,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, nan
 from typing import Any
 
-from ..coefficients import EXPM1
+from ..coefficients.elementary import EXPM1
 from ..dialect import absent, copysign, fma, low, per_type, polynomial, scale
 from ..elementary import (
     HIGHEST,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, nan
 from typing import Any
 
-from ..coefficients_erf import ERF, ERF_CENTRES, ERF_EXPONENT, ERF_RISE
+from ..coefficients.erf import ERF, ERF_CENTRES, ERF_EXPONENT, ERF_RISE
 from ..dialect import (
     absent,
     copysign,

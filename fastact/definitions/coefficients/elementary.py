@@ -1,13 +1,12 @@
-"""The minimax polynomials of elementary.py, as ``python tools/fit.py`` prints them.
+"""The minimax polynomials of ../elementary.py, as ``python tools/fit.py`` prints them.
 
 With each stand its degree and the error that the fit reports, relative unless said otherwise. The constant term may
-have a
-`rest`, what it has beyond its value in the computing type.
+have a `rest`, what it has beyond its value in the computing type.
 """
 
 from __future__ import annotations
 
-from .dialect import coefficients, per_type
+from ..dialect import coefficients, per_type
 
 # (expm1(r) - r) / r² for |r| ≤ ln 2 / 2; error of expm1(r): f32 degree 4, 2^-26.2, f64 degree 9, 2^-55.6.
 EXPM1 = coefficients(

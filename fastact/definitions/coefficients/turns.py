@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .dialect import coefficients
+from ..dialect import coefficients
 
 # (sin r - r) / r³ in r² for |r| ≤ π/2 + 1/8; error of sin r: f32 degree 4, 2^-33.7, f64 degree 7, 2^-59.6.
 SINE = coefficients(

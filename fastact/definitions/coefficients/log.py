@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .dialect import coefficients, entries, per_type
+from ..dialect import coefficients, entries, per_type
 
 # (log1p(r) - r + r²/2) / r³ for -11/128 ≤ r ≤ 5/64; error of log1p(r): f32 degree 4, 2^-33.0, f64 degree 10, 2^-61.6.
 LOG_REST = coefficients(

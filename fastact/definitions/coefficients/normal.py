@@ -5,7 +5,7 @@ With each stand its degree and the error that the fit reports, relative unless s
 
 from __future__ import annotations
 
-from .dialect import coefficients, exact
+from ..dialect import coefficients, exact
 
 # 16·Φ(-4)·exp(8)
 MILLS_MIDDLE = exact("1.510570260831502986734754666781382708193077815147346725652867612113247")

@@ -1,13 +1,13 @@
 """Mills' ratio in float32, as ``python tools/fit.py`` prints it: polynomials in pieces of a + 1, in a - c.
 
-The pieces and what is said of centres are those of coefficients_tail.py; both constant terms are float32 numbers to
+The pieces and what is said of centres are those of tail.py; both constant terms are float32 numbers to
 within 1/230 ulp. A polynomial of degree 7 leaves 2^-24.8 between 7 and 11.
 """
 
 from __future__ import annotations
 
-from .coefficients_tail import FIRST
-from .dialect import entries, pieces
+from ..dialect import entries, pieces
+from .tail import FIRST
 
 MILLS_CENTRES = entries(
     f32=(

@@ -5,8 +5,8 @@ The leading bits of 2a + 1 change at a = 0.25, 0.5, 1, 1.5, 2.5 and 3.5; above 4
 
 from __future__ import annotations
 
-from .coefficients_tail import FIRST
-from .dialect import coefficients, entries, pieces
+from ..dialect import coefficients, entries, pieces
+from .tail import FIRST
 
 ERF_CENTRES = entries(
     f32=(

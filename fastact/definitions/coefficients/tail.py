@@ -8,7 +8,7 @@ to within 1/230 ulp: Gal and Bachelis, ACM TOMS 17 (1991) 26-45. Four pieces an 
 
 from __future__ import annotations
 
-from .dialect import coefficients, entries, pieces
+from ..dialect import coefficients, entries, pieces
 
 FIRST = 6
 

@@ -1,13 +1,13 @@
 """The inverse of the error function, as ``python tools/fit.py`` prints it: erfinv(x)/x in pieces of w = -log(1 - x²).
 
 The leading bits of ERFINV_STEEPNESS·w + 1 change at 1.5, 2, 3, 4, 6, 8 and 12; up to 16 are needed for the largest x
-below 1. The centres are chosen as in coefficients_tail.py.
+below 1. The centres are chosen as in tail.py.
 """
 
 from __future__ import annotations
 
-from .coefficients_tail import FIRST
-from .dialect import entries, per_type, pieces
+from ..dialect import entries, per_type, pieces
+from .tail import FIRST
 
 ERFINV_STEEPNESS = per_type(f32=0.9375, f64=0.416)
 
