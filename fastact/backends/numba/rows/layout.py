@@ -17,6 +17,8 @@ FOLDED
 A *task* is one tile. Long rows are divided into *parts*; how many depends on the shape alone, and their results are
 combined in order, so that results do not depend on the number of threads. Of a row that is not in memory as a whole,
 parts.py has some of these parts at a time, or a *piece* of one.
+
+A kernel is compiled for the layout ALONG or for the others, whichever is needed.
 """
 
 from __future__ import annotations
