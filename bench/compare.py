@@ -61,7 +61,7 @@ class Stopwatch:
         if result.shape != result_shape(case) or result.dtype != case.dtype:
             raise TypeError(f"{case}: the result is {result.dtype} of shape {result.shape}")
         self._timer = timeit.Timer(call)
-        once = min(self._timer.repeat(5, 1)) if case.size < PAUSE_FROM else self._timer.timeit(1)
+        once = min(self._timer.repeat(5 if case.size < PAUSE_FROM else 3, 1))
         self._loops = max(1, round(SAMPLE / once))
         self._samples = max(1, round(turn / (self._loops * once)))
 
