@@ -61,6 +61,7 @@ class Stopwatch:
         if result.shape != result_shape(case) or result.dtype != case.dtype:
             raise TypeError(f"{case}: the result is {result.dtype} of shape {result.shape}")
         self._timer = timeit.Timer(call)
+        # One call may take several times as long as the next, and a turn would then have few samples.
         once = min(self._timer.repeat(5 if case.size < PAUSE_FROM else 3, 1))
         self._loops = max(1, round(SAMPLE / once))
         self._samples = max(1, round(turn / (self._loops * once)))

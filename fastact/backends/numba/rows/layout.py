@@ -64,8 +64,8 @@ _JOB: Final = [
     # rows, or vectors, that are done one after the other, and how many of these are whole; steps, how many of these are
     # whole, and how many are done at a time; lanes of vectors that are not whole
     *_integers("rows whole_rows steps whole_steps chunk lanes_left"),
-    # ACROSS: each lane is a different row. FOLD: lanes k and k + FOLD belong to the same row.
-    *_integers("across fold"),
+    # unless ALONG: lanes k and k + FOLD belong to the same row
+    *_integers("fold"),
     # the slots, how many vectors have some, the distance from those of one to the next, which is 0 ALONG; whether terms
     # are stored, the parts and the slots of the first of them
     *_integers("slots slot_rows slot_row storing parts part_slots"),

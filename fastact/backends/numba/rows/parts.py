@@ -71,7 +71,7 @@ class LoadedRow:
         self._memory, start = aligned(layout.TILE + slots)
         self._offset = start - address(self._memory)
         # To what runs whole tasks, the row is one part: it does not combine any.
-        fields |= {"layout": layout.FOLDED, "across": 1, "fold": 1, "parts": 1, "storing": 0}
+        fields |= {"layout": layout.FOLDED, "fold": 1, "parts": 1, "storing": 0}
         fields |= {"part_slots_at": layout.TILE, "shared": start}
         values = tuple(fields.get(name, 0) for name in layout.PLAN.names or ())
         self._plan: Any = np.array(values, layout.PLAN)

@@ -175,8 +175,8 @@ class Plan:
 #: The fields of a plan that depend on the shape of the arrays, and how many tasks there are.
 LAID_OUT: Final = (
     *("layout", "vector", "x_step", "y_step", "t_step", "m_step", "x_row", "y_row", "t_row"),
-    *("m_row", "rows", "whole_rows", "steps", "whole_steps", "chunk", "lanes_left", "across"),
-    *("fold", "slot_rows", "slot_row", "tasks", "blocks"),
+    *("m_row", "rows", "whole_rows", "steps", "whole_steps", "chunk", "lanes_left", "fold"),
+    *("slot_rows", "slot_row", "tasks", "blocks"),
     *("tile_rows", "outer_rows", "x_tile", "m_tile", "x_outer", "m_outer"),
     *("parts", "part_steps"),
 )
@@ -213,11 +213,10 @@ def laid_out(
     if kind == layout.ACROSS:
         row, row_mask, slot_row = vector, lanes, layout.SLOT_COUNT * VECTOR
     fold = inner if kind == layout.FOLDED else lanes
-    across = int(kind != layout.ALONG)
     parts = -(-steps // part)
     at_steps = kind, vector, step, step, step, mask_step
     at_rows = row, row, row, row_mask
-    inside = 1, 1, steps, whole, steps, elements % lanes, across, fold, 1, slot_row
+    inside = 1, 1, steps, whole, steps, elements % lanes, fold, 1, slot_row
     at_tiles = outer * blocks, blocks, tile_rows, outer_rows, tile, tile_rows * m_tile
     return at_steps + at_rows + inside + at_tiles + (elements * item, per_mask, parts, part)
 

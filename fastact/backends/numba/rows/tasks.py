@@ -51,7 +51,7 @@ def place(at, task, unit):  # type: ignore[no-untyped-def]
     job.m += outer * plan.m_outer + tile * plan.m_tile
     job.slots = unit + _SLOTS
     job.part_slots = unit + plan.part_slots_at + layout.SLOTS_BEFORE * VECTOR
-    if job.across == 0:
+    if plan.layout == layout.ALONG:
         job.rows = job.width
         job.whole_rows = job.width
     elif plan.layout != layout.FOLDED:
